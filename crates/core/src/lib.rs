@@ -1,0 +1,12 @@
+//! The pure core of waterwatch: what a station says, and what we know of it.
+//!
+//! Nothing here knows a clock, a socket, SQL, HTML or a thread. Time is an
+//! argument, bytes are slices, and every function can be run by a property
+//! test or a fuzzer without a server.
+
+pub mod report;
+pub mod station;
+pub mod wire;
+
+pub use report::Report;
+pub use station::{Station, StationId};
