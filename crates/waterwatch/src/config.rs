@@ -1,0 +1,315 @@
+//! What `serve` is to do: options before variables before the file before
+//! the defaults, checked once and then only read.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use ipnet::IpNet;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use crate::log::LogFormat;
+
+/// What `waterwatch serve` can be told on the command line and by variables.
+#[derive(Debug, Default, Args)]
+pub struct ServeOptions {
+    /// The configuration file (TOML)
+    #[arg(long, env = "WATERWATCH_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The database [default: data.sqlite]
+    #[arg(long, env = "WATERWATCH_DATA", value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// An address that stations report to; may be given several times [default: 127.0.0.1:54321]
+    #[arg(long, env = "WATERWATCH_LISTEN", value_name = "ADDRESS:PORT", value_delimiter = ',', value_parser = socket_address)]
+    pub listen: Vec<SocketAddr>,
+    /// Who may connect to the --listen addresses, such as 10.20.0.0/16; required beyond loopback
+    #[arg(long, env = "WATERWATCH_ALLOW", value_name = "RANGE", value_delimiter = ',', requires = "listen")]
+    pub allow: Vec<Range>,
+    /// The zone of last_date, such as Europe/Berlin [default: this machine's]
+    #[arg(long, env = "WATERWATCH_TIME_ZONE", value_name = "ZONE")]
+    pub time_zone: Option<String>,
+    /// How the log is written
+    #[command(flatten)]
+    pub log: crate::cli::LogOptions,
+    /// Limits
+    #[command(flatten, next_help_heading = "Limits")]
+    pub limits: LimitOptions,
+}
+
+/// The configuration file. Unknown keys are refused.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    data: Option<PathBuf>,
+    time_zone: Option<String>,
+    log_format: Option<LogFormat>,
+    #[serde(default)]
+    listen: Vec<FileListener>,
+    #[serde(default)]
+    limits: LimitOptions,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileListener {
+    address: SocketAddr,
+    #[serde(default)]
+    transport: Transport,
+    #[serde(default)]
+    allow: Vec<Range>,
+}
+
+/// How a listener's connections are carried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// As plain text: anyone on the way can read and change it.
+    #[default]
+    Plain,
+}
+
+/// A range of addresses: `10.20.0.0/16`, or one address alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Range(IpNet);
+
+impl Range {
+    /// Whether `address` lies in it. An IPv4 address that arrives on an IPv6
+    /// socket is taken as the IPv4 address that it is.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+}
+
+impl std::str::FromStr for Range {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Range, String> {
+        text.parse::<IpNet>()
+            .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+            .map(Range)
+            .map_err(|_| format!("\"{text}\" is no address range; write it like 10.20.0.0/16 or 10.20.0.7"))
+    }
+}
+
+impl TryFrom<String> for Range {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Range, String> {
+        text.parse()
+    }
+}
+
+/// Where stations report to, and who may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The address to bind; port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// How its connections are carried.
+    pub transport: Transport,
+    /// Who may connect. Empty, which only a loopback address may have: anyone
+    /// who can reach it.
+    pub allow: Vec<Range>,
+}
+
+/// Everything that `serve` needs to know.
+#[derive(Debug)]
+pub struct Config {
+    /// The database.
+    pub data: PathBuf,
+    /// Where stations report to; at least one.
+    pub listeners: Vec<Listener>,
+    /// The zone of `last_date`.
+    pub time_zone: TimeZone,
+    /// How the log is written.
+    pub log_format: LogFormat,
+    /// The limits.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// Makes one whole of the options (with the variables already in them),
+    /// the file that they name, and the defaults.
+    ///
+    /// # Errors
+    /// Says what is wrong and where: the file, line and column, or the option.
+    pub fn load(options: ServeOptions) -> anyhow::Result<Config> {
+        let file = match &options.config {
+            Some(path) => read_file(path)?,
+            None => File::default(),
+        };
+        let listeners: Vec<_> = if options.listen.is_empty() {
+            file.listen
+                .into_iter()
+                .map(|FileListener { address, transport, allow }| Listener { address, transport, allow })
+                .collect()
+        } else {
+            let listener =
+                |address| Listener { address, transport: Transport::Plain, allow: options.allow.clone() };
+            options.listen.into_iter().map(listener).collect()
+        };
+        let config = Config {
+            data: options.data.or(file.data).unwrap_or_else(|| PathBuf::from("data.sqlite")),
+            listeners: if listeners.is_empty() { vec![Listener::default()] } else { listeners },
+            time_zone: time_zone(options.time_zone.or(file.time_zone).as_deref())?,
+            log_format: options.log.log_format.or(file.log_format).unwrap_or_default(),
+            limits: options.limits.or(file.limits).checked()?,
+        };
+        let limits = &config.limits;
+        if limits.in_flight_bytes_max < 2 * limits.line_bytes_max {
+            bail!(
+                "in_flight_bytes_max must be at least twice line_bytes_max, so that a whole line always fits"
+            );
+        }
+        if limits.lane_bytes_max < limits.in_flight_bytes_max {
+            bail!("lane_bytes_max must be at least in_flight_bytes_max, what one connection may fill");
+        }
+        for listener in &config.listeners {
+            if !listener.address.ip().to_canonical().is_loopback() && listener.allow.is_empty() {
+                bail!(
+                    "the listener {} can be reached from other machines and does not say who may connect: \
+                     add allow = [\"10.20.0.0/16\"] to its [[listen]] table, or --allow 10.20.0.0/16",
+                    listener.address
+                );
+            }
+        }
+        Ok(config)
+    }
+}
+
+impl Default for Listener {
+    fn default() -> Listener {
+        Listener {
+            address: SocketAddr::from(([127, 0, 0, 1], 54321)),
+            transport: Transport::Plain,
+            allow: Vec::new(),
+        }
+    }
+}
+
+fn read_file(path: &Path) -> anyhow::Result<File> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read the file {}", path.display()))?;
+    // The error's own words say line and column and show the place.
+    toml::from_str(&text).with_context(|| format!("in the file {}", path.display()))
+}
+
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "not an IP address and a port; write it like 127.0.0.1:54321 or [::1]:54321".to_owned())
+}
+
+/// The zone with this IANA name, or this machine's.
+///
+/// # Errors
+/// If no such zone is known.
+pub fn time_zone(name: Option<&str>) -> anyhow::Result<TimeZone> {
+    match name {
+        Some(name) => TimeZone::get(name)
+            .with_context(|| format!("\"{name}\" is no known time zone; write it like Europe/Berlin")),
+        // One that cannot be found is said in the log, and is UTC.
+        None => Ok(TimeZone::system()),
+    }
+}
+
+/// Declares every limit once: as an option, a variable, a key under
+/// `[limits]`, and a field of [`Limits`] with its default.
+macro_rules! limits {
+    ($( $(#[doc = $doc:literal])+ $name:ident: $type:ty, $flag:literal, $variable:literal, $unit:literal, $default:expr, $range:expr; )+) => {
+        /// Limits as the options and the file give them.
+        #[derive(Clone, Debug, Default, Args, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct LimitOptions {
+            $(
+                $(#[doc = $doc])+
+                #[arg(long = $flag, env = $variable, value_name = $unit)]
+                pub $name: Option<$type>,
+            )+
+        }
+
+        impl LimitOptions {
+            fn or(self, file: LimitOptions) -> LimitOptions {
+                LimitOptions { $( $name: self.$name.or(file.$name), )+ }
+            }
+
+            fn checked(self) -> anyhow::Result<Limits> {
+                $(
+                    let $name = self.$name.unwrap_or($default);
+                    if !$range.contains(&$name) {
+                        let range = $range;
+                        bail!("{} = {} is out of range: from {} to {}",
+                            stringify!($name), $name, range.start(), range.end());
+                    }
+                )+
+                Ok(Limits { $( $name, )+ })
+            }
+        }
+
+        /// Every limit of the server, named; the default stands beside its
+        /// reason.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Limits {
+            $( $(#[doc = $doc])+ pub $name: $type, )+
+        }
+
+        impl Default for Limits {
+            fn default() -> Limits {
+                Limits { $( $name: $default, )+ }
+            }
+        }
+    };
+}
+
+limits! {
+    /// Bytes a line may have before its newline. A report with every field that is reserved for later fits; a port scan does not fill memory [default: 512]
+    line_bytes_max: usize, "line-bytes-max", "WATERWATCH_LINE_BYTES_MAX", "BYTES", 512, 64..=65_536;
+    /// Connections in all; kept below what the system allows (RLIMIT_NOFILE) [default: as many as the system allows, at most 100000]
+    connections_max: usize, "connections-max", "WATERWATCH_CONNECTIONS_MAX", "N", 100_000, 1..=10_000_000;
+    /// Connections from one address; 0 is no limit, since a carrier puts a whole fleet behind one address [default: 0]
+    connections_per_address_max: usize, "connections-per-address-max", "WATERWATCH_CONNECTIONS_PER_ADDRESS_MAX", "N", 0, 0..=10_000_000;
+    /// Seconds a connection may stay without a whole report: five periods of a station that reports each minute [default: 300]
+    idle_timeout_s: u64, "idle-timeout-s", "WATERWATCH_IDLE_TIMEOUT_S", "SECONDS", 300, 1..=86_400;
+    /// Seconds a peer may take to accept a reply before it counts as gone [default: 10]
+    reply_timeout_s: u64, "reply-timeout-s", "WATERWATCH_REPLY_TIMEOUT_S", "SECONDS", 10, 1..=3_600;
+    /// Bytes of one connection that may be read and not yet answered; what a gateway sends beyond waits in its socket [default: 16384]
+    in_flight_bytes_max: usize, "in-flight-bytes-max", "WATERWATCH_IN_FLIGHT_BYTES_MAX", "BYTES", 16_384, 128..=1_048_576;
+    /// Bytes of all connections together that may be read and not yet stored; while they are that many, the server reads from nobody [default: 16777216]
+    lane_bytes_max: usize, "lane-bytes-max", "WATERWATCH_LANE_BYTES_MAX", "BYTES", 16_777_216, 65_536..=1_073_741_824;
+    /// Reports one transaction may take (more only if one connection sent more at once); bounds how long a commit holds up the next [default: 65536]
+    batch_reports_max: usize, "batch-reports-max", "WATERWATCH_BATCH_REPORTS_MAX", "N", 65_536, 1..=1_048_576;
+    /// Seconds a batch of reports that cannot be stored is tried again before its connections are closed unanswered; shorter than stations wait for their reply [default: 5]
+    store_retry_s: u64, "store-retry-s", "WATERWATCH_STORE_RETRY_S", "SECONDS", 5, 0..=3_600;
+    /// Stations known; a new one beyond it is refused [default: 1100000]
+    stations_max: usize, "stations-max", "WATERWATCH_STATIONS_MAX", "N", 1_100_000, 1..=100_000_000;
+}
+
+impl Limits {
+    /// [`Limits::idle_timeout_s`] as a span of time.
+    #[must_use]
+    pub fn idle_timeout(&self) -> Duration {
+        Duration::from_secs(self.idle_timeout_s)
+    }
+
+    /// [`Limits::reply_timeout_s`] as a span of time.
+    #[must_use]
+    pub fn reply_timeout(&self) -> Duration {
+        Duration::from_secs(self.reply_timeout_s)
+    }
+
+    /// [`Limits::store_retry_s`] as a span of time.
+    #[must_use]
+    pub fn store_retry(&self) -> Duration {
+        Duration::from_secs(self.store_retry_s)
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,196 @@
+//! The intake: accepts stations, within limits, and lets each connection run.
+//!
+//! It knows neither SQL nor stations' states. What a connection says is read
+//! in `connection`; what becomes of it is the writer's affair.
+
+mod admission;
+mod connection;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Limits, Listener, Range};
+use crate::lane::Lane;
+use crate::log::Seldom;
+use crate::open_files;
+use admission::Admission;
+use connection::Connection;
+
+/// Connections that the kernel holds ready while we accept: a fleet that
+/// comes back at once after a restart waits there instead of being refused.
+const BACKLOG: u32 = 4096;
+
+/// How long to wait when no connection can be accepted (no file descriptors):
+/// accepting again at once would spin.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// File descriptors that are left to everything but connections: the
+/// database, its log and index, the listeners, standard streams, the runtime.
+const FILES_RESERVED: u64 = 64;
+
+/// What all connections share.
+#[derive(Clone, Debug)]
+pub struct Intake {
+    lane: Lane,
+    limits: Arc<Limits>,
+    admission: Arc<Admission>,
+    stopping: CancellationToken,
+    hang_up: watch::Receiver<()>,
+}
+
+/// A listener that is bound and not yet accepting.
+#[derive(Debug)]
+pub struct Bound {
+    listener: TcpListener,
+    allow: Vec<Range>,
+    /// Where it is bound; the port is the real one.
+    pub address: SocketAddr,
+}
+
+/// Binds a listener.
+///
+/// # Errors
+/// If the address is taken or not this machine's.
+pub fn bind(listener: &Listener) -> anyhow::Result<Bound> {
+    let address = listener.address;
+    let bind = || -> io::Result<TcpListener> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A restart must not wait for the connections of the run before.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    let bound = bind().with_context(|| format!("cannot listen for stations on {address}"))?;
+    Ok(Bound { address: bound.local_addr()?, listener: bound, allow: listener.allow.clone() })
+}
+
+impl Intake {
+    /// An intake that hands reports to `lane`, ends orderly when `stopping`
+    /// is cancelled, and closes every connection at once when `hang_up`
+    /// changes.
+    #[must_use]
+    pub fn new(
+        lane: Lane,
+        limits: Limits,
+        stopping: CancellationToken,
+        hang_up: watch::Receiver<()>,
+    ) -> Intake {
+        let connections_max = limits.connections_max.min(connections_allowed());
+        if connections_max < limits.connections_max {
+            tracing::info!(
+                connections_max,
+                "connections are limited by the open files that the system allows"
+            );
+        }
+        let admission = Arc::new(Admission::new(connections_max, limits.connections_per_address_max));
+        Intake { lane, limits: Arc::new(limits), admission, stopping, hang_up }
+    }
+
+    /// Accepts until it is told to stop, then waits for the connections to
+    /// end.
+    pub async fn serve(mut self, bound: Bound) {
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => break,
+                Ok(()) = self.hang_up.changed() => connections.abort_all(),
+                Some(_) = connections.join_next() => {}
+                accepted = bound.listener.accept() => match accepted {
+                    Ok((stream, peer)) => {
+                        if let Some(connection) = self.admit(stream, peer, &bound.allow) {
+                            connections.spawn(connection.serve());
+                        }
+                    }
+                    Err(error) => self.accept_later(&error).await,
+                }
+            }
+        }
+        self.accept_the_last(bound, &mut connections);
+        loop {
+            tokio::select! {
+                Ok(()) = self.hang_up.changed() => connections.abort_all(),
+                ended = connections.join_next() => if ended.is_none() { break },
+            }
+        }
+    }
+
+    /// The connection, if there is room for it and its peer may connect. The
+    /// others are closed without a word: any reply would count as success
+    /// with an old client.
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, allow: &[Range]) -> Option<Connection> {
+        static NOT_ALLOWED: Seldom = Seldom::new(Seldom::EVERY);
+        static NO_ROOM: Seldom = Seldom::new(Seldom::EVERY);
+        let address = peer.ip().to_canonical();
+        if !allow.is_empty() && !allow.iter().any(|range| range.contains(address)) {
+            NOT_ALLOWED.say(|held_back| {
+                tracing::warn!(%peer, held_back, "closed a connection: its address is not in the listener's allow");
+            });
+            return None;
+        }
+        let place = match self.admission.admit(address) {
+            Ok(place) => place,
+            Err(full) => {
+                NO_ROOM.say(|held_back| tracing::warn!(%peer, held_back, "closed a connection: {full}"));
+                return None;
+            }
+        };
+        // Without it a reply could wait for the peer's delayed acknowledgement.
+        stream.set_nodelay(true).ok()?;
+        Some(Connection::new(
+            stream,
+            peer,
+            place,
+            self.lane.clone(),
+            Arc::clone(&self.limits),
+            self.stopping.clone(),
+        ))
+    }
+
+    /// Serves the connections that the kernel has completed already, whose
+    /// reports may have been received; then closes the listener.
+    fn accept_the_last(&self, bound: Bound, connections: &mut JoinSet<()>) {
+        // A listener of the runtime does not block, and stays so.
+        let Ok(listener) = bound.listener.into_std() else { return };
+        for _ in 0..BACKLOG {
+            let Ok((stream, peer)) = listener.accept() else { return };
+            if stream.set_nonblocking(true).is_ok()
+                && let Ok(stream) = TcpStream::from_std(stream)
+                && let Some(connection) = self.admit(stream, peer, &bound.allow)
+            {
+                connections.spawn(connection.serve());
+            }
+        }
+    }
+
+    async fn accept_later(&self, error: &io::Error) {
+        static CANNOT_ACCEPT: Seldom = Seldom::new(Seldom::EVERY);
+        // The peer gave up while it waited: nothing is wrong with us.
+        if error.kind() == io::ErrorKind::ConnectionAborted {
+            return;
+        }
+        CANNOT_ACCEPT.say(|held_back| {
+            tracing::error!(%error, held_back, "cannot accept connections for now; they wait");
+        });
+        tokio::select! {
+            () = self.stopping.cancelled() => {}
+            () = tokio::time::sleep(ACCEPT_AGAIN) => {}
+        }
+    }
+}
+
+/// How many connections the open files that the system allows leave room
+/// for, after asking for as many as it gives.
+fn connections_allowed() -> usize {
+    open_files::raise().map_or(usize::MAX, |files| {
+        usize::try_from(files.saturating_sub(FILES_RESERVED)).unwrap_or(usize::MAX).max(1)
+    })
+}

@@ -1,0 +1,14 @@
+//! waterwatch, as a library for its own binary and tests.
+//!
+//! ARCHITECTURE.md draws the flow; the modules below are in its order.
+
+pub mod cli;
+pub mod config;
+pub mod failure;
+pub mod intake;
+pub mod lane;
+pub mod log;
+pub mod open_files;
+pub mod server;
+pub mod store;
+pub mod writer;

@@ -1,0 +1,171 @@
+//! `waterwatch serve`: every part of the server, and who hands what to whom.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::Context;
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, ServeOptions, Transport};
+use crate::failure::Failure;
+use crate::intake::{self, Intake};
+use crate::store::sqlite::SqliteStore;
+use crate::{lane, log, writer};
+
+/// How long connections may take to be answered once the server stops.
+const STOP_INTAKE: Duration = Duration::from_secs(3);
+
+/// How long the writer may take after that to record and close the file; in
+/// all it is less than five seconds.
+const STOP_WRITER: Duration = Duration::from_millis(1500);
+
+/// Runs the server until a signal ends it.
+///
+/// # Errors
+/// If the configuration is wrong, the database is not for us or fails, or an
+/// address cannot be bound.
+pub fn serve(options: ServeOptions) -> Result<(), Failure> {
+    let config = Config::load(options).map_err(Failure::WrongInput)?;
+    log::start(config.log_format);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(run(config)).map_err(Failure::of_database)
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    let stopping = CancellationToken::new();
+    let accepting = Arc::new(AtomicBool::new(false));
+    let signals = tokio::spawn(Signals::listen()?.obey(stopping.clone(), Arc::clone(&accepting)));
+    if config.time_zone.is_unknown() {
+        tracing::warn!("this machine's time zone cannot be found, so last_date is in UTC; set time_zone");
+    }
+    let store = SqliteStore::open(&config.data, config.time_zone)?;
+    let bound = config.listeners.iter().map(intake::bind).collect::<anyhow::Result<Vec<_>>>()?;
+
+    let (hang_up, hung_up) = watch::channel(());
+    let (lane, submissions) = lane::open(config.limits.lane_bytes_max);
+    let writer = {
+        let (limits, stopping) = (config.limits.clone(), stopping.clone());
+        let hang_up = move || hang_up.send_replace(());
+        Writer::start(move || writer::run(submissions, store, &limits, &hang_up, &stopping))?
+    };
+    let intake = Intake::new(lane, config.limits, stopping.clone(), hung_up);
+    let mut listeners = JoinSet::new();
+    let mut printed = std::io::stdout().lock();
+    for (bound, listener) in bound.into_iter().zip(&config.listeners) {
+        if !bound.address.ip().to_canonical().is_loopback() {
+            let Transport::Plain = listener.transport;
+            tracing::warn!(
+                address = %bound.address,
+                "this listener speaks plain text: whoever is on the way can read reports and forge them"
+            );
+        }
+        let address = bound.address;
+        listeners.spawn(intake.clone().serve(bound));
+        writeln!(printed, "listening stations {address}").context("cannot write to standard output")?;
+    }
+    drop((intake, printed));
+    accepting.store(true, Ordering::SeqCst);
+    tell_supervisor(NotifyState::Ready);
+
+    let mut ended = writer.ended.clone();
+    tokio::select! {
+        () = stopping.cancelled() => {}
+        _ = ended.changed() => stopping.cancel(),
+    }
+    tell_supervisor(NotifyState::Stopping);
+    let answered = timeout(STOP_INTAKE, async { while listeners.join_next().await.is_some() {} }).await;
+    if answered.is_err() {
+        tracing::warn!("some connections did not end in time; they are closed unanswered");
+        listeners.shutdown().await;
+    }
+    let done = writer.finish().await;
+    signals.abort();
+    done
+}
+
+/// The writer's thread.
+struct Writer {
+    thread: JoinHandle<anyhow::Result<()>>,
+    /// Closed when the thread has ended, however it did.
+    ended: watch::Receiver<()>,
+}
+
+impl Writer {
+    fn start(run: impl FnOnce() -> anyhow::Result<()> + Send + 'static) -> anyhow::Result<Writer> {
+        let (alive, ended) = watch::channel(());
+        let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || {
+            let _alive = alive;
+            run()
+        })?;
+        Ok(Writer { thread, ended })
+    }
+
+    /// Waits for its end, now that nobody hands it anything any more.
+    async fn finish(mut self) -> anyhow::Result<()> {
+        // An error means closed, which is what is awaited.
+        let ended = timeout(STOP_WRITER, async { while self.ended.changed().await.is_ok() {} }).await;
+        if ended.is_err() {
+            // The disk hangs. What is acknowledged is durable, so nothing is
+            // lost by not waiting for it.
+            tracing::error!("the database does not come to its end; leaving it");
+            std::process::exit(1);
+        }
+        match self.thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+/// The signals that end the server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Signals> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Signals {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The first signal stops the server, the second ends it at once. So does
+    /// the first as long as no station can have been told anything: an opening
+    /// may take long, and can be broken off at any moment.
+    async fn obey(mut self, stopping: CancellationToken, accepting: Arc<AtomicBool>) {
+        let signal = self.next().await;
+        tracing::info!(signal, "stopping");
+        if !accepting.load(Ordering::SeqCst) {
+            std::process::exit(0);
+        }
+        stopping.cancel();
+        self.next().await;
+        tracing::warn!("a second signal: ending at once");
+        std::process::exit(1);
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// Tells systemd how it stands, if it listens.
+fn tell_supervisor(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "cannot tell the service manager how it stands");
+    }
+}

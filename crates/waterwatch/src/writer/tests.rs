@@ -1,0 +1,228 @@
+//! The writer against a store that fails as told.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::lane::{self, Lane};
+use waterwatch_core::Report;
+
+/// What happens at one commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    None,
+    Full,
+    Unknown,
+}
+
+/// A store in memory whose next commits fail in this order.
+#[derive(Clone, Debug, Default)]
+struct FaultyStore {
+    durable: Arc<Mutex<Durable>>,
+    stations: HashMap<StationId, Station>,
+    sequence: i64,
+}
+
+#[derive(Debug, Default)]
+struct Durable {
+    faults: Vec<Fault>,
+    stations: HashMap<StationId, Station>,
+    reopened: usize,
+    reopen_fails: bool,
+}
+
+impl Store for FaultyStore {
+    fn station(&self, id: StationId) -> Option<Station> {
+        self.stations.get(&id).copied()
+    }
+
+    fn station_count(&self) -> usize {
+        self.stations.len()
+    }
+
+    fn sequence(&self) -> i64 {
+        self.sequence
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let mut durable = self.durable.lock().unwrap();
+        let fault = (!durable.faults.is_empty()).then(|| durable.faults.remove(0));
+        match fault {
+            Some(Fault::Full) => return Err(StoreError::Unavailable("full".to_owned())),
+            Some(Fault::Unknown) => return Err(StoreError::OutcomeUnknown("sync failed".to_owned())),
+            Some(Fault::None) | None => {}
+        }
+        assert!(batch.stations.is_sorted_by_key(|(id, _)| *id));
+        assert!(batch.sequence > self.sequence);
+        durable.stations.extend(batch.stations.iter().copied());
+        self.stations.extend(batch.stations.iter().copied());
+        self.sequence = batch.sequence;
+        Ok(())
+    }
+
+    fn reopen(&mut self) -> anyhow::Result<()> {
+        let mut durable = self.durable.lock().unwrap();
+        durable.reopened += 1;
+        anyhow::ensure!(!durable.reopen_fails, "no such disk");
+        self.stations.clone_from(&durable.stations);
+        self.sequence = durable.stations.values().map(|station| station.sequence).max().unwrap_or(0);
+        Ok(())
+    }
+}
+
+fn report(line: &str) -> Report {
+    waterwatch_core::wire::parse(line.as_bytes()).unwrap()
+}
+
+/// What a run came to.
+struct Outcome {
+    ended: anyhow::Result<()>,
+    verdicts: Vec<Option<Verdict>>,
+    hang_ups: usize,
+    store: FaultyStore,
+}
+
+/// Runs the writer over these submissions, each sent after the verdict on
+/// the one before.
+fn run_over(faults: &[Fault], limits: &Limits, submissions: &[&[&str]]) -> Outcome {
+    let store = FaultyStore::default();
+    store.durable.lock().unwrap().faults = faults.to_vec();
+    run_on(store, limits, submissions)
+}
+
+fn run_on(store: FaultyStore, limits: &Limits, submissions: &[&[&str]]) -> Outcome {
+    let (lane, receiver) = lane::open(limits.lane_bytes_max);
+    let durable = store.clone();
+    let (ended, verdicts, hang_ups) = thread::scope(|scope| {
+        let writer = scope.spawn(move || {
+            let hang_ups = Cell::new(0);
+            let hang_up = || hang_ups.set(hang_ups.get() + 1);
+            let ended = run(receiver, store, limits, hang_up, &CancellationToken::new());
+            (ended, hang_ups.get())
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let verdicts = runtime.block_on(async {
+            let mut verdicts = Vec::new();
+            for lines in submissions {
+                verdicts.push(submit(&lane, lines).await);
+            }
+            verdicts
+        });
+        drop(lane);
+        let (ended, hang_ups) = writer.join().unwrap();
+        (ended, verdicts, hang_ups)
+    });
+    Outcome { ended, verdicts, hang_ups, store: durable }
+}
+
+async fn submit(lane: &Lane, lines: &[&str]) -> Option<Verdict> {
+    let mut lane = lane.clone();
+    let room = std::future::poll_fn(|context| lane.poll_room(context, 10)).await;
+    lane.submit(lines.iter().map(|line| report(line)).collect(), room).await
+}
+
+fn limits() -> Limits {
+    Limits { store_retry_s: 0, stations_max: 3, ..Limits::default() }
+}
+
+fn stored(outcome: &Outcome) -> Vec<String> {
+    let durable = outcome.store.durable.lock().unwrap();
+    let mut stations: Vec<_> = durable
+        .stations
+        .iter()
+        .map(|(id, station)| {
+            format!("{id} {} {} x{}", u8::from(station.alarm1), u8::from(station.alarm2), station.reports)
+        })
+        .collect();
+    stations.sort();
+    stations
+}
+
+#[test]
+fn a_batch_is_recorded_and_then_told() {
+    let outcome = run_over(&[], &limits(), &[&["1 0 1", "2 0 0", "1 1 1"], &["1 0 0"]]);
+    assert!(outcome.ended.is_ok());
+    assert_eq!(outcome.verdicts, [Some(vec![]), Some(vec![])]);
+    assert_eq!(stored(&outcome), ["1 0 0 x3", "2 0 0 x1"]);
+}
+
+#[test]
+fn stations_beyond_the_limit_are_refused_and_the_known_ones_go_on() {
+    let outcome =
+        run_over(&[], &limits(), &[&["1 0 0", "2 0 0", "3 0 0", "4 0 0", "1 1 0"], &["5 0 0", "2 1 1"]]);
+    let refused: Vec<Vec<usize>> = outcome
+        .verdicts
+        .iter()
+        .flatten()
+        .map(|verdict| verdict.iter().map(|(place, _)| *place).collect())
+        .collect();
+    assert_eq!(refused, [vec![3], vec![0]]);
+    assert_eq!(stored(&outcome), ["1 1 0 x2", "2 1 1 x2", "3 0 0 x1"]);
+}
+
+#[test]
+fn a_batch_of_refusals_alone_is_told_without_a_commit() {
+    let mut limits = limits();
+    limits.stations_max = 1;
+    let outcome = run_over(&[], &limits, &[&["1 0 0"], &["2 0 0"]]);
+    assert_eq!(outcome.verdicts[1].as_ref().map(Vec::len), Some(1));
+    assert_eq!(stored(&outcome), ["1 0 0 x1"]);
+}
+
+#[test]
+fn without_room_nobody_is_answered_and_it_heals() {
+    let outcome = run_over(&[Fault::Full], &limits(), &[&["1 0 1"], &["1 1 1"]]);
+    assert!(outcome.ended.is_ok());
+    assert_eq!(outcome.verdicts, [None, Some(vec![])]);
+    assert_eq!((outcome.hang_ups, stored(&outcome)), (0, vec!["1 1 1 x1".to_owned()]));
+}
+
+#[test]
+fn the_same_batch_is_tried_again_while_there_is_no_room() {
+    let limits = Limits { store_retry_s: 60, ..limits() };
+    let outcome = run_over(&[Fault::Full, Fault::Full], &limits, &[&["1 0 1"]]);
+    assert_eq!(outcome.verdicts, [Some(vec![])]);
+    assert_eq!(stored(&outcome), ["1 0 1 x1"]);
+}
+
+#[test]
+fn after_an_unknown_outcome_all_hang_up_and_the_state_comes_from_the_disk() {
+    let outcome = run_over(&[Fault::Unknown], &limits(), &[&["1 0 1"], &["1 1 1"]]);
+    assert!(outcome.ended.is_ok());
+    assert_eq!(outcome.verdicts, [None, Some(vec![])]);
+    assert_eq!(outcome.hang_ups, 1);
+    assert_eq!(outcome.store.durable.lock().unwrap().reopened, 1);
+    assert_eq!(stored(&outcome), ["1 1 1 x1"]);
+}
+
+#[test]
+fn twice_in_a_row_ends_the_writer() {
+    let outcome =
+        run_over(&[Fault::Unknown, Fault::Unknown], &limits(), &[&["1 0 1"], &["1 1 1"], &["2 0 0"]]);
+    assert!(outcome.ended.unwrap_err().to_string().contains("twice in a row"));
+    assert_eq!(outcome.verdicts, [None, None, None]);
+}
+
+#[test]
+fn a_commit_in_between_makes_it_a_first_time_again() {
+    let faults = [Fault::Unknown, Fault::None, Fault::Unknown, Fault::None];
+    let outcome = run_over(&faults, &limits(), &[&["1 0 1"][..]; 4]);
+    assert!(outcome.ended.is_ok());
+    assert_eq!(outcome.verdicts, [None, Some(vec![]), None, Some(vec![])]);
+    assert_eq!(outcome.hang_ups, 2);
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_again_ends_the_writer() {
+    let store = FaultyStore::default();
+    {
+        let mut durable = store.durable.lock().unwrap();
+        durable.faults = vec![Fault::Unknown];
+        durable.reopen_fails = true;
+    }
+    let outcome = run_on(store, &limits(), &[&["1 0 1"], &["1 0 1"]]);
+    assert!(format!("{:#}", outcome.ended.unwrap_err()).contains("no such disk"));
+    assert_eq!(outcome.verdicts, [None, None]);
+    assert_eq!(outcome.hang_ups, 1);
+}

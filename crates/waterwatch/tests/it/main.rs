@@ -1,0 +1,14 @@
+//! The integration tests: each starts the real program as a person would,
+//! on port 0, and talks to it from outside.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, helpers included")]
+
+mod config;
+mod disk_full;
+mod harness;
+mod house;
+mod kill;
+mod lifecycle;
+mod limits;
+mod old_clients;
+mod wire;
