@@ -3,6 +3,7 @@
 //! ARCHITECTURE.md draws the flow; the modules below are in its order.
 
 pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod failure;
 pub mod intake;

@@ -5,8 +5,12 @@
 //! its own.
 
 pub mod access;
+pub mod backup;
+pub mod import;
 pub mod last_date;
 pub mod lock;
+pub mod new_file;
+pub mod reader;
 pub mod schema;
 pub mod sqlite;
 

@@ -213,3 +213,32 @@ fn a_database_that_is_gone_takes_no_acknowledgement() {
     assert_eq!(server.running.wait().code(), Some(1));
     assert!(server.running.logged().contains("data.sqlite is gone"), "{}", server.running.logged());
 }
+
+/// The log of the lost one lies beside the new one, which must not be
+/// changed by it: neither now nor when the server starts again.
+#[test]
+fn a_database_that_was_replaced_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(folder.path(), &[]);
+    assert_eq!(server.say(b"1 0 1\n"), "OK\n");
+    let copied = run(&["backup", "copy.sqlite"], folder.path());
+    assert!(copied.status.success(), "{}", stderr(&copied));
+    let copy = std::fs::read(folder.path().join("copy.sqlite")).unwrap();
+    let many: String = (0..5000).map(|id| format!("{id} 1 1\n")).collect();
+    assert_eq!(server.say(many.as_bytes()), "OK\n".repeat(5000));
+
+    std::fs::rename(folder.path().join("copy.sqlite"), &server.data).unwrap();
+    assert_eq!(server.say(b"7 0 1\n"), "");
+    assert_eq!(server.running.wait().code(), Some(1));
+    let logged = server.running.logged();
+    assert!(logged.contains("data.sqlite was replaced by another file, which was left as it is"), "{logged}");
+    assert!(folder.path().join("data.sqlite-wal.lost").exists(), "{logged}");
+    assert!(std::fs::read(&server.data).unwrap() == copy, "not a byte of it is changed");
+
+    let server = Server::start(folder.path(), &[]);
+    assert_eq!(alarms(&server.data), ["1 0 1"]);
+    assert_eq!(server.say(b"2 1 1\n"), "OK\n");
+    let verdict: String =
+        crate::harness::open(&server.data).query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(verdict, "ok");
+}

@@ -3,12 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, helpers included")]
 
+mod backup;
 mod config;
+mod database;
 mod disk_full;
 mod harness;
 mod house;
+mod import;
 mod kill;
 mod lifecycle;
 mod limits;
 mod old_clients;
+mod status;
 mod wire;

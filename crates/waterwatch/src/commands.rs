@@ -1,0 +1,29 @@
+//! The commands that work on a database file, beside or without a running
+//! server.
+
+pub mod backup;
+pub mod import;
+pub mod status;
+
+use std::io::{self, ErrorKind};
+
+use anyhow::Context;
+
+use crate::failure::Failure;
+
+/// How a command ends after printing. Whoever closed the pipe (`| head`) has
+/// seen enough.
+fn printed(done: io::Result<()>) -> Result<(), Failure> {
+    match done {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => Ok(done.context("cannot write to standard output")?),
+    }
+}
+
+/// `1 station`, `2 stations`.
+fn count(number: impl Into<u64>, one: &str) -> String {
+    match number.into() {
+        1 => format!("1 {one}"),
+        number => format!("{number} {one}s"),
+    }
+}

@@ -1,0 +1,127 @@
+//! Databases made by hand, for what needs no server, and users who may not
+//! read them.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, params};
+use waterwatch::store::schema;
+
+use crate::harness::{run, waterwatch};
+
+/// A user that owns nothing.
+const NOBODY: u32 = 65_534;
+
+/// One station's row: id, alarms, and how long ago its contact was.
+pub(crate) type Station = (i64, u8, u8, i64);
+
+/// Makes a database of today's schema with these stations, as a server
+/// leaves it: with a log to come. The connection goes on as the server's.
+pub(crate) fn make(path: &Path, stations: &[Station]) -> Connection {
+    let mut database = Connection::open(path).expect("a database");
+    database.pragma_update(None, "journal_mode", "WAL").expect("a log");
+    schema::create(&mut database).expect("our schema");
+    for station in stations {
+        insert(&database, station);
+    }
+    database
+}
+
+/// Adds a station. Its `last_date` is any: it is shown as it is stored.
+pub(crate) fn insert(database: &Connection, &(id, alarm1, alarm2, age_s): &Station) {
+    let received_at = Timestamp::now() - SignedDuration::from_secs(age_s);
+    database
+        .execute(
+            "INSERT INTO station_status VALUES (?1, '2026-11-24 01:50', ?2, ?3)",
+            params![id, alarm1, alarm2],
+        )
+        .expect("a row");
+    database
+        .execute(
+            "INSERT INTO station_state VALUES (?1, ?1, ?2, 3)",
+            params![id, received_at.as_millisecond()],
+        )
+        .expect("a row");
+}
+
+/// The names in a folder, in order.
+pub(crate) fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Sets what its owner and others may do with a file or folder.
+pub(crate) fn allow(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("permissions");
+}
+
+/// Runs the program as somebody whom permissions bind: as root, who may do
+/// anything, it is started as nobody. `None` if nobody cannot reach it.
+pub(crate) fn run_bound(arguments: &[&str], folder: &Path) -> Option<Output> {
+    if !rustix::process::geteuid().is_root() {
+        return Some(run(arguments, folder));
+    }
+    let bound = |command: &mut Command| -> std::io::Result<Output> {
+        command.uid(NOBODY).gid(NOBODY).current_dir("/").output()
+    };
+    if !bound(waterwatch().arg("--version")).is_ok_and(|output| output.status.success()) {
+        println!("skipped: another user cannot reach the program");
+        return None;
+    }
+    Some(bound(waterwatch().args(arguments)).expect("the program starts"))
+}
+
+/// What an old server's database is, and what `serve` does with it.
+#[test]
+fn serve_takes_over_a_database_that_keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data.sqlite");
+    let database = Connection::open(&data).unwrap();
+    database
+        .execute_batch(
+            "CREATE TABLE station_status (station_id INTEGER PRIMARY KEY, last_date TEXT, alarm1 INTEGER, alarm2 INTEGER);
+             INSERT INTO station_status VALUES (7, '2026-11-24 01:50', 0, 1), (8, '2026-11-24 01:51', 1, 0);",
+        )
+        .unwrap();
+    drop(database);
+    let server = crate::harness::Server::start(folder.path(), &[]);
+    assert_eq!(server.say(b"8 0 0\n9 1 1\n"), "OK\nOK\n");
+    assert_eq!(crate::harness::alarms(&data), ["7 0 1", "8 0 0", "9 1 1"]);
+    assert!(server.rows()[0].starts_with("7 2026-11-24 01:50"), "{:?}", server.rows());
+    assert!(server.stop().contains("took over the old server's database"));
+}
+
+#[test]
+fn serve_refuses_an_old_database_that_differs_and_names_the_way() {
+    let rows = [
+        "station_id INTEGER PRIMARY KEY, date_time TEXT, alarm1 INTEGER, alarm2 INTEGER); \
+         INSERT INTO station_status VALUES (7, '2026-11-24 01:50:31', 0, 1)",
+        "station_id INTEGER PRIMARY KEY, last_date TEXT, alarm1 TEXT, alarm2 TEXT); \
+         INSERT INTO station_status VALUES (7, '2026-11-24 01:50', '0', '1')",
+        "station_id INTEGER PRIMARY KEY, last_date TEXT, alarm1 INTEGER, alarm2 INTEGER); \
+         INSERT INTO station_status VALUES (7, '2026-11-24 01:50:31', 0, 1)",
+    ];
+    for table in rows {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data.sqlite");
+        Connection::open(&data)
+            .unwrap()
+            .execute_batch(&format!("CREATE TABLE station_status ({table}"))
+            .unwrap();
+        let before = fs::read(&data).unwrap();
+        let output = run(&["serve", "--listen", "127.0.0.1:0"], folder.path());
+        let said = crate::harness::stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("waterwatch import data.sqlite --data NEW.sqlite"), "{said}");
+        assert_eq!(fs::read(&data).unwrap(), before, "untouched");
+        assert_eq!(names(folder.path()), ["data.sqlite", "data.sqlite.lock"]);
+    }
+}
