@@ -3,10 +3,12 @@
 //! checked whole of the three.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::ServeOptions;
+use crate::server_address::ServerAddress;
 
 /// Hears every remote water station, never loses an alarm it has acknowledged.
 #[derive(Debug, Parser)]
@@ -22,12 +24,37 @@ pub struct Cli {
 pub enum Command {
     /// Run the server that stations report to
     Serve(Box<ServeOptions>),
+    /// Report a station's status file to the server, every minute and at each change
+    Client(ClientOptions),
     /// Show the stations and their alarms
     Status(StatusOptions),
     /// Copy the database, also while the server runs
     Backup(BackupOptions),
     /// Bring the rows of an old Python server's database into a new one
     Import(ImportOptions),
+}
+
+/// Options of `waterwatch client`.
+#[derive(Debug, Args)]
+pub struct ClientOptions {
+    /// The file with the station id, Alarm1 and Alarm2, a line each
+    #[arg(long, env = "WATERWATCH_STATUS", default_value = "status.txt", value_name = "FILE")]
+    pub status: PathBuf,
+    /// The server to report to
+    #[arg(long, env = "WATERWATCH_SERVER", default_value = "127.0.0.1:54321", value_name = "HOST:PORT")]
+    pub server: ServerAddress,
+    /// How often to report, besides at each change of the file
+    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = duration)]
+    pub every: Duration,
+    /// Report once and exit: 0 acknowledged, 1 refused or unreachable, 2 bad file or usage
+    #[arg(long)]
+    pub once: bool,
+    /// Do not report a file that was last changed longer ago than this, so that the server notices silence
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub stale_after: Option<Duration>,
+    /// How the log is written
+    #[command(flatten)]
+    pub log: LogOptions,
 }
 
 /// Options of `waterwatch status`.
@@ -84,4 +111,14 @@ pub struct LogOptions {
     /// How the log on standard error is written [default: text]
     #[arg(long, env = "WATERWATCH_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<crate::log::LogFormat>,
+}
+
+/// Reads `60s`, `5m`, `1h 30m`: a positive span of time.
+fn duration(text: &str) -> Result<Duration, String> {
+    let span: jiff::SignedDuration =
+        text.parse().map_err(|_| format!("\"{text}\" is no span of time; write it like 60s, 5m or 1h"))?;
+    Duration::try_from(span)
+        .ok()
+        .filter(|span| !span.is_zero())
+        .ok_or_else(|| format!("\"{text}\" is not more than nothing"))
 }

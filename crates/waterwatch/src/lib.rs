@@ -2,7 +2,9 @@
 //!
 //! ARCHITECTURE.md draws the flow; the modules below are in its order.
 
+pub mod backoff;
 pub mod cli;
+pub mod client;
 pub mod commands;
 pub mod config;
 pub mod failure;
@@ -11,5 +13,6 @@ pub mod lane;
 pub mod log;
 pub mod open_files;
 pub mod server;
+pub mod server_address;
 pub mod store;
 pub mod writer;

@@ -4,11 +4,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use waterwatch::cli::{Cli, Command};
-use waterwatch::{commands, failure, server};
+use waterwatch::{client, commands, failure, server};
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(options) => server::serve(*options),
+        Command::Client(options) => client::run(options),
         Command::Status(options) => commands::status::run(&options),
         Command::Backup(options) => commands::backup::run(&options),
         Command::Import(options) => commands::import::run(&options),

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, helpers included")]
 
 mod backup;
+mod client;
 mod config;
 mod database;
 mod disk_full;
