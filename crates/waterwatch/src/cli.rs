@@ -28,6 +28,12 @@ pub enum Command {
     Client(ClientOptions),
     /// Show the stations and their alarms
     Status(StatusOptions),
+    /// Play a fleet of stations against a server, for trying it out
+    ///
+    /// Each station has a connection of its own, reports at its own moment within the period, and at
+    /// once when one of its alarms goes on or off. The server cannot tell them from real stations: what
+    /// it knows of these ids is replaced, so give it ids that no station has (--first-id).
+    Simulate(SimulateOptions),
     /// Copy the database, also while the server runs
     Backup(BackupOptions),
     /// Bring the rows of an old Python server's database into a new one
@@ -69,6 +75,26 @@ pub struct StatusOptions {
     /// Show again every two seconds, until interrupted
     #[arg(long)]
     pub watch: bool,
+}
+
+/// Options of `waterwatch simulate`.
+#[derive(Debug, Args)]
+pub struct SimulateOptions {
+    /// How many stations
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub stations: u32,
+    /// How often each station reports
+    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = duration)]
+    pub every: Duration,
+    /// The server to report to
+    #[arg(long, env = "WATERWATCH_SERVER", default_value = "127.0.0.1:54321", value_name = "HOST:PORT")]
+    pub server: ServerAddress,
+    /// The id of the first station; the others follow
+    #[arg(long, default_value_t = 1, value_name = "ID", value_parser = clap::value_parser!(i64).range(0..))]
+    pub first_id: i64,
+    /// Stop after this long; without it, at the first interrupt
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub run_for: Option<Duration>,
 }
 
 /// Options of `waterwatch backup`.

@@ -8,6 +8,7 @@ pub mod client;
 pub mod commands;
 pub mod config;
 pub mod failure;
+pub mod fleet;
 pub mod intake;
 pub mod lane;
 pub mod log;

@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use waterwatch::cli::{Cli, Command};
-use waterwatch::{client, commands, failure, server};
+use waterwatch::{client, commands, failure, fleet, server};
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(options) => server::serve(*options),
         Command::Client(options) => client::run(options),
         Command::Status(options) => commands::status::run(&options),
+        Command::Simulate(options) => fleet::run(options),
         Command::Backup(options) => commands::backup::run(&options),
         Command::Import(options) => commands::import::run(&options),
     };

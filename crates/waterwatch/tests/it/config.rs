@@ -149,7 +149,7 @@ fn a_missing_file_is_named() {
 #[test]
 fn help_is_what_it_was() {
     let folder = tempfile::tempdir().unwrap();
-    for command in ["", "serve", "client", "status", "backup", "import"] {
+    for command in ["", "serve", "client", "status", "simulate", "backup", "import"] {
         let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let output = run(&arguments, folder.path());
         assert!(output.status.success());

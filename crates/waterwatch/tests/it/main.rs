@@ -15,5 +15,6 @@ mod kill;
 mod lifecycle;
 mod limits;
 mod old_clients;
+mod simulate;
 mod status;
 mod wire;
