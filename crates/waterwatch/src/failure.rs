@@ -1,7 +1,9 @@
 //! How a command ends: 0 done, 1 failed, 2 wrong usage or wrong input file.
 
+use std::io::Write;
 use std::process::ExitCode;
 
+use crate::log;
 use crate::store::schema::SchemaError;
 
 /// Why a command did not do what it was asked.
@@ -41,14 +43,19 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 #[must_use]
 pub fn exit_code(done: Result<(), Failure>) -> ExitCode {
     let (error, code) = match done {
-        Ok(()) => return ExitCode::SUCCESS,
+        Ok(()) => {
+            log::finish();
+            return ExitCode::SUCCESS;
+        }
         Err(Failure::Failed(error)) => (error, 1),
         Err(Failure::WrongInput(error)) => (error, 2),
     };
     if tracing::dispatcher::has_been_set() {
         tracing::error!("{error:#}");
+        log::finish();
     } else {
-        eprintln!("waterwatch: {error:#}");
+        // Nobody may be there to read it; the exit code is.
+        let _ = writeln!(std::io::stderr(), "waterwatch: {error:#}");
     }
     ExitCode::from(code)
 }

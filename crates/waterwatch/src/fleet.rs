@@ -13,6 +13,7 @@ mod station;
 mod tally;
 
 use std::cell::RefCell;
+use std::io::{Write, stdout};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::rc::Rc;
 use std::time::Duration;
@@ -80,7 +81,8 @@ pub fn run(options: SimulateOptions) -> Result<(), Failure> {
 
     let (mut tally, server) = (fleet.tally.borrow_mut(), &fleet.options.server);
     tally.give_up_open();
-    print!("{}", tally.summary(server, fleet.options.stations, started.elapsed()));
+    // Whoever closed the pipe has seen enough.
+    let _ = stdout().write_all(tally.summary(server, fleet.options.stations, started.elapsed()).as_bytes());
     match tally.nothing_acknowledged() {
         Some(why) => Err(Failure::Failed(anyhow!("{server}: no report was acknowledged: {why}"))),
         None => Ok(()),

@@ -1,11 +1,21 @@
 //! The log on standard error: text for people, JSON for machines.
+//!
+//! It is written by a thread of its own. Whoever reads it may be slow, gone,
+//! or a full disk: lines are dropped then, and nothing else happens.
 
 use std::io::IsTerminal;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
+
+/// Lines that wait for a slow reader; the newest are dropped beyond.
+const LINES_WAITING_MAX: usize = 4096;
+
+/// Writes what waits when it is dropped.
+static WRITER: Mutex<Option<WorkerGuard>> = Mutex::new(None);
 
 /// How a log line is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -25,11 +35,29 @@ pub fn start(format: LogFormat) {
         .with_default_directive(tracing::Level::INFO.into())
         .with_env_var("WATERWATCH_LOG")
         .from_env_lossy();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(LINES_WAITING_MAX)
+        .lossy(true)
+        .finish(std::io::stderr());
+    *WRITER.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
+    // A line that cannot be written must not be told on standard error.
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
     match format {
         LogFormat::Text => builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }
+}
+
+/// Writes what waits, for at most a second or so; the log is over then.
+pub fn finish() {
+    drop(WRITER.lock().unwrap_or_else(PoisonError::into_inner).take());
+}
+
+/// Ends the process at once, with what the log says of it.
+pub fn exit(code: i32) -> ! {
+    finish();
+    std::process::exit(code)
 }
 
 /// Lets one message of a kind through at a time, so that whoever floods the
@@ -55,7 +83,7 @@ impl Seldom {
     pub fn say(&self, log: impl FnOnce(u64)) {
         let now = Instant::now();
         let held_back = {
-            let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             match &mut *state {
                 Some((last, held_back)) if now.duration_since(*last) < self.every => {
                     *held_back += 1;

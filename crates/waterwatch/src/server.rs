@@ -116,7 +116,7 @@ impl Writer {
             // The disk hangs. What is acknowledged is durable, so nothing is
             // lost by not waiting for it.
             tracing::error!("the database does not come to its end; leaving it");
-            std::process::exit(1);
+            log::exit(1);
         }
         match self.thread.join() {
             Ok(result) => result,
@@ -147,12 +147,12 @@ impl Signals {
         let signal = self.next().await;
         tracing::info!(signal, "stopping");
         if !accepting.load(Ordering::SeqCst) {
-            std::process::exit(0);
+            log::exit(0);
         }
         stopping.cancel();
         self.next().await;
         tracing::warn!("a second signal: ending at once");
-        std::process::exit(1);
+        log::exit(1);
     }
 
     async fn next(&mut self) -> &'static str {
