@@ -27,7 +27,7 @@ pub struct ServeOptions {
     #[arg(long, env = "WATERWATCH_LISTEN", value_name = "ADDRESS:PORT", value_delimiter = ',', value_parser = socket_address)]
     pub listen: Vec<SocketAddr>,
     /// Who may connect to the --listen addresses, such as 10.20.0.0/16; required beyond loopback
-    #[arg(long, env = "WATERWATCH_ALLOW", value_name = "RANGE", value_delimiter = ',', requires = "listen")]
+    #[arg(long, env = "WATERWATCH_ALLOW", value_name = "RANGE", value_delimiter = ',')]
     pub allow: Vec<Range>,
     /// The zone of last_date, such as Europe/Berlin [default: this machine's]
     #[arg(long, env = "WATERWATCH_TIME_ZONE", value_name = "ZONE")]
@@ -91,7 +91,7 @@ impl std::str::FromStr for Range {
 
     fn from_str(text: &str) -> Result<Range, String> {
         text.parse::<IpNet>()
-            .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+            .or_else(|_| text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical())))
             .map(Range)
             .map_err(|_| format!("\"{text}\" is no address range; write it like 10.20.0.0/16 or 10.20.0.7"))
     }
@@ -143,6 +143,12 @@ impl Config {
             Some(path) => read_file(path)?,
             None => File::default(),
         };
+        if options.listen.is_empty() && !options.allow.is_empty() {
+            bail!(
+                "--allow (or WATERWATCH_ALLOW) goes with --listen (or WATERWATCH_LISTEN); \
+                 a [[listen]] table of the file has its own allow"
+            );
+        }
         let listeners: Vec<_> = if options.listen.is_empty() {
             file.listen
                 .into_iter()

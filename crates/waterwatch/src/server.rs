@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, ServeOptions, Transport};
 use crate::failure::Failure;
 use crate::intake::{self, Intake};
+use crate::store::lock::DataLock;
 use crate::store::sqlite::SqliteStore;
 use crate::{lane, log, writer};
 
@@ -46,8 +47,11 @@ async fn run(config: Config) -> anyhow::Result<()> {
     if config.time_zone.is_unknown() {
         tracing::warn!("this machine's time zone cannot be found, so last_date is in UTC; set time_zone");
     }
-    let store = SqliteStore::open(&config.data, config.time_zone)?;
+    // Bound before the database is opened: one that is taken over from an old
+    // server must not be changed while that server still has the address.
+    let lock = DataLock::acquire(&config.data)?;
     let bound = config.listeners.iter().map(intake::bind).collect::<anyhow::Result<Vec<_>>>()?;
+    let store = SqliteStore::open(&config.data, lock, config.time_zone)?;
 
     let (hang_up, hung_up) = watch::channel(());
     let (lane, submissions) = lane::open(config.limits.lane_bytes_max);
@@ -76,10 +80,14 @@ async fn run(config: Config) -> anyhow::Result<()> {
     tell_supervisor(NotifyState::Ready);
 
     let mut ended = writer.ended.clone();
+    let mut failed = None;
     tokio::select! {
         () = stopping.cancelled() => {}
-        _ = ended.changed() => stopping.cancel(),
+        _ = ended.changed() => {}
+        // A listener ends by itself only if it panicked.
+        listener = listeners.join_next() => failed = listener.and_then(Result::err),
     }
+    stopping.cancel();
     tell_supervisor(NotifyState::Stopping);
     let answered = timeout(STOP_INTAKE, async { while listeners.join_next().await.is_some() {} }).await;
     if answered.is_err() {
@@ -88,7 +96,10 @@ async fn run(config: Config) -> anyhow::Result<()> {
     }
     let done = writer.finish().await;
     signals.abort();
-    done
+    match failed {
+        Some(panic) => done.and(Err(panic).context("a listener ended by itself")),
+        None => done,
+    }
 }
 
 /// The writer's thread.

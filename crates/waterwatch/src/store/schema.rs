@@ -227,9 +227,22 @@ fn kind(connection: &Connection, path: &Path) -> Result<Kind, SchemaError> {
         return Err(foreign("it has tables, but no station_status".to_owned()));
     }
     match difference(connection, &columns).map_err(unreadable)? {
+        None if has_our_names(connection).map_err(unreadable)? => {
+            Err(foreign("it has a table station_state that is not ours, or a trigger".to_owned()))
+        }
         None => Ok(Kind::Contract),
         Some(difference) => Err(SchemaError::OldServer { path: path.to_owned(), difference }),
     }
+}
+
+/// Whether something is in the way of taking a database over: a table with
+/// the name of ours, or a trigger, which would do what we do not know of.
+fn has_our_names(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'station_state' OR type = 'trigger'",
+        [],
+        |row| row.get(0),
+    )
 }
 
 /// A column of `station_status`.

@@ -1,10 +1,10 @@
 //! The store over one SQLite file that this process owns.
 //!
 //! Durability: WAL with `synchronous=FULL`, so a commit returns only after
-//! the log is synced. Every opening first moves the whole log into the
-//! database and empties it: after a failed sync the kernel may call pages
-//! clean that never reached the disk, and a log that begins with such pages
-//! would lose everything that is appended after them.
+//! the log is synced. An opening first moves the whole log into the database
+//! and empties it: after a failed sync the kernel may call pages clean that
+//! never reached the disk, and a log that begins with such pages would lose
+//! everything that is appended after them.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -78,16 +78,14 @@ struct Identity {
 }
 
 impl SqliteStore {
-    /// Opens the database for this process alone, making it if there is none
-    /// and taking over one that keeps the contract.
+    /// Opens the database that `lock` keeps for this process alone, making it
+    /// if there is none and taking over one that keeps the contract.
     ///
     /// # Errors
-    /// If another process has it, if it is not for us, or if it cannot be
-    /// opened and read.
-    pub fn open(path: &Path, zone: TimeZone) -> anyhow::Result<SqliteStore> {
-        let lock = DataLock::acquire(path)?;
+    /// If it is not for us, or if it cannot be opened, read and written.
+    pub fn open(path: &Path, lock: DataLock, zone: TimeZone) -> anyhow::Result<SqliteStore> {
         let kind = schema::examine(path)?;
-        let mut connection = connect(path, kind.is_none())?;
+        let mut connection = connect(path, kind.is_none(), Log::MayStay)?;
         match kind {
             None | Some(Kind::Empty) => {
                 schema::create(&mut connection)?;
@@ -128,7 +126,7 @@ impl SqliteStore {
     fn check_still_ours(&mut self) -> Result<(), StoreError> {
         let path = self.path.display();
         let what = match identity(&self.path) {
-            Ok(identity) if identity == self.identity => return Ok(()),
+            Ok(found) if found == self.identity => return self.check_log(),
             Ok(_) => format!("{path} was replaced by another file, which was left as it is"),
             Err(_) => format!("{path} is gone"),
         };
@@ -143,6 +141,22 @@ impl SqliteStore {
                 "{what}; move {log} away before anybody opens it, for it belongs to the lost one ({error})"
             ),
         }))
+    }
+
+    /// A log that was deleted goes on taking commits that nobody will find.
+    /// As long as we have it open, what is in it can be saved.
+    fn check_log(&self) -> Result<(), StoreError> {
+        if identity(&self.log).is_ok_and(|found| found == self.log_identity) {
+            return Ok(());
+        }
+        let connection = self.connection.as_ref().ok_or_else(closed)?;
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(|error| {
+            StoreError::OutcomeUnknown(format!("its log is gone, and could not be saved: {error}"))
+        })?;
+        Err(StoreError::OutcomeUnknown(format!(
+            "{} was deleted or replaced; it is made anew",
+            self.log.display()
+        )))
     }
 
     fn put_log_away(&self) -> std::io::Result<PathBuf> {
@@ -216,7 +230,7 @@ impl Store for SqliteStore {
             None => bail!("{} is gone", self.path.display()),
             Some(_) => bail!("{} is no longer the database that it was", self.path.display()),
         }
-        let connection = connect(&self.path, false)?;
+        let connection = connect(&self.path, false, Log::MustBeEmptied)?;
         (self.stations, self.sequence) = load(&connection, &self.zone)?;
         self.identity = identity(&self.path)?;
         self.log_identity = identity(&self.log)?;
@@ -225,11 +239,26 @@ impl Store for SqliteStore {
     }
 }
 
-fn connect(path: &Path, create: bool) -> anyhow::Result<Connection> {
+/// What is to be done with a log that a reader keeps from being emptied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Log {
+    /// After a failed sync: nothing may be appended to it.
+    MustBeEmptied,
+    /// At a start: stations do not wait for somebody's open query. What is in
+    /// the log was synced, unless the run before ended by a failed sync.
+    MayStay,
+}
+
+fn connect(path: &Path, create: bool, log: Log) -> anyhow::Result<Connection> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
     let connect = || -> anyhow::Result<Connection> {
         let connection = Connection::open_with_flags(path, flags)?;
+        // SQLite opens what it may not write as well, and says so later.
+        ensure!(
+            !connection.is_readonly("main")?,
+            "this user may not write it; run as its owner, or change the owner (chown)"
+        );
         connection.busy_timeout(OPEN_TIMEOUT)?;
         let journal: String =
             connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
@@ -243,7 +272,13 @@ fn connect(path: &Path, create: bool) -> anyhow::Result<Connection> {
         connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB)?;
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
         let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        ensure!(busy == 0, "another program is reading it and does not end; close that program");
+        if busy != 0 && log == Log::MayStay {
+            tracing::warn!(
+                "another program reads the database and does not end; its log grows until that program is closed"
+            );
+        } else {
+            ensure!(busy == 0, "another program is reading it and does not end; close that program");
+        }
         connection.busy_timeout(BUSY_TIMEOUT)?;
         Ok(connection)
     };
@@ -288,6 +323,10 @@ fn alarm(row: &rusqlite::Row<'_>, column: usize) -> anyhow::Result<bool> {
     }
 }
 
+fn closed() -> StoreError {
+    StoreError::OutcomeUnknown("the database is closed".to_owned())
+}
+
 fn identity(path: &Path) -> anyhow::Result<Identity> {
     let metadata =
         std::fs::metadata(path).with_context(|| format!("cannot look at the database {}", path.display()))?;
@@ -320,11 +359,16 @@ mod tests {
     use super::*;
     use crate::store::Batch;
 
+    fn open(folder: &Path) -> SqliteStore {
+        let path = folder.join("data.sqlite");
+        SqliteStore::open(&path, DataLock::acquire(&path).unwrap(), TimeZone::UTC).unwrap()
+    }
+
     /// kill -9 cannot notice if these are lost; a power cut would.
     #[test]
     fn each_commit_is_synced() {
         let folder = tempfile::tempdir().unwrap();
-        let mut store = SqliteStore::open(&folder.path().join("data.sqlite"), TimeZone::UTC).unwrap();
+        let mut store = open(folder.path());
         let pragmas = |store: &SqliteStore| {
             let connection = store.connection.as_ref().unwrap();
             let synchronous: i64 =
@@ -341,7 +385,7 @@ mod tests {
     #[test]
     fn what_is_committed_is_there_after_a_reopening() {
         let folder = tempfile::tempdir().unwrap();
-        let mut store = SqliteStore::open(&folder.path().join("data.sqlite"), TimeZone::UTC).unwrap();
+        let mut store = open(folder.path());
         let id = StationId::new(7).unwrap();
         let station = Station {
             alarm1: true,

@@ -125,3 +125,42 @@ fn serve_refuses_an_old_database_that_differs_and_names_the_way() {
         assert_eq!(names(folder.path()), ["data.sqlite", "data.sqlite.lock"]);
     }
 }
+
+/// A table or a trigger in the way is seen before anything is changed.
+#[test]
+fn serve_refuses_an_old_database_with_something_in_the_way() {
+    for in_the_way in [
+        "CREATE TABLE station_state (x)",
+        "CREATE TRIGGER t BEFORE INSERT ON station_status BEGIN SELECT RAISE(IGNORE); END",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data.sqlite");
+        Connection::open(&data)
+            .unwrap()
+            .execute_batch(&format!(
+                "CREATE TABLE station_status (station_id INTEGER PRIMARY KEY, last_date TEXT, alarm1 INTEGER, \
+                 alarm2 INTEGER); {in_the_way}"
+            ))
+            .unwrap();
+        let before = fs::read(&data).unwrap();
+        let output = run(&["serve", "--listen", "127.0.0.1:0"], folder.path());
+        assert_eq!(output.status.code(), Some(2), "{}", crate::harness::stderr(&output));
+        assert_eq!(fs::read(&data).unwrap(), before, "untouched");
+    }
+}
+
+/// A restored file whose owner was not set: said at the start, not to every
+/// station in turn.
+#[test]
+fn serve_refuses_a_database_that_it_may_not_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data.sqlite");
+    drop(make(&data, &[(7, 0, 1, 60)]));
+    fs::set_permissions(&data, Permissions::from_mode(0o444)).unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().expect("a name")];
+    let Some(output) = run_bound(&arguments, folder.path()) else { return };
+    let said = crate::harness::stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("this user may not write it"), "{said}");
+}

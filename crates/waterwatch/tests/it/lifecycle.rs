@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rustix::process::Signal;
 
-use crate::harness::{PATIENCE, Peer, Server, alarms, listening, run, stderr, wait_for};
+use crate::harness::{PATIENCE, Peer, Server, alarms, listening, run, stderr, wait_for, waterwatch};
 
 #[test]
 fn it_prints_a_line_for_each_listener_once_it_accepts() {
@@ -241,4 +241,118 @@ fn a_database_that_was_replaced_is_left_as_it_is() {
     let verdict: String =
         crate::harness::open(&server.data).query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(verdict, "ok");
+}
+
+/// The log's reader may be gone, or its disk full: that is no reason to stop
+/// hearing stations.
+#[test]
+fn a_log_that_cannot_be_written_does_no_harm() {
+    for to in ["/dev/full", "a closed pipe"] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = waterwatch();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--connections-max", "1", "--stations-max", "1"]);
+        command.current_dir(folder.path()).stdout(std::process::Stdio::piped());
+        if to == "/dev/full" {
+            command.stderr(std::fs::File::options().write(true).open(to).unwrap());
+        } else {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            command.stderr(writer);
+        }
+        let mut server = command.spawn().unwrap();
+        let mut printed = std::io::BufReader::new(server.stdout.take().unwrap());
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut printed, &mut line).unwrap();
+        let address = *listening(&line).first().expect("it listens");
+        let mut peer = Peer::connect(address);
+        peer.send("1 0 1\n2 0 1\n");
+        assert_eq!(peer.reply(), "OK");
+        assert!(peer.reply().starts_with("ERR stations_max"), "which the log would say");
+        assert_eq!(Peer::connect(address).rest(), "", "as this");
+        peer.send("1 1 1\n");
+        assert_eq!(peer.reply(), "OK", "with the log to {to}");
+        rustix::process::kill_process(
+            rustix::process::Pid::from_raw(i32::try_from(server.id()).unwrap()).unwrap(),
+            Signal::TERM,
+        )
+        .unwrap();
+        assert!(server.wait().unwrap().success());
+    }
+}
+
+/// A log that nobody takes for the moment (a paused terminal) holds up
+/// nothing either, not even the end.
+#[test]
+fn a_log_that_nobody_reads_does_not_hold_it_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_unread, mut full) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&full, true).unwrap();
+    while full.write(&[b'x'; 4096]).is_ok() {}
+    rustix::io::ioctl_fionbio(&full, false).unwrap();
+    let mut command = waterwatch();
+    command.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(folder.path());
+    let mut server = command.stdout(std::process::Stdio::piped()).stderr(full).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(server.stdout.take().unwrap()), &mut line)
+        .unwrap();
+    let mut peer = Peer::connect(*listening(&line).first().expect("it listens"));
+    peer.send("1 0 1\n");
+    assert_eq!(peer.reply(), "OK");
+    let started = Instant::now();
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(i32::try_from(server.id()).unwrap()).unwrap(),
+        Signal::TERM,
+    )
+    .unwrap();
+    assert!(server.wait().unwrap().success());
+    assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
+}
+
+/// What was acknowledged is saved from a log that somebody deletes.
+#[test]
+fn a_log_that_was_deleted_is_saved_and_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    assert_eq!(server.say(b"1 0 1\n2 0 1\n"), "OK\nOK\n");
+    std::fs::remove_file(folder.path().join("data.sqlite-wal")).unwrap();
+    assert_eq!(server.say(b"1 1 1\n"), "");
+    server.running.wait_for_log("was deleted or replaced; it is made anew");
+    wait_for("it to go on", || (server.say(b"3 1 1\n") == "OK\n").then_some(()));
+    server.kill();
+    let server = Server::start(folder.path(), &[]);
+    assert_eq!(alarms(&server.data), ["1 0 1", "2 0 1", "3 1 1"]);
+}
+
+/// An open query of somebody else's is no reason to keep stations waiting.
+#[test]
+fn it_starts_beside_a_program_that_reads_the_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    assert_eq!(server.say(b"1 0 1\n"), "OK\n");
+    let reader = crate::harness::open(&server.data);
+    reader.execute_batch("BEGIN; SELECT * FROM station_status").unwrap();
+    server.stop();
+    let server = Server::start(folder.path(), &[]);
+    server.running.wait_for_log("another program reads the database and does not end");
+    assert_eq!(server.say(b"1 1 1\n"), "OK\n");
+    assert_eq!(alarms(&server.data), ["1 1 1"]);
+}
+
+/// The old server may still have the address: its database is left alone.
+#[test]
+fn a_database_is_not_taken_over_while_the_address_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data.sqlite");
+    rusqlite::Connection::open(&data)
+        .unwrap()
+        .execute_batch(
+            "CREATE TABLE station_status (station_id INTEGER PRIMARY KEY, last_date TEXT, alarm1 INTEGER, alarm2 INTEGER)",
+        )
+        .unwrap();
+    let before = std::fs::read(&data).unwrap();
+    let old_server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = old_server.local_addr().unwrap().to_string();
+    let output = run(&["serve", "--listen", &address], folder.path());
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(std::fs::read(&data).unwrap(), before);
 }
