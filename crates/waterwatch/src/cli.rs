@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::ServeOptions;
+use crate::log::LogOptions;
 use crate::server_address::ServerAddress;
 
 /// Hears every remote water station, never loses an alarm it has acknowledged.
@@ -129,14 +130,6 @@ pub struct DataOption {
     /// The server's database
     #[arg(id = "data", long, env = "WATERWATCH_DATA", default_value = "data.sqlite", value_name = "FILE")]
     pub file: PathBuf,
-}
-
-/// How the log is written.
-#[derive(Clone, Copy, Debug, Default, Args)]
-pub struct LogOptions {
-    /// How the log on standard error is written [default: text]
-    #[arg(long, env = "WATERWATCH_LOG_FORMAT", value_name = "FORMAT")]
-    pub log_format: Option<crate::log::LogFormat>,
 }
 
 /// Reads `60s`, `5m`, `1h 30m`: a positive span of time.

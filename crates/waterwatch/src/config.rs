@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use crate::log::LogFormat;
+use crate::log::{LogFormat, LogOptions};
 
 /// What `waterwatch serve` can be told on the command line and by variables.
 #[derive(Debug, Default, Args)]
@@ -34,7 +34,7 @@ pub struct ServeOptions {
     pub time_zone: Option<String>,
     /// How the log is written
     #[command(flatten)]
-    pub log: crate::cli::LogOptions,
+    pub log: LogOptions,
     /// Limits
     #[command(flatten, next_help_heading = "Limits")]
     pub limits: LimitOptions,

@@ -28,6 +28,14 @@ pub enum LogFormat {
     Json,
 }
 
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct LogOptions {
+    /// How the log on standard error is written [default: text]
+    #[arg(long, env = "WATERWATCH_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
 /// Starts the log. The level is `info`, or what `WATERWATCH_LOG` says, such
 /// as `debug` or `waterwatch::intake=debug`.
 pub fn start(format: LogFormat) {

@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -128,7 +129,9 @@ impl SqliteStore {
         let what = match identity(&self.path) {
             Ok(found) if found == self.identity => return self.check_log(),
             Ok(_) => format!("{path} was replaced by another file, which was left as it is"),
-            Err(_) => format!("{path} is gone"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => format!("{path} is gone"),
+            // The folder may not be entered for now, or the like.
+            Err(error) => return Err(StoreError::Unavailable(format!("cannot look at {path}: {error}"))),
         };
         self.connection = None;
         if !identity(&self.log).is_ok_and(|log| log == self.log_identity) {
@@ -159,12 +162,12 @@ impl SqliteStore {
         )))
     }
 
-    fn put_log_away(&self) -> std::io::Result<PathBuf> {
+    fn put_log_away(&self) -> io::Result<PathBuf> {
         let kept = beside(&self.log, ".lost");
         std::fs::rename(&self.log, &kept)?;
         // Its index is made anew from whatever log there is.
         match std::fs::remove_file(&self.log_index) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(kept),
         }
     }
@@ -327,9 +330,8 @@ fn closed() -> StoreError {
     StoreError::OutcomeUnknown("the database is closed".to_owned())
 }
 
-fn identity(path: &Path) -> anyhow::Result<Identity> {
-    let metadata =
-        std::fs::metadata(path).with_context(|| format!("cannot look at the database {}", path.display()))?;
+fn identity(path: &Path) -> io::Result<Identity> {
+    let metadata = std::fs::metadata(path)?;
     Ok(Identity { device: metadata.dev(), inode: metadata.ino() })
 }
 
