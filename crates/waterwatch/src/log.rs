@@ -57,9 +57,20 @@ pub fn start(format: LogFormat) {
     }
 }
 
-/// Writes what waits, for at most a second or so; the log is over then.
+/// How long what waits may take to be written at the end: part of the five
+/// seconds that a stop may take.
+const FINISH_WITHIN: Duration = Duration::from_millis(1500);
+
+/// Writes what waits, for at most 1.5 s; the log is over then.
 pub fn finish() {
-    drop(WRITER.lock().unwrap_or_else(PoisonError::into_inner).take());
+    let Some(guard) = WRITER.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+    // Elsewhere, since the guard itself may wait for whoever does not read.
+    let (finished, done) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        drop(guard);
+        drop(finished);
+    });
+    let _ = done.recv_timeout(FINISH_WITHIN);
 }
 
 /// Ends the process at once, with what the log says of it.

@@ -65,6 +65,8 @@ pub struct SqliteStore {
     /// a link to it.
     log: PathBuf,
     log_index: PathBuf,
+    /// The file itself, where `path` may be a link to it.
+    real: PathBuf,
     stations: HashMap<StationId, Station>,
     sequence: i64,
     _lock: DataLock,
@@ -114,6 +116,7 @@ impl SqliteStore {
             log_identity: identity(&log)?,
             log,
             log_index: beside(&real, LOG_INDEX),
+            real,
             connection: Some(connection),
             stations,
             sequence,
@@ -134,7 +137,10 @@ impl SqliteStore {
             Err(error) => return Err(StoreError::Unavailable(format!("cannot look at {path}: {error}"))),
         };
         self.connection = None;
-        if !identity(&self.log).is_ok_and(|log| log == self.log_identity) {
+        // Only the name leads elsewhere: our file is where it was, and its log
+        // belongs there.
+        let in_place = identity(&self.real).is_ok_and(|real| real == self.identity);
+        if in_place || !identity(&self.log).is_ok_and(|log| log == self.log_identity) {
             return Err(StoreError::Lost(what));
         }
         let log = self.log.display();
@@ -153,9 +159,19 @@ impl SqliteStore {
             return Ok(());
         }
         let connection = self.connection.as_ref().ok_or_else(closed)?;
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(|error| {
+        let checkpoint =
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        let busy = checkpoint.map_err(|error| {
             StoreError::OutcomeUnknown(format!("its log is gone, and could not be saved: {error}"))
         })?;
+        if busy != 0 {
+            // Kept open, for it is the only way to what is in the log.
+            return Err(StoreError::Unavailable(
+                "its log was deleted, and a program that reads the database keeps it from being saved; \
+                 close that program"
+                    .to_owned(),
+            ));
+        }
         Err(StoreError::OutcomeUnknown(format!(
             "{} was deleted or replaced; it is made anew",
             self.log.display()
@@ -163,7 +179,12 @@ impl SqliteStore {
     }
 
     fn put_log_away(&self) -> io::Result<PathBuf> {
-        let kept = beside(&self.log, ".lost");
+        let kept = (1..)
+            .map(|number| {
+                beside(&self.log, &if number == 1 { ".lost".to_owned() } else { format!(".lost.{number}") })
+            })
+            .find(|kept| !kept.exists())
+            .ok_or(io::ErrorKind::AlreadyExists)?;
         std::fs::rename(&self.log, &kept)?;
         // Its index is made anew from whatever log there is.
         match std::fs::remove_file(&self.log_index) {
@@ -198,6 +219,18 @@ impl SqliteStore {
             }
         }
         transaction.commit()
+    }
+}
+
+impl Drop for SqliteStore {
+    /// SQLite does not clear up after a file that was replaced, and the log
+    /// must not be left beside the new one.
+    fn drop(&mut self) {
+        if self.connection.is_some()
+            && let Err(StoreError::Lost(reason)) = self.check_still_ours()
+        {
+            tracing::error!("the database is lost: {reason}");
+        }
     }
 }
 

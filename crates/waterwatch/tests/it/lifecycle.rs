@@ -356,3 +356,40 @@ fn a_database_is_not_taken_over_while_the_address_is_taken() {
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert_eq!(std::fs::read(&data).unwrap(), before);
 }
+
+/// Nobody reports between the replacement and the stop.
+#[test]
+fn a_database_that_was_replaced_is_left_as_it_is_by_a_stop_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    assert_eq!(server.say(b"1 0 1\n"), "OK\n");
+    assert!(run(&["backup", "copy.sqlite"], folder.path()).status.success());
+    let many: String = (0..5000).map(|id| format!("{id} 1 1\n")).collect();
+    assert_eq!(server.say(many.as_bytes()), "OK\n".repeat(5000));
+    std::fs::rename(folder.path().join("copy.sqlite"), &server.data).unwrap();
+    let logged = server.stop();
+    assert!(logged.contains("the database is lost"), "{logged}");
+    let server = Server::start(folder.path(), &[]);
+    assert_eq!(alarms(&server.data), ["1 0 1"]);
+}
+
+/// What is in a deleted log can be saved only once nobody reads any more;
+/// until then the server keeps it, and answers nobody.
+#[test]
+fn a_deleted_log_is_kept_until_it_can_be_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--store-retry-s", "1"]);
+    assert_eq!(server.say(b"1 0 1\n"), "OK\n");
+    let reader = crate::harness::open(&server.data);
+    reader.execute_batch("BEGIN; SELECT * FROM station_status").unwrap();
+    assert_eq!(server.say(b"2 0 1\n"), "OK\n");
+    std::fs::remove_file(folder.path().join("data.sqlite-wal")).unwrap();
+    assert_eq!(server.say(b"3 0 1\n"), "");
+    server.running.wait_for_log("keeps it from being saved");
+    reader.execute_batch("COMMIT").unwrap();
+    drop(reader);
+    wait_for("it to go on", || (server.say(b"3 0 1\n") == "OK\n").then_some(()));
+    server.kill();
+    let server = Server::start(folder.path(), &[]);
+    assert_eq!(alarms(&server.data), ["1 0 1", "2 0 1", "3 0 1"]);
+}
