@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, ServeOptions, Transport};
 use crate::failure::Failure;
 use crate::intake::{self, Intake};
+use crate::store::Store;
 use crate::store::lock::DataLock;
 use crate::store::sqlite::SqliteStore;
 use crate::{lane, log, writer};
@@ -34,13 +35,28 @@ const STOP_WRITER: Duration = Duration::from_millis(1500);
 /// If the configuration is wrong, the database is not for us or fails, or an
 /// address cannot be bound.
 pub fn serve(options: ServeOptions) -> Result<(), Failure> {
+    serve_from(options, |config, lock| SqliteStore::open(&config.data, lock, config.time_zone.clone()))
+}
+
+/// The same over a store that `open` gives: whole servers are measured and
+/// broken that way, in programs of their own.
+///
+/// # Errors
+/// Those of [`serve`].
+pub fn serve_from<S: Store + Send + 'static>(
+    options: ServeOptions,
+    open: impl FnOnce(&Config, DataLock) -> anyhow::Result<S>,
+) -> Result<(), Failure> {
     let config = Config::load(options).map_err(Failure::WrongInput)?;
     log::start(config.log_format);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(run(config)).map_err(Failure::of_database)
+    runtime.block_on(run(config, open)).map_err(Failure::of_database)
 }
 
-async fn run(config: Config) -> anyhow::Result<()> {
+async fn run<S: Store + Send + 'static>(
+    config: Config,
+    open: impl FnOnce(&Config, DataLock) -> anyhow::Result<S>,
+) -> anyhow::Result<()> {
     let stopping = CancellationToken::new();
     let accepting = Arc::new(AtomicBool::new(false));
     let signals = tokio::spawn(Signals::listen()?.obey(stopping.clone(), Arc::clone(&accepting)));
@@ -51,7 +67,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     // server must not be changed while that server still has the address.
     let lock = DataLock::acquire(&config.data)?;
     let bound = config.listeners.iter().map(intake::bind).collect::<anyhow::Result<Vec<_>>>()?;
-    let store = SqliteStore::open(&config.data, lock, config.time_zone)?;
+    let store = open(&config, lock)?;
 
     let (hang_up, hung_up) = watch::channel(());
     let (lane, submissions) = lane::open(config.limits.lane_bytes_max);
