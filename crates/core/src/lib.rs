@@ -8,5 +8,5 @@ pub mod report;
 pub mod station;
 pub mod wire;
 
-pub use report::Report;
-pub use station::{Station, StationId};
+pub use report::{Report, Source};
+pub use station::{Novelty, OpenSpan, Span, Station, StationId};

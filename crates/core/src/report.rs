@@ -1,4 +1,5 @@
-//! One report: what a station says of its two contacts.
+//! One report: what a station says of its two contacts, and where it came
+//! from.
 
 use std::fmt;
 
@@ -20,4 +21,16 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.station_id, u8::from(self.alarm1), u8::from(self.alarm2))
     }
+}
+
+/// Where a report came from. Without the peer's port, which is another one
+/// for each connection and tells nobody apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Source {
+    /// The number of the listener that heard it, as the store gave it; 0 if
+    /// it is not known.
+    pub listener: u16,
+    /// The peer's address as the 16 bytes of IPv6, an IPv4 address mapped
+    /// into it (RFC 4291, 2.5.5.2); all zero if it is not known.
+    pub peer: [u8; 16],
 }

@@ -290,6 +290,16 @@ limits! {
     batch_reports_max: usize, "batch-reports-max", "WATERWATCH_BATCH_REPORTS_MAX", "N", 65_536, 1..=1_048_576;
     /// Seconds a batch of reports that cannot be stored is tried again before its connections are closed unanswered; shorter than stations wait for their reply [default: 5]
     store_retry_s: u64, "store-retry-s", "WATERWATCH_STORE_RETRY_S", "SECONDS", 5, 0..=3_600;
+    /// Stations of one batch up to which their rows are written in its own commit, if load is light; more are journaled and follow within seconds [default: 64]
+    direct_reports_max: usize, "direct-reports-max", "WATERWATCH_DIRECT_REPORTS_MAX", "N", 64, 0..=65_536;
+    /// Pages of 4 KiB a second that this may write; above it load is heavy, and all that says nothing new is journaled. A megabyte a second wears out no flash [default: 256]
+    direct_pages_max: usize, "direct-pages-max", "WATERWATCH_DIRECT_PAGES_MAX", "N", 256, 0..=1_000_000;
+    /// Milliseconds that a commit may wait for others to join it under heavy load: they share a sync, and no station notices [default: 10]
+    commit_wait_ms_max: u64, "commit-wait-ms-max", "WATERWATCH_COMMIT_WAIT_MS_MAX", "MILLISECONDS", 10, 0..=1_000;
+    /// Bytes of the journal, about: what a start after a crash has to read, two seconds' worth [default: 268435456]
+    journal_bytes_max: u64, "journal-bytes-max", "WATERWATCH_JOURNAL_BYTES_MAX", "BYTES", 268_435_456, 1_048_576_u64..=17_179_869_184;
+    /// Bytes of SQLite's log (data.sqlite-wal) until it is emptied; a longer one writes each page to the database less often [default: 268435456]
+    wal_bytes_max: u64, "wal-bytes-max", "WATERWATCH_WAL_BYTES_MAX", "BYTES", 268_435_456, 1_048_576_u64..=17_179_869_184;
     /// Stations known; a new one beyond it is refused [default: 1100000]
     stations_max: usize, "stations-max", "WATERWATCH_STATIONS_MAX", "N", 1_100_000, 1..=100_000_000;
 }

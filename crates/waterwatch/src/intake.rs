@@ -7,7 +7,7 @@ mod admission;
 mod connection;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use waterwatch_core::Source;
 
 use crate::config::{Limits, Listener, Range};
 use crate::lane::Lane;
@@ -95,8 +96,8 @@ impl Intake {
     }
 
     /// Accepts until it is told to stop, then waits for the connections to
-    /// end.
-    pub async fn serve(mut self, bound: Bound) {
+    /// end. `number` is the listener's, by which reports name it.
+    pub async fn serve(mut self, bound: Bound, number: u16) {
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
@@ -106,7 +107,7 @@ impl Intake {
                 Some(_) = connections.join_next() => {}
                 accepted = bound.listener.accept() => match accepted {
                     Ok((stream, peer)) => {
-                        if let Some(connection) = self.admit(stream, peer, &bound.allow) {
+                        if let Some(connection) = self.admit(stream, peer, number, &bound.allow) {
                             connections.spawn(connection.serve());
                         }
                     }
@@ -114,7 +115,7 @@ impl Intake {
                 }
             }
         }
-        self.accept_the_last(bound, &mut connections);
+        self.accept_the_last(bound, number, &mut connections);
         loop {
             tokio::select! {
                 Ok(()) = self.hang_up.changed() => connections.abort_all(),
@@ -126,7 +127,13 @@ impl Intake {
     /// The connection, if there is room for it and its peer may connect. The
     /// others are closed without a word: any reply would count as success
     /// with an old client.
-    fn admit(&self, stream: TcpStream, peer: SocketAddr, allow: &[Range]) -> Option<Connection> {
+    fn admit(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        listener: u16,
+        allow: &[Range],
+    ) -> Option<Connection> {
         static NOT_ALLOWED: Seldom = Seldom::new(Seldom::EVERY);
         static NO_ROOM: Seldom = Seldom::new(Seldom::EVERY);
         let address = peer.ip().to_canonical();
@@ -148,6 +155,7 @@ impl Intake {
         Some(Connection::new(
             stream,
             peer,
+            source_of(listener, address),
             place,
             self.lane.clone(),
             Arc::clone(&self.limits),
@@ -157,14 +165,14 @@ impl Intake {
 
     /// Serves the connections that the kernel has completed already, whose
     /// reports may have been received; then closes the listener.
-    fn accept_the_last(&self, bound: Bound, connections: &mut JoinSet<()>) {
+    fn accept_the_last(&self, bound: Bound, number: u16, connections: &mut JoinSet<()>) {
         // A listener of the runtime does not block, and stays so.
         let Ok(listener) = bound.listener.into_std() else { return };
         for _ in 0..BACKLOG {
             let Ok((stream, peer)) = listener.accept() else { return };
             if stream.set_nonblocking(true).is_ok()
                 && let Ok(stream) = TcpStream::from_std(stream)
-                && let Some(connection) = self.admit(stream, peer, &bound.allow)
+                && let Some(connection) = self.admit(stream, peer, number, &bound.allow)
             {
                 connections.spawn(connection.serve());
             }
@@ -185,6 +193,14 @@ impl Intake {
             () = tokio::time::sleep(ACCEPT_AGAIN) => {}
         }
     }
+}
+
+fn source_of(listener: u16, address: IpAddr) -> Source {
+    let peer = match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    };
+    Source { listener, peer: peer.octets() }
 }
 
 /// How many connections the open files that the system allows leave room

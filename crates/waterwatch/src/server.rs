@@ -35,7 +35,9 @@ const STOP_WRITER: Duration = Duration::from_millis(1500);
 /// If the configuration is wrong, the database is not for us or fails, or an
 /// address cannot be bound.
 pub fn serve(options: ServeOptions) -> Result<(), Failure> {
-    serve_from(options, |config, lock| SqliteStore::open(&config.data, lock, config.time_zone.clone()))
+    serve_from(options, |config, lock| {
+        SqliteStore::open(&config.data, lock, config.time_zone.clone(), config.limits.clone())
+    })
 }
 
 /// The same over a store that `open` gives: whole servers are measured and
@@ -67,7 +69,10 @@ async fn run<S: Store + Send + 'static>(
     // server must not be changed while that server still has the address.
     let lock = DataLock::acquire(&config.data)?;
     let bound = config.listeners.iter().map(intake::bind).collect::<anyhow::Result<Vec<_>>>()?;
-    let store = open(&config, lock)?;
+    let mut store = open(&config, lock)?;
+    let numbers = (config.listeners.iter())
+        .map(|listener| store.listener(&listener.address.to_string()))
+        .collect::<anyhow::Result<Vec<u16>>>()?;
 
     let (hang_up, hung_up) = watch::channel(());
     let (lane, submissions) = lane::open(config.limits.lane_bytes_max);
@@ -79,7 +84,7 @@ async fn run<S: Store + Send + 'static>(
     let intake = Intake::new(lane, config.limits, stopping.clone(), hung_up);
     let mut listeners = JoinSet::new();
     let mut printed = std::io::stdout().lock();
-    for (bound, listener) in bound.into_iter().zip(&config.listeners) {
+    for ((bound, listener), number) in bound.into_iter().zip(&config.listeners).zip(numbers) {
         if !bound.address.ip().to_canonical().is_loopback() {
             let Transport::Plain = listener.transport;
             tracing::warn!(
@@ -88,7 +93,7 @@ async fn run<S: Store + Send + 'static>(
             );
         }
         let address = bound.address;
-        listeners.spawn(intake.clone().serve(bound));
+        listeners.spawn(intake.clone().serve(bound, number));
         writeln!(printed, "listening stations {address}").context("cannot write to standard output")?;
     }
     drop((intake, printed));

@@ -7,23 +7,31 @@
 pub mod access;
 pub mod backup;
 pub mod import;
+pub mod journal;
 pub mod last_date;
 pub mod lock;
 pub mod new_file;
 pub mod reader;
 pub mod schema;
 pub mod sqlite;
+pub mod stations;
+pub mod sweep;
+
+use std::time::Instant;
 
 use thiserror::Error;
-use waterwatch_core::{Station, StationId};
+use waterwatch_core::{Novelty, Span, Station, StationId};
+
+pub use stations::Slot;
 
 /// Holds every station's state, durably.
 ///
-/// A trait because of its second implementation: the faulty store of the
-/// writer's tests. Later a database that several nodes share is a third.
+/// A trait because of its other implementations: the faulty store of the
+/// writer's tests, and those that measure or break the server on purpose.
+/// Later a database that several nodes share is one more.
 pub trait Store {
-    /// A copy of what is known of a station.
-    fn station(&self, id: StationId) -> Option<Station>;
+    /// What is known of a station, and its place, if it is known.
+    fn find(&self, id: StationId) -> Option<(Slot, &Station)>;
 
     /// How many stations are known.
     fn station_count(&self) -> usize;
@@ -32,13 +40,44 @@ pub trait Store {
     /// is none.
     fn sequence(&self) -> i64;
 
+    /// The number by which reports name the listener at this address, the
+    /// same after each start.
+    ///
+    /// # Errors
+    /// If it cannot be recorded.
+    fn listener(&mut self, address: &str) -> anyhow::Result<u16>;
+
     /// Records the whole batch in one transaction. Only after `Ok`, which
-    /// means that it survives a power cut, do [`Store::station`] and
+    /// means that it survives a power cut, do [`Store::find`] and
     /// [`Store::sequence`] answer with it.
     ///
     /// # Errors
     /// See [`StoreError`]: what is certain differs.
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// When [`Store::tend`] is to be called if nothing is committed before;
+    /// `None` if there is nothing to do.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Does what a commit would have done by the way: folds what is journaled,
+    /// and looks after the log.
+    ///
+    /// # Errors
+    /// Those of [`Store::commit`]; nothing that was acknowledged is at stake.
+    fn tend(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Before the end: folds what is journaled, as far as there is time. The
+    /// next start does the rest.
+    ///
+    /// # Errors
+    /// Those of [`Store::tend`].
+    fn settle(&mut self, _until: Instant) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Forgets all that is in memory, opens the database again and reads it
     /// afresh. Needed after [`StoreError::OutcomeUnknown`].
@@ -51,11 +90,55 @@ pub trait Store {
 /// What one commit records.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Each station that changed, once, in the order of the ids: neighbours
-    /// share a page.
-    pub stations: Vec<(StationId, Station)>,
-    /// The commit sequence of the batch's last report.
+    /// When its reports were taken, in milliseconds UTC.
+    pub received_at_ms: i64,
+    /// The commit sequence of its last report.
     pub sequence: i64,
+    /// How many reports it has; their sequences are the last so many.
+    pub reports: usize,
+    /// Each station that reported, once, in the order of its first report.
+    pub changes: Vec<Change>,
+    /// The spans that are over, each with the place of its station in
+    /// `changes`.
+    pub spans: Vec<(u32, Span)>,
+    /// How the reports that say nothing new are recorded.
+    pub form: Form,
+}
+
+/// What a batch does to one station.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which station.
+    pub id: StationId,
+    /// Its place, if it was known.
+    pub slot: Option<Slot>,
+    /// What is known of it after the batch.
+    pub station: Station,
+    /// How many of its reports are in the batch.
+    pub reports: u32,
+    /// The most that was new in any of them.
+    pub novelty: Novelty,
+}
+
+/// How reports that say nothing new are recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// Each station's rows are written at once.
+    #[default]
+    Direct,
+    /// The batch is one row of the journal, and the stations' rows follow
+    /// later, many at a time.
+    Journal,
+}
+
+impl Batch {
+    /// Whether the rows of this station are written at once. What is news is,
+    /// at any load; and a station's first report could not be journaled, for
+    /// the journal only adds to rows.
+    #[must_use]
+    pub fn writes_at_once(&self, change: &Change) -> bool {
+        self.form == Form::Direct || change.novelty >= Novelty::Changes
+    }
 }
 
 /// Why a batch was not recorded.

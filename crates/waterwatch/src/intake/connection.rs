@@ -20,8 +20,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-use waterwatch_core::Report;
 use waterwatch_core::wire::{self, End, Lines, Refusal};
+use waterwatch_core::{Report, Source};
 
 use super::admission::Place;
 use crate::config::Limits;
@@ -56,6 +56,7 @@ thread_local! {
 pub(super) struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
+    source: Source,
     lines: Lines,
     /// Bytes that are read and not yet used: the piece of a line, or what
     /// waits behind [`REFUSALS_MAX`] refusals.
@@ -103,6 +104,7 @@ impl Connection {
     pub(super) fn new(
         stream: TcpStream,
         peer: SocketAddr,
+        source: Source,
         place: Place,
         lane: Lane,
         limits: Arc<Limits>,
@@ -112,6 +114,7 @@ impl Connection {
         Connection {
             stream,
             peer,
+            source,
             lines: Lines::new(limits.line_bytes_max),
             held: Vec::new(),
             held_lines: false,
@@ -295,7 +298,7 @@ impl Connection {
         if reports.is_empty() {
             drop(room);
         } else {
-            match self.lane.submit(reports, room).await {
+            match self.lane.submit(reports, self.source, room).await {
                 Some(decided) => verdict = decided,
                 // Not stored: closed unanswered, the station sends again.
                 None => return ControlFlow::Break(()),

@@ -38,6 +38,13 @@ impl LastDate {
     }
 }
 
+/// Whether two times in milliseconds UTC have the same `last_date`: zones
+/// differ by whole minutes.
+#[must_use]
+pub fn is_same(time_ms: i64, other_ms: i64) -> bool {
+    time_ms.div_euclid(MINUTE_MS) == other_ms.div_euclid(MINUTE_MS)
+}
+
 /// Reads a `last_date` as milliseconds UTC; `None` if it is none. An hour
 /// that summer time repeats is taken as the first, one that it skips as the
 /// one after.

@@ -1,21 +1,36 @@
 //! What a database file is, and how it becomes ours.
 //!
-//! Version 1:
+//! Version 2 (version 1 had the first four columns of `station_state` and no
+//! other table of ours):
 //!
 //! | table | column | what |
 //! | --- | --- | --- |
 //! | `station_status` | `station_id`, `last_date`, `alarm1`, `alarm2` | the contract with everybody who reads the file; never more columns |
 //! | `station_state` | `station_id` | the same station |
-//! | | `sequence` | the commit sequence of its last report; 0 if it came from an older server |
+//! | | `sequence` | the commit sequence of the last report that is applied here; 0 if it came from an older server |
 //! | | `received_at` | when that was, in milliseconds UTC |
-//! | | `reports` | how many of its reports were recorded |
+//! | | `reports` | how many of its reports were recorded until then |
+//! | | `listener_id`, `peer` | where that came from: a listener, 0 if not known; 4 bytes of IPv4 or 16 of IPv6, none if not known |
+//! | | `span_sequence`, `span_since`, `span_reports` | the span that lasts: its first report, when that was, how many there were |
+//! | `span` | `station_id`, `sequence` | a span that is over: a time in which a station went on saying the same; named by its first report |
+//! | | `first_at`, `last_at`, `alarm1`, `alarm2`, `reports` | its first and last report, what they said, how many there were |
+//! | `journal` | `sequence` | a commit whose reports said nothing new, by the sequence of its last report |
+//! | | `received_at`, `entries` | when its reports were taken; what they were (`journal.rs`) |
+//! | `listener` | `listener_id`, `address` | a listener by the number that sources name |
+//! | `server` | `name`, `value` | what the server says of itself: `time_zone`, the zone of `last_date` |
+//!
+//! A station's rows may be behind the journal. What is newest is its
+//! `station_state` and every entry of the journal with a later sequence; its
+//! contacts in `station_status` are never behind.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 use thiserror::Error;
 
 use super::{access, last_date};
@@ -24,7 +39,7 @@ use super::{access, last_date};
 pub const APPLICATION_ID: i32 = 0x7761_7477;
 
 /// The schema that this program reads and writes (`user_version`).
-pub const VERSION: i32 = 1;
+pub const VERSION: i32 = 2;
 
 /// The table of the contract, as it is made in a new database.
 const STATION_STATUS: &str = "CREATE TABLE station_status (
@@ -34,13 +49,48 @@ const STATION_STATUS: &str = "CREATE TABLE station_status (
     alarm2 INTEGER NOT NULL
 )";
 
-/// What is ours alone.
+/// What is ours alone, as version 1 had it.
 const STATION_STATE: &str = "CREATE TABLE station_state (
     station_id INTEGER PRIMARY KEY,
     sequence INTEGER NOT NULL,
     received_at INTEGER NOT NULL,
     reports INTEGER NOT NULL
 ) STRICT";
+
+/// What version 2 brought.
+const SINCE_VERSION_2: &str = "
+ALTER TABLE station_state ADD COLUMN listener_id INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE station_state ADD COLUMN peer BLOB NOT NULL DEFAULT x'';
+ALTER TABLE station_state ADD COLUMN span_sequence INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE station_state ADD COLUMN span_since INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE station_state ADD COLUMN span_reports INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE span (
+    station_id INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    first_at INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    alarm1 INTEGER NOT NULL,
+    alarm2 INTEGER NOT NULL,
+    reports INTEGER NOT NULL,
+    PRIMARY KEY (station_id, sequence)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE journal (
+    sequence INTEGER PRIMARY KEY,
+    received_at INTEGER NOT NULL,
+    entries BLOB NOT NULL
+) STRICT;
+CREATE TABLE listener (
+    listener_id INTEGER PRIMARY KEY,
+    address TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE server (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// The names of our tables beside the contract's.
+const OURS: [&str; 5] = ["station_state", "span", "journal", "listener", "server"];
 
 /// The columns of the contract, in their order.
 pub const CONTRACT: [&str; 4] = ["station_id", "last_date", "alarm1", "alarm2"];
@@ -52,6 +102,8 @@ pub enum Kind {
     Empty,
     /// Ours, in [`VERSION`].
     Ours,
+    /// Ours, in this earlier version.
+    Older(i32),
     /// The old Python server's, and every row keeps the contract: it can be
     /// taken over as it is.
     Contract,
@@ -87,6 +139,17 @@ pub enum SchemaError {
         path: PathBuf,
         /// What differs.
         difference: String,
+    },
+    /// Written by an earlier version, which a server brings up to date.
+    #[error(
+        "{path} was written by an older waterwatch (schema {found}, this one reads {VERSION}); \
+         start the server of this version on it once (waterwatch serve --data {path})"
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i32,
     },
     /// Written by a later version.
     #[error(
@@ -212,6 +275,7 @@ fn kind(connection: &Connection, path: &Path) -> Result<Kind, SchemaError> {
         APPLICATION_ID if version < 1 => {
             return Err(foreign(format!("it is signed as one, but its schema is {version}")));
         }
+        APPLICATION_ID if version < VERSION => return Ok(Kind::Older(version)),
         APPLICATION_ID => return Ok(Kind::Ours),
         0 => {}
         other => return Err(foreign(format!("its application_id is {other:#010x}"))),
@@ -227,22 +291,26 @@ fn kind(connection: &Connection, path: &Path) -> Result<Kind, SchemaError> {
         return Err(foreign("it has tables, but no station_status".to_owned()));
     }
     match difference(connection, &columns).map_err(unreadable)? {
-        None if has_our_names(connection).map_err(unreadable)? => {
-            Err(foreign("it has a table station_state that is not ours, or a trigger".to_owned()))
-        }
-        None => Ok(Kind::Contract),
+        None => match in_the_way(connection).map_err(unreadable)? {
+            Some(what) => Err(foreign(format!("it has a {what} that is not ours"))),
+            None => Ok(Kind::Contract),
+        },
         Some(difference) => Err(SchemaError::OldServer { path: path.to_owned(), difference }),
     }
 }
 
-/// Whether something is in the way of taking a database over: a table with
-/// the name of ours, or a trigger, which would do what we do not know of.
-fn has_our_names(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.query_row(
-        "SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'station_state' OR type = 'trigger'",
-        [],
-        |row| row.get(0),
-    )
+/// What is in the way of taking a database over: something with the name of
+/// a table of ours, or a trigger, which would do what we do not know of.
+fn in_the_way(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let mut statement = connection.prepare("SELECT type, lower(name) FROM sqlite_schema ORDER BY name")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (kind, name): (String, String) = (row.get(0)?, row.get(1)?);
+        if kind == "trigger" || OURS.contains(&name.as_str()) {
+            return Ok(Some(format!("{kind} {name}")));
+        }
+    }
+    Ok(None)
 }
 
 /// A column of `station_status`.
@@ -328,6 +396,7 @@ pub fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(STATION_STATUS)?;
     transaction.execute_batch(STATION_STATE)?;
+    transaction.execute_batch(SINCE_VERSION_2)?;
     sign(&transaction)?;
     transaction.commit()
 }
@@ -340,6 +409,7 @@ pub fn create(connection: &mut Connection) -> rusqlite::Result<()> {
 pub fn adopt(connection: &mut Connection, zone: &TimeZone) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(STATION_STATE)?;
+    transaction.execute_batch(SINCE_VERSION_2)?;
     {
         let mut read = transaction.prepare("SELECT station_id, last_date FROM station_status")?;
         let mut write = transaction.prepare(
@@ -353,6 +423,60 @@ pub fn adopt(connection: &mut Connection, zone: &TimeZone) -> rusqlite::Result<(
     }
     sign(&transaction)?;
     transaction.commit()
+}
+
+/// Brings a database of [`Kind::Older`] to [`VERSION`].
+///
+/// # Errors
+/// What SQLite says.
+pub fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(SINCE_VERSION_2)?;
+    sign(&transaction)?;
+    transaction.commit()
+}
+
+/// Records the zone of `last_date`, for whoever reads without the server's
+/// configuration. One that has no name is not recorded.
+///
+/// # Errors
+/// What SQLite says.
+pub fn set_time_zone(connection: &Connection, zone: &TimeZone) -> rusqlite::Result<()> {
+    match zone.iana_name() {
+        Some(name) => connection.execute(
+            "INSERT INTO server (name, value) VALUES ('time_zone', ?1)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value <> excluded.value",
+            [name],
+        ),
+        None => connection.execute("DELETE FROM server WHERE name = 'time_zone'", []),
+    }
+    .map(drop)
+}
+
+/// The zone of `last_date`, if it is recorded and known here.
+///
+/// # Errors
+/// What SQLite says.
+pub fn time_zone(connection: &Connection) -> rusqlite::Result<Option<TimeZone>> {
+    let name: Option<String> = connection
+        .query_row("SELECT value FROM server WHERE name = 'time_zone'", [], |row| row.get(0))
+        .optional()?;
+    Ok(name.and_then(|name| TimeZone::get(&name).ok()))
+}
+
+/// The number of the listener at this address, given when it is first asked
+/// for.
+///
+/// # Errors
+/// What SQLite says, or if there are more than 65,535.
+pub fn listener(connection: &mut Connection, address: &str) -> rusqlite::Result<u16> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute("INSERT OR IGNORE INTO listener (address) VALUES (?1)", [address])?;
+    let number =
+        transaction
+            .query_row("SELECT listener_id FROM listener WHERE address = ?1", [address], |row| row.get(0))?;
+    transaction.commit()?;
+    Ok(number)
 }
 
 fn sign(transaction: &Transaction<'_>) -> rusqlite::Result<()> {

@@ -5,24 +5,38 @@
 //! and empties it: after a failed sync the kernel may call pages clean that
 //! never reached the disk, and a log that begins with such pages would lose
 //! everything that is appended after them.
+//!
+//! Write-behind: a batch that is journaled is one row, and its stations' rows
+//! are behind until a [`Sweep`] comes by. There are two, since `last_date` is
+//! promised within seconds and our own table is not.
 
-use std::collections::HashMap;
+mod checkpoint;
+mod file;
+mod load;
+mod rows;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
-use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi, params};
-use waterwatch_core::{Station, StationId};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi};
+use waterwatch_core::{Span, Station, StationId};
 
-use super::access::beside;
+use self::checkpoint::Checkpointer;
+use self::file::{Found, OurFiles};
+use self::load::Loaded;
+use self::rows::{StateRows, StatusRows};
+use super::journal::{self, Entry};
 use super::last_date::{self, LastDate};
 use super::lock::{DataLock, folder_of};
 use super::schema::{self, Kind};
-use super::{Batch, Store, StoreError};
+use super::stations::{Slot, Stations};
+use super::sweep::{Marks, Slice, Sweep};
+use super::{Batch, Change, Store, StoreError, access, backup};
+use crate::config::Limits;
 
 /// How long a statement waits for another program's lock before the batch
 /// counts as not stored. The writer tries again after that.
@@ -39,56 +53,87 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// stations and the leaves in use.
 const PAGE_CACHE_KIB: i64 = 32 * 1024;
 
-/// Bytes of log that are kept after a checkpoint, so that one burst does not
-/// occupy the disk for ever.
-const LOG_BYTES_KEPT: i64 = 64 * 1024 * 1024;
+/// How long `last_date` may be behind, less a second in which to notice.
+const STATUS_PERIOD: Duration = Duration::from_secs(9);
 
-/// What SQLite appends to the database's name for its log.
-const LOG: &str = "-wal";
+/// How long our own table may be behind: each round writes all its pages, so
+/// as long as the journal that bridges it stays small.
+const STATE_PERIOD: Duration = Duration::from_secs(60);
 
-/// The same for the log's index.
-const LOG_INDEX: &str = "-shm";
+/// The least time between two transactions that only fold: each costs a sync.
+const TEND_EVERY: Duration = Duration::from_millis(50);
+
+/// Bytes of the journal that are deleted in one transaction, at most, and not
+/// counting the last commit of them: it holds up a commit.
+const DROP_BYTES_MAX: u64 = 2 << 20;
+
+/// Rows that a transaction of the end writes: the end is checked for after
+/// each.
+const SETTLE_ROWS: usize = 65_536;
 
 /// The states of all stations: in memory for the decisions, in SQLite for
 /// good.
 #[derive(Debug)]
 pub struct SqliteStore {
-    path: PathBuf,
+    files: OurFiles,
     zone: TimeZone,
+    limits: Limits,
     last_date: LastDate,
     /// `None` only while it is opened again.
-    connection: Option<Connection>,
-    identity: Identity,
-    /// Its log's, which SQLite finds by name alone.
-    log_identity: Identity,
-    /// Where SQLite keeps the log: beside the file itself, also if `path` is
-    /// a link to it.
-    log: PathBuf,
-    log_index: PathBuf,
-    /// The file itself, where `path` may be a link to it.
-    real: PathBuf,
-    stations: HashMap<StationId, Station>,
+    open: Option<Open>,
+    stations: Stations,
     sequence: i64,
+    status: Sweep,
+    state: Sweep,
+    journal: Journal,
+    /// Spans that the journal ended and that have no row yet.
+    spans: BTreeMap<(StationId, i64), Span>,
+    /// When the last transaction was, of whatever kind.
+    wrote: Instant,
+    disk_was_full: bool,
     _lock: DataLock,
 }
 
-/// Which file it is, whatever its name: a database that is deleted or
-/// replaced under us goes on taking writes that nobody will ever find.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Identity {
-    device: u64,
-    inode: u64,
+/// The open database. The log's thread closes its connection first.
+#[derive(Debug)]
+struct Open {
+    checkpointer: Checkpointer,
+    connection: Connection,
+}
+
+/// What is in the journal.
+#[derive(Debug, Default)]
+struct Journal {
+    /// Its commits with their bytes, the oldest first.
+    commits: VecDeque<(i64, u64)>,
+    /// Bytes that were journaled since the state's round began.
+    bytes_in_round: u64,
+    /// Where a commit is put together.
+    scratch: Vec<u8>,
+}
+
+/// What one transaction writes beside its batch.
+#[derive(Debug, Default)]
+struct Folding {
+    status: Slice,
+    state: Slice,
+    /// The journal is no longer needed up to this commit.
+    drop_to: Option<i64>,
 }
 
 impl SqliteStore {
     /// Opens the database that `lock` keeps for this process alone, making it
-    /// if there is none and taking over one that keeps the contract.
+    /// if there is none, taking over one that keeps the contract, and bringing
+    /// an older one of ours up to date.
     ///
     /// # Errors
     /// If it is not for us, or if it cannot be opened, read and written.
-    pub fn open(path: &Path, lock: DataLock, zone: TimeZone) -> anyhow::Result<SqliteStore> {
+    pub fn open(path: &Path, lock: DataLock, zone: TimeZone, limits: Limits) -> anyhow::Result<SqliteStore> {
         let kind = schema::examine(path)?;
-        let mut connection = connect(path, kind.is_none(), Log::MayStay)?;
+        if let Some(Kind::Older(version)) = kind {
+            keep_a_copy(path, version)?;
+        }
+        let mut connection = connect(path, kind.is_none(), Log::MayStay, limits.wal_bytes_max)?;
         match kind {
             None | Some(Kind::Empty) => {
                 schema::create(&mut connection)?;
@@ -103,122 +148,254 @@ impl SqliteStore {
                 schema::adopt(&mut connection, &zone)?;
                 tracing::info!(data = %path.display(), "took over the old server's database");
             }
+            Some(Kind::Older(_)) => schema::migrate(&mut connection)?,
             Some(Kind::Ours) => {}
         }
-        let (stations, sequence) = load(&connection, &zone)?;
-        let real = path.canonicalize()?;
-        let log = beside(&real, LOG);
-        Ok(SqliteStore {
-            path: path.to_owned(),
+        schema::set_time_zone(&connection, &zone)?;
+        let loaded = load::load(&connection, &zone)?;
+        let files = OurFiles::of(path)?;
+        let checkpointer = Checkpointer::start(&mut connection, path, limits.wal_bytes_max)?;
+        let mut store = SqliteStore {
+            files,
             last_date: LastDate::new(zone.clone()),
             zone,
-            identity: identity(path)?,
-            log_identity: identity(&log)?,
-            log,
-            log_index: beside(&real, LOG_INDEX),
-            real,
-            connection: Some(connection),
-            stations,
-            sequence,
+            limits,
+            open: Some(Open { checkpointer, connection }),
+            stations: Stations::default(),
+            sequence: 0,
+            status: Sweep::new(STATUS_PERIOD, Marks::default(), 0, 0),
+            state: Sweep::new(STATE_PERIOD, Marks::default(), 0, 0),
+            journal: Journal::default(),
+            spans: BTreeMap::new(),
+            wrote: Instant::now(),
+            disk_was_full: false,
             _lock: lock,
-        })
+        };
+        store.take(loaded);
+        Ok(store)
     }
 
-    /// Refuses to write if another file has our name. Our log is moved away
-    /// then: it belongs to the file that is gone, and whoever opens the new
-    /// one next would play it into that.
+    /// What was read is what is known.
+    fn take(&mut self, loaded: Loaded) {
+        self.stations = loaded.stations;
+        self.sequence = loaded.sequence;
+        // The oldest commit in the journal is what is still to be folded.
+        let folded_to = loaded.journal.front().map_or(loaded.sequence, |(sequence, _)| sequence - 1);
+        self.status = Sweep::new(STATUS_PERIOD, loaded.journaled, folded_to, loaded.sequence);
+        self.state = Sweep::new(STATE_PERIOD, loaded.behind, folded_to, loaded.sequence);
+        let bytes_in_round = loaded.journal.iter().map(|(_, bytes)| bytes).sum();
+        self.journal = Journal { commits: loaded.journal, bytes_in_round, scratch: Vec::new() };
+        self.spans = loaded.spans;
+    }
+
+    /// Refuses to write if another file has our name.
     fn check_still_ours(&mut self) -> Result<(), StoreError> {
-        let path = self.path.display();
-        let what = match identity(&self.path) {
-            Ok(found) if found == self.identity => return self.check_log(),
-            Ok(_) => format!("{path} was replaced by another file, which was left as it is"),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => format!("{path} is gone"),
-            // The folder may not be entered for now, or the like.
-            Err(error) => return Err(StoreError::Unavailable(format!("cannot look at {path}: {error}"))),
-        };
-        self.connection = None;
-        // Only the name leads elsewhere: our file is where it was, and its log
-        // belongs there.
-        let in_place = identity(&self.real).is_ok_and(|real| real == self.identity);
-        if in_place || !identity(&self.log).is_ok_and(|log| log == self.log_identity) {
-            return Err(StoreError::Lost(what));
+        match self.files.look() {
+            Found::Ours => Ok(()),
+            Found::LogGone => Err(self.save_deleted_log()),
+            Found::Lost(what) => {
+                self.open = None;
+                Err(StoreError::Lost(match self.files.save_log() {
+                    Some(saved) => format!("{what}; {saved}"),
+                    None => what,
+                }))
+            }
+            Found::Unknown(error) => {
+                Err(StoreError::Unavailable(format!("cannot look at {}: {error}", self.files.path.display())))
+            }
         }
-        let log = self.log.display();
-        Err(StoreError::Lost(match self.put_log_away() {
-            Ok(kept) => format!("{what}; the log of the lost one is kept as {}", kept.display()),
-            Err(error) => format!(
-                "{what}; move {log} away before anybody opens it, for it belongs to the lost one ({error})"
-            ),
-        }))
     }
 
     /// A log that was deleted goes on taking commits that nobody will find.
     /// As long as we have it open, what is in it can be saved.
-    fn check_log(&self) -> Result<(), StoreError> {
-        if identity(&self.log).is_ok_and(|found| found == self.log_identity) {
-            return Ok(());
-        }
-        let connection = self.connection.as_ref().ok_or_else(closed)?;
-        let checkpoint =
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-        let busy = checkpoint.map_err(|error| {
-            StoreError::OutcomeUnknown(format!("its log is gone, and could not be saved: {error}"))
-        })?;
+    fn save_deleted_log(&self) -> StoreError {
+        let Some(open) = &self.open else { return closed() };
+        let busy: i64 =
+            match open.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)) {
+                Ok(busy) => busy,
+                Err(error) => {
+                    return StoreError::OutcomeUnknown(format!(
+                        "its log is gone, and could not be saved: {error}"
+                    ));
+                }
+            };
         if busy != 0 {
             // Kept open, for it is the only way to what is in the log.
-            return Err(StoreError::Unavailable(
+            return StoreError::Unavailable(
                 "its log was deleted, and a program that reads the database keeps it from being saved; \
                  close that program"
                     .to_owned(),
-            ));
+            );
         }
-        Err(StoreError::OutcomeUnknown(format!(
+        StoreError::OutcomeUnknown(format!(
             "{} was deleted or replaced; it is made anew",
-            self.log.display()
-        )))
+            self.files.log.display()
+        ))
     }
 
-    fn put_log_away(&self) -> io::Result<PathBuf> {
-        let kept = (1..)
-            .map(|number| {
-                beside(&self.log, &if number == 1 { ".lost".to_owned() } else { format!(".lost.{number}") })
-            })
-            .find(|kept| !kept.exists())
-            .ok_or(io::ErrorKind::AlreadyExists)?;
-        std::fs::rename(&self.log, &kept)?;
-        // Its index is made anew from whatever log there is.
-        match std::fs::remove_file(&self.log_index) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(kept),
+    /// One transaction: what is due to be folded, and the batch if there is
+    /// one. In this order, for a station in both ends as the batch has it.
+    fn write(&mut self, batch: Option<&Batch>, folding: &Folding) -> Result<(), StoreError> {
+        let recorded = self.record(batch, folding);
+        self.wrote = Instant::now();
+        let journaled = recorded.map_err(|error| {
+            self.disk_was_full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
+            classify(&error)
+        })?;
+        self.disk_was_full = false;
+        self.folded(folding);
+        if let Some(batch) = batch {
+            self.remember(batch, journaled);
         }
+        Ok(())
     }
 
-    fn record(&mut self, batch: &Batch) -> rusqlite::Result<()> {
-        let connection = self.connection.as_mut().ok_or(rusqlite::Error::InvalidQuery)?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    /// Returns how many bytes were journaled, if any.
+    fn record(&mut self, batch: Option<&Batch>, folding: &Folding) -> rusqlite::Result<Option<u64>> {
+        let SqliteStore { open, last_date, stations, spans, journal, .. } = self;
+        let open = open.as_mut().ok_or(rusqlite::Error::InvalidQuery)?;
+        let transaction = open.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
-            let mut status = transaction.prepare_cached(
-                "INSERT INTO station_status (station_id, last_date, alarm1, alarm2) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (station_id) DO UPDATE SET
-                 last_date = excluded.last_date, alarm1 = excluded.alarm1, alarm2 = excluded.alarm2",
-            )?;
-            let mut state = transaction.prepare_cached(
-                "INSERT INTO station_state (station_id, sequence, received_at, reports) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (station_id) DO UPDATE SET
-                 sequence = excluded.sequence, received_at = excluded.received_at, reports = excluded.reports",
-            )?;
-            for (id, station) in &batch.stations {
-                let last_date = self.last_date.of(station.received_at_ms);
-                status.execute(params![id.get(), last_date, station.alarm1, station.alarm2])?;
-                state.execute(params![
-                    id.get(),
-                    station.sequence,
-                    station.received_at_ms,
-                    station.reports
-                ])?;
+            let mut status = StatusRows::of(&transaction, last_date)?;
+            let mut state = StateRows::of(&transaction)?;
+            let ended = |id: StationId| spans.range((id, i64::MIN)..=(id, i64::MAX));
+            for &slot in &folding.status.slots {
+                let (id, station) = stations.at(slot);
+                status.write(*id, station)?;
+            }
+            for &slot in &folding.state.slots {
+                let (id, station) = stations.at(slot);
+                state.write(*id, station)?;
+                for (_, span) in ended(*id) {
+                    rows::write_span(&transaction, *id, span)?;
+                }
+            }
+            if let Some(batch) = batch {
+                for change in at_once(batch) {
+                    status.write(change.id, &change.station)?;
+                    state.write(change.id, &change.station)?;
+                    for (_, span) in ended(change.id) {
+                        rows::write_span(&transaction, change.id, span)?;
+                    }
+                }
+                for (place, span) in &batch.spans {
+                    let change = &batch.changes[*place as usize];
+                    if batch.writes_at_once(change) {
+                        rows::write_span(&transaction, change.id, span)?;
+                    }
+                }
             }
         }
-        transaction.commit()
+        let journaled = match batch {
+            Some(batch) => journal.write(&transaction, batch)?,
+            None => None,
+        };
+        if let Some(drop_to) = folding.drop_to {
+            rows::drop_journal(&transaction, drop_to)?;
+        }
+        transaction.commit()?;
+        Ok(journaled)
+    }
+
+    /// What was folded is no longer behind.
+    fn folded(&mut self, folding: &Folding) {
+        let now = Instant::now();
+        let stations = self.stations.len();
+        for &slot in &folding.state.slots {
+            forget_spans(&mut self.spans, self.stations.at(slot).0);
+        }
+        let round_is_over = self.status.written(&folding.status, stations, now, self.sequence);
+        if self.state.written(&folding.state, stations, now, self.sequence) {
+            self.journal.bytes_in_round = 0;
+        }
+        if let Some(drop_to) = folding.drop_to {
+            while self.journal.commits.front().is_some_and(|(sequence, _)| *sequence <= drop_to) {
+                self.journal.commits.pop_front();
+            }
+        }
+        if (round_is_over || self.status.behind() == 0) && self.stations.is_out_of_order() {
+            self.stations.put_in_order();
+            self.status.begin(now, self.sequence);
+            self.state.begin(now, self.sequence);
+        }
+    }
+
+    /// The batch is recorded: its copies become the state.
+    fn remember(&mut self, batch: &Batch, journaled: Option<u64>) {
+        let now = Instant::now();
+        for (place, span) in &batch.spans {
+            let change = &batch.changes[*place as usize];
+            if !batch.writes_at_once(change) {
+                self.spans.insert((change.id, span.sequence), *span);
+            }
+        }
+        for change in &batch.changes {
+            let Some(slot) = change.slot else {
+                self.stations.add(change.id, change.station);
+                continue;
+            };
+            if batch.writes_at_once(change) {
+                self.status.unmark(slot);
+                self.state.unmark(slot);
+                forget_spans(&mut self.spans, change.id);
+            } else {
+                if self.state.behind() == 0 {
+                    self.journal.bytes_in_round = 0;
+                }
+                self.state.mark(slot, now, self.sequence);
+                // The same minute is the same row.
+                let before = self.stations.at(slot).1.received_at_ms;
+                if !last_date::is_same(before, change.station.received_at_ms) {
+                    self.status.mark(slot, now, self.sequence);
+                }
+            }
+            self.stations.set(slot, change.station);
+        }
+        if let Some(bytes) = journaled {
+            self.journal.commits.push_back((batch.sequence, bytes));
+            self.journal.bytes_in_round += bytes;
+        }
+        self.sequence = batch.sequence;
+    }
+
+    /// What a transaction now should fold.
+    fn folding(&self) -> Folding {
+        let now = Instant::now();
+        // Half, since the journal holds two rounds at most: the one that is
+        // folded and the one that comes in.
+        #[expect(clippy::cast_precision_loss, reason = "a share")]
+        let hurry = self.journal.bytes_in_round as f64 / (self.limits.journal_bytes_max as f64 / 2.0);
+        Folding {
+            status: self.status.slice(&self.stations, now, 0.0),
+            state: self.state.slice(&self.stations, now, hurry),
+            drop_to: self.droppable(DROP_BYTES_MAX),
+        }
+    }
+
+    /// Up to which commit the journal may be deleted, so that about
+    /// `bytes_max` go.
+    fn droppable(&self, bytes_max: u64) -> Option<i64> {
+        let folded_to = self.status.folded_to(self.sequence).min(self.state.folded_to(self.sequence));
+        let mut bytes = 0;
+        self.journal
+            .commits
+            .iter()
+            .take_while(|(sequence, _)| *sequence <= folded_to)
+            .take_while(|(_, length)| {
+                let goes = bytes < bytes_max;
+                bytes += length;
+                goes
+            })
+            .last()
+            .map(|(sequence, _)| *sequence)
+    }
+
+    fn tend_log(&mut self) -> Result<(), StoreError> {
+        let Some(Open { checkpointer, connection }) = &mut self.open else { return Err(closed()) };
+        if self.disk_was_full {
+            checkpointer.make_room(connection);
+        }
+        checkpointer.tend(connection)
     }
 }
 
@@ -226,7 +403,7 @@ impl Drop for SqliteStore {
     /// SQLite does not clear up after a file that was replaced, and the log
     /// must not be left beside the new one.
     fn drop(&mut self) {
-        if self.connection.is_some()
+        if self.open.is_some()
             && let Err(StoreError::Lost(reason)) = self.check_still_ours()
         {
             tracing::error!("the database is lost: {reason}");
@@ -235,8 +412,8 @@ impl Drop for SqliteStore {
 }
 
 impl Store for SqliteStore {
-    fn station(&self, id: StationId) -> Option<Station> {
-        self.stations.get(&id).copied()
+    fn find(&self, id: StationId) -> Option<(Slot, &Station)> {
+        self.stations.find(id)
     }
 
     fn station_count(&self) -> usize {
@@ -247,32 +424,135 @@ impl Store for SqliteStore {
         self.sequence
     }
 
+    fn listener(&mut self, address: &str) -> anyhow::Result<u16> {
+        let open = self.open.as_mut().context("the database is closed")?;
+        schema::listener(&mut open.connection, address)
+            .with_context(|| format!("cannot record the listener {address}"))
+    }
+
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         assert!(batch.sequence > self.sequence, "a batch comes after what is recorded");
         self.check_still_ours()?;
-        self.record(batch).map_err(|error| classify(&error))?;
-        self.stations.extend(batch.stations.iter().copied());
-        self.sequence = batch.sequence;
-        Ok(())
+        self.tend_log()?;
+        let folding = self.folding();
+        self.write(Some(batch), &folding)
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let stations = self.stations.len();
+        let soon = self.wrote + TEND_EVERY;
+        let log = self.open.as_ref().is_some_and(|open| open.checkpointer.is_due()).then_some(soon);
+        let droppable = self.droppable(1).map(|_| soon);
+        let sweeps = self.status.due(stations).into_iter().chain(self.state.due(stations));
+        sweeps.chain(log).chain(droppable).min().map(|due| due.max(soon))
+    }
+
+    fn tend(&mut self) -> Result<(), StoreError> {
+        self.check_still_ours()?;
+        self.tend_log()?;
+        let folding = self.folding();
+        if folding.is_empty() {
+            // The hand moves on all the same.
+            self.folded(&folding);
+            self.wrote = Instant::now();
+            return Ok(());
+        }
+        self.write(None, &folding)
+    }
+
+    fn settle(&mut self, until: Instant) -> Result<(), StoreError> {
+        if self.journal.commits.is_empty() {
+            return Ok(());
+        }
+        self.check_still_ours()?;
+        let now = Instant::now();
+        self.status.begin(now, self.sequence);
+        self.state.begin(now, self.sequence);
+        while self.status.behind() > 0 || self.state.behind() > 0 {
+            let all = self.stations.len();
+            let status = self.status.slice_to(&self.stations, all, SETTLE_ROWS);
+            let state = self.state.slice_to(&self.stations, all, SETTLE_ROWS);
+            self.write(None, &Folding { status, state, drop_to: None })?;
+            if Instant::now() >= until {
+                tracing::info!("the journal is left to the next start");
+                return Ok(());
+            }
+        }
+        let drop_to = self.droppable(u64::MAX);
+        self.write(None, &Folding { drop_to, ..Folding::default() })
     }
 
     fn reopen(&mut self) -> anyhow::Result<()> {
         // Closed first: a connection that saw a failed write is not trusted
         // with another one.
-        self.connection = None;
-        self.stations.clear();
-        match schema::examine(&self.path)? {
+        self.open = None;
+        self.stations = Stations::default();
+        let path = self.files.path.clone();
+        match schema::examine(&path)? {
             Some(Kind::Ours) => {}
-            None => bail!("{} is gone", self.path.display()),
-            Some(_) => bail!("{} is no longer the database that it was", self.path.display()),
+            None => bail!("{} is gone", path.display()),
+            Some(_) => bail!("{} is no longer the database that it was", path.display()),
         }
-        let connection = connect(&self.path, false, Log::MustBeEmptied)?;
-        (self.stations, self.sequence) = load(&connection, &self.zone)?;
-        self.identity = identity(&self.path)?;
-        self.log_identity = identity(&self.log)?;
-        self.connection = Some(connection);
+        let mut connection = connect(&path, false, Log::MustBeEmptied, self.limits.wal_bytes_max)?;
+        let loaded = load::load(&connection, &self.zone)?;
+        self.files = OurFiles::of(&path)?;
+        let checkpointer = Checkpointer::start(&mut connection, &path, self.limits.wal_bytes_max)?;
+        self.open = Some(Open { checkpointer, connection });
+        self.disk_was_full = false;
+        self.take(loaded);
         Ok(())
     }
+}
+
+impl Folding {
+    fn is_empty(&self) -> bool {
+        self.status.is_empty() && self.state.is_empty() && self.drop_to.is_none()
+    }
+}
+
+impl Journal {
+    /// Writes what of the batch is not written at once; returns its bytes.
+    fn write(
+        &mut self,
+        transaction: &rusqlite::Transaction<'_>,
+        batch: &Batch,
+    ) -> rusqlite::Result<Option<u64>> {
+        let mut later = batch.changes.iter().filter(|change| !batch.writes_at_once(change)).peekable();
+        if later.peek().is_none() {
+            return Ok(None);
+        }
+        let mut writer = journal::Writer::begin(&mut self.scratch, batch.reports, batch.sequence);
+        later.for_each(|change| writer.push(&Entry::of(change)));
+        rows::write_journal(transaction, batch.sequence, batch.received_at_ms, &self.scratch)?;
+        Ok(Some(self.scratch.len() as u64))
+    }
+}
+
+/// The stations whose rows the batch writes, in the order of their ids:
+/// neighbours share a page.
+fn at_once(batch: &Batch) -> Vec<&Change> {
+    let mut changes: Vec<_> = batch.changes.iter().filter(|change| batch.writes_at_once(change)).collect();
+    changes.sort_unstable_by_key(|change| change.id);
+    changes
+}
+
+fn forget_spans(spans: &mut BTreeMap<(StationId, i64), Span>, id: StationId) {
+    while let Some((&key, _)) = spans.range((id, i64::MIN)..=(id, i64::MAX)).next() {
+        spans.remove(&key);
+    }
+}
+
+/// Copies a database of an older version before it is brought up to date: a
+/// newer one cannot be read by the program that was there before.
+fn keep_a_copy(path: &Path, version: i32) -> anyhow::Result<()> {
+    let copy = access::beside(path, &format!(".schema-{version}"));
+    if copy.exists() {
+        // Of an earlier try, which came no further.
+        return Ok(());
+    }
+    backup::backup(path, &copy).with_context(|| format!("cannot keep a copy of {}", path.display()))?;
+    tracing::info!(copy = %copy.display(), "brings the database up to date; a copy of it as it was is kept");
+    Ok(())
 }
 
 /// What is to be done with a log that a reader keeps from being emptied.
@@ -285,7 +565,7 @@ enum Log {
     MayStay,
 }
 
-fn connect(path: &Path, create: bool, log: Log) -> anyhow::Result<Connection> {
+fn connect(path: &Path, create: bool, log: Log, wal_bytes_max: u64) -> anyhow::Result<Connection> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
     let connect = || -> anyhow::Result<Connection> {
@@ -306,7 +586,10 @@ fn connect(path: &Path, create: bool, log: Log) -> anyhow::Result<Connection> {
             "SQLite does not sync each commit (synchronous = {synchronous})"
         );
         connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB)?;
-        connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
+        // What a log grew to beyond its limit is given back to the disk once
+        // it is begun afresh; below it, a file that is there is written to
+        // faster than one that grows.
+        connection.pragma_update(None, "journal_size_limit", wal_bytes_max.cast_signed())?;
         let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
         if busy != 0 && log == Log::MayStay {
             tracing::warn!(
@@ -321,51 +604,8 @@ fn connect(path: &Path, create: bool, log: Log) -> anyhow::Result<Connection> {
     connect().with_context(|| format!("cannot open the database {}", path.display()))
 }
 
-/// Reads every station, and checks what it reads.
-fn load(connection: &Connection, zone: &TimeZone) -> anyhow::Result<(HashMap<StationId, Station>, i64)> {
-    let mut stations = HashMap::new();
-    let newest =
-        connection.query_row("SELECT coalesce(max(sequence), 0) FROM station_state", [], |row| row.get(0))?;
-    let mut statement = connection.prepare(
-        "SELECT station_id, alarm1, alarm2, last_date, sequence, received_at, reports
-         FROM station_status LEFT JOIN station_state USING (station_id)",
-    )?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let number: i64 = row.get(0)?;
-        let id = StationId::new(number).with_context(|| format!("the station id {number} is negative"))?;
-        // A row that somebody added by hand has no state of ours yet.
-        let received_at = match row.get(5)? {
-            Some(received_at_ms) => received_at_ms,
-            None => last_date::parse(row.get_ref(3)?.as_str()?, zone).unwrap_or(0),
-        };
-        let station = Station {
-            alarm1: alarm(row, 1).with_context(|| format!("alarm1 of station {id}"))?,
-            alarm2: alarm(row, 2).with_context(|| format!("alarm2 of station {id}"))?,
-            received_at_ms: received_at,
-            sequence: row.get::<_, Option<i64>>(4)?.unwrap_or(0),
-            reports: row.get::<_, Option<i64>>(6)?.unwrap_or(0),
-        };
-        stations.insert(id, station);
-    }
-    Ok((stations, newest))
-}
-
-fn alarm(row: &rusqlite::Row<'_>, column: usize) -> anyhow::Result<bool> {
-    match row.get::<_, i64>(column)? {
-        0 => Ok(false),
-        1 => Ok(true),
-        other => bail!("{other} is neither 0 nor 1"),
-    }
-}
-
 fn closed() -> StoreError {
     StoreError::OutcomeUnknown("the database is closed".to_owned())
-}
-
-fn identity(path: &Path) -> io::Result<Identity> {
-    let metadata = std::fs::metadata(path)?;
-    Ok(Identity { device: metadata.dev(), inode: metadata.ino() })
 }
 
 /// What is certain after an error of SQLite's.
@@ -390,48 +630,4 @@ fn classify(error: &rusqlite::Error) -> StoreError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::Batch;
-
-    fn open(folder: &Path) -> SqliteStore {
-        let path = folder.join("data.sqlite");
-        SqliteStore::open(&path, DataLock::acquire(&path).unwrap(), TimeZone::UTC).unwrap()
-    }
-
-    /// kill -9 cannot notice if these are lost; a power cut would.
-    #[test]
-    fn each_commit_is_synced() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = open(folder.path());
-        let pragmas = |store: &SqliteStore| {
-            let connection = store.connection.as_ref().unwrap();
-            let synchronous: i64 =
-                connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
-            let journal: String =
-                connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
-            (synchronous, journal)
-        };
-        assert_eq!(pragmas(&store), (SYNCHRONOUS_FULL, "wal".to_owned()));
-        store.reopen().unwrap();
-        assert_eq!(pragmas(&store), (SYNCHRONOUS_FULL, "wal".to_owned()));
-    }
-
-    #[test]
-    fn what_is_committed_is_there_after_a_reopening() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = open(folder.path());
-        let id = StationId::new(7).unwrap();
-        let station = Station {
-            alarm1: true,
-            alarm2: false,
-            received_at_ms: 1_795_484_760_000,
-            sequence: 5,
-            reports: 3,
-        };
-        store.commit(&Batch { stations: vec![(id, station)], sequence: 5 }).unwrap();
-        store.stations.clear();
-        store.reopen().unwrap();
-        assert_eq!((store.station(id), store.station_count(), store.sequence()), (Some(station), 1, 5));
-    }
-}
+mod tests;

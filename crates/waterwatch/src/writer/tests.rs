@@ -1,12 +1,12 @@
 //! The writer against a store that fails as told.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::lane::{self, Lane};
-use waterwatch_core::Report;
+use crate::store::stations::{Slot, Stations};
 
 /// What happens at one commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,24 +17,25 @@ enum Fault {
 }
 
 /// A store in memory whose next commits fail in this order.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct FaultyStore {
     durable: Arc<Mutex<Durable>>,
-    stations: HashMap<StationId, Station>,
+    stations: Stations,
     sequence: i64,
 }
 
 #[derive(Debug, Default)]
 struct Durable {
     faults: Vec<Fault>,
-    stations: HashMap<StationId, Station>,
+    stations: BTreeMap<StationId, Station>,
+    spans: Vec<(StationId, Span)>,
     reopened: usize,
     reopen_fails: bool,
 }
 
 impl Store for FaultyStore {
-    fn station(&self, id: StationId) -> Option<Station> {
-        self.stations.get(&id).copied()
+    fn find(&self, id: StationId) -> Option<(Slot, &Station)> {
+        self.stations.find(id)
     }
 
     fn station_count(&self) -> usize {
@@ -45,6 +46,10 @@ impl Store for FaultyStore {
         self.sequence
     }
 
+    fn listener(&mut self, _address: &str) -> anyhow::Result<u16> {
+        Ok(1)
+    }
+
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         let mut durable = self.durable.lock().unwrap();
         let fault = (!durable.faults.is_empty()).then(|| durable.faults.remove(0));
@@ -53,10 +58,20 @@ impl Store for FaultyStore {
             Some(Fault::Unknown) => return Err(StoreError::OutcomeUnknown("sync failed".to_owned())),
             Some(Fault::None) | None => {}
         }
-        assert!(batch.stations.is_sorted_by_key(|(id, _)| *id));
-        assert!(batch.sequence > self.sequence);
-        durable.stations.extend(batch.stations.iter().copied());
-        self.stations.extend(batch.stations.iter().copied());
+        let reports: u32 = batch.changes.iter().map(|change| change.reports).sum();
+        assert_eq!(reports as usize, batch.reports);
+        assert_eq!(batch.sequence, self.sequence + i64::from(reports));
+        for change in &batch.changes {
+            let earlier = durable.stations.insert(change.id, change.station);
+            assert_eq!(earlier.is_some(), change.slot.is_some(), "a station is once in a batch");
+            match change.slot {
+                Some(slot) => self.stations.set(slot, change.station),
+                None => drop(self.stations.add(change.id, change.station)),
+            }
+        }
+        durable
+            .spans
+            .extend(batch.spans.iter().map(|(place, span)| (batch.changes[*place as usize].id, *span)));
         self.sequence = batch.sequence;
         Ok(())
     }
@@ -65,7 +80,10 @@ impl Store for FaultyStore {
         let mut durable = self.durable.lock().unwrap();
         durable.reopened += 1;
         anyhow::ensure!(!durable.reopen_fails, "no such disk");
-        self.stations.clone_from(&durable.stations);
+        self.stations = Stations::default();
+        for (id, station) in &durable.stations {
+            self.stations.add(*id, *station);
+        }
         self.sequence = durable.stations.values().map(|station| station.sequence).max().unwrap_or(0);
         Ok(())
     }
@@ -80,7 +98,7 @@ struct Outcome {
     ended: anyhow::Result<()>,
     verdicts: Vec<Option<Verdict>>,
     hang_ups: usize,
-    store: FaultyStore,
+    store: Arc<Mutex<Durable>>,
 }
 
 /// Runs the writer over these submissions, each sent after the verdict on
@@ -93,7 +111,7 @@ fn run_over(faults: &[Fault], limits: &Limits, submissions: &[&[&str]]) -> Outco
 
 fn run_on(store: FaultyStore, limits: &Limits, submissions: &[&[&str]]) -> Outcome {
     let (lane, receiver) = lane::open(limits.lane_bytes_max);
-    let durable = store.clone();
+    let durable = Arc::clone(&store.durable);
     let (ended, verdicts, hang_ups) = thread::scope(|scope| {
         let writer = scope.spawn(move || {
             let hang_ups = Cell::new(0);
@@ -119,7 +137,8 @@ fn run_on(store: FaultyStore, limits: &Limits, submissions: &[&[&str]]) -> Outco
 async fn submit(lane: &Lane, lines: &[&str]) -> Option<Verdict> {
     let mut lane = lane.clone();
     let room = std::future::poll_fn(|context| lane.poll_room(context, 10)).await;
-    lane.submit(lines.iter().map(|line| report(line)).collect(), room).await
+    let reports = lines.iter().map(|line| report(line)).collect();
+    lane.submit(reports, Source::default(), room).await
 }
 
 fn limits() -> Limits {
@@ -127,16 +146,12 @@ fn limits() -> Limits {
 }
 
 fn stored(outcome: &Outcome) -> Vec<String> {
-    let durable = outcome.store.durable.lock().unwrap();
-    let mut stations: Vec<_> = durable
-        .stations
-        .iter()
+    let durable = outcome.store.lock().unwrap();
+    (durable.stations.iter())
         .map(|(id, station)| {
             format!("{id} {} {} x{}", u8::from(station.alarm1), u8::from(station.alarm2), station.reports)
         })
-        .collect();
-    stations.sort();
-    stations
+        .collect()
 }
 
 #[test]
@@ -145,6 +160,23 @@ fn a_batch_is_recorded_and_then_told() {
     assert!(outcome.ended.is_ok());
     assert_eq!(outcome.verdicts, [Some(vec![]), Some(vec![])]);
     assert_eq!(stored(&outcome), ["1 0 0 x3", "2 0 0 x1"]);
+}
+
+/// Whatever way a station's reports fall into batches.
+#[test]
+fn each_change_ends_a_span() {
+    let lines = ["1 0 0", "1 0 0", "2 1 1", "1 1 0", "1 0 0", "2 1 1", "1 0 0"];
+    for submissions in [&[&lines[..]][..], &[&lines[..3], &lines[3..]], &[&lines[..5], &lines[5..]]] {
+        let outcome = run_over(&[], &limits(), submissions);
+        let durable = outcome.store.lock().unwrap();
+        let spans: Vec<_> = (durable.spans.iter())
+            .map(|(id, span)| (id.get(), span.sequence, span.alarm1, span.reports))
+            .collect();
+        assert_eq!(spans, [(1, 1, false, 2), (1, 4, true, 1)], "{submissions:?}");
+        let open: Vec<_> =
+            durable.stations.values().map(|station| (station.span.sequence, station.span.reports)).collect();
+        assert_eq!(open, [(5, 2), (3, 2)], "{submissions:?}");
+    }
 }
 
 #[test]
@@ -192,7 +224,7 @@ fn after_an_unknown_outcome_all_hang_up_and_the_state_comes_from_the_disk() {
     assert!(outcome.ended.is_ok());
     assert_eq!(outcome.verdicts, [None, Some(vec![])]);
     assert_eq!(outcome.hang_ups, 1);
-    assert_eq!(outcome.store.durable.lock().unwrap().reopened, 1);
+    assert_eq!(outcome.store.lock().unwrap().reopened, 1);
     assert_eq!(stored(&outcome), ["1 1 1 x1"]);
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn insert(database: &Connection, &(id, alarm1, alarm2, age_s): &Stati
         .expect("a row");
     database
         .execute(
-            "INSERT INTO station_state VALUES (?1, ?1, ?2, 3)",
+            "INSERT INTO station_state (station_id, sequence, received_at, reports) VALUES (?1, ?1, ?2, 3)",
             params![id, received_at.as_millisecond()],
         )
         .expect("a row");

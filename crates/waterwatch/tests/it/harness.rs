@@ -220,6 +220,26 @@ pub fn listening(printed: &str) -> Vec<SocketAddr> {
         .collect()
 }
 
+/// What is recorded of one station, journaled or folded, as `waterwatch
+/// status` tells it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+pub struct Recorded {
+    pub station_id: i64,
+    pub last_date: String,
+    pub alarm1: bool,
+    pub alarm2: bool,
+    pub reports: u64,
+}
+
+/// What is recorded of every station, in the order of their ids.
+pub fn recorded(data: &Path) -> Vec<Recorded> {
+    let output = waterwatch().args(["status", "--json", "--data"]).arg(data).output().expect("it starts");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let mut stations: Vec<Recorded> = serde_json::from_slice(&output.stdout).expect("an array of stations");
+    stations.sort_by_key(|station| station.station_id);
+    stations
+}
+
 /// The rows of `station_status` in this database, in the order of their ids.
 pub fn rows(data: &Path) -> Vec<String> {
     let database = open(data);

@@ -12,6 +12,7 @@ fn station(number: i64, age_ms: i64, alarm1: bool, alarm2: bool) -> LastContact 
         alarm1,
         alarm2,
         reports: 1,
+        sequence: 1,
     }
 }
 

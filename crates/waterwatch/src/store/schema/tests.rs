@@ -164,7 +164,7 @@ fn a_newer_database_is_left_alone() {
     let (_folder, path) =
         database(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}", VERSION + 1));
     let refusal = examined(&path).unwrap_err();
-    assert!(refusal.contains("was written by a newer waterwatch (schema 2, this one knows 1)"), "{refusal}");
+    assert!(refusal.contains("was written by a newer waterwatch (schema 3, this one knows 2)"), "{refusal}");
 }
 
 #[test]

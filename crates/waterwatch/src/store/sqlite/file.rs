@@ -1,0 +1,120 @@
+//! Which files are ours: a database that is deleted or replaced under us goes
+//! on taking writes that nobody will ever find, and so does its log.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::super::access::beside;
+
+/// What SQLite appends to the database's name for its log.
+const LOG: &str = "-wal";
+
+/// The same for the log's index.
+const LOG_INDEX: &str = "-shm";
+
+/// A database's files, as they were when it was opened.
+#[derive(Debug)]
+pub(super) struct OurFiles {
+    pub(super) path: PathBuf,
+    /// The file itself, where `path` may be a link to it.
+    real: PathBuf,
+    identity: Identity,
+    /// Where SQLite keeps the log, which it finds by name alone: beside the
+    /// file itself.
+    pub(super) log: PathBuf,
+    log_identity: Identity,
+    log_index: PathBuf,
+}
+
+/// How our files stand.
+pub(super) enum Found {
+    /// As they were.
+    Ours,
+    /// The log was deleted or replaced.
+    LogGone,
+    /// The database was, as it says here.
+    Lost(String),
+    /// It could not be looked at.
+    Unknown(io::Error),
+}
+
+/// Which file it is, whatever its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl OurFiles {
+    /// Those of an open database.
+    pub(super) fn of(path: &Path) -> io::Result<OurFiles> {
+        let real = path.canonicalize()?;
+        let log = beside(&real, LOG);
+        Ok(OurFiles {
+            path: path.to_owned(),
+            identity: identity(path)?,
+            log_identity: identity(&log)?,
+            log,
+            log_index: beside(&real, LOG_INDEX),
+            real,
+        })
+    }
+
+    pub(super) fn look(&self) -> Found {
+        let path = self.path.display();
+        match identity(&self.path) {
+            Ok(found) if found == self.identity => match self.log_is_ours() {
+                true => Found::Ours,
+                false => Found::LogGone,
+            },
+            Ok(_) => Found::Lost(format!("{path} was replaced by another file, which was left as it is")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Lost(format!("{path} is gone")),
+            // The folder may not be entered for now, or the like.
+            Err(error) => Found::Unknown(error),
+        }
+    }
+
+    fn log_is_ours(&self) -> bool {
+        identity(&self.log).is_ok_and(|log| log == self.log_identity)
+    }
+
+    /// Moves our log away from beside a file that is not ours: whoever opens
+    /// that one next would play the log into it. Says what was done, or what
+    /// a person must do. Nobody may have the database open.
+    pub(super) fn save_log(&self) -> Option<String> {
+        // Only the name leads elsewhere: our file is where it was, and its log
+        // belongs there.
+        let in_place = identity(&self.real).is_ok_and(|real| real == self.identity);
+        if in_place || !self.log_is_ours() {
+            return None;
+        }
+        Some(match self.put_log_away() {
+            Ok(kept) => format!("the log of the lost one is kept as {}", kept.display()),
+            Err(error) => format!(
+                "move {} away before anybody opens it, for it belongs to the lost one ({error})",
+                self.log.display()
+            ),
+        })
+    }
+
+    fn put_log_away(&self) -> io::Result<PathBuf> {
+        let kept = (1..)
+            .map(|number| {
+                beside(&self.log, &if number == 1 { ".lost".to_owned() } else { format!(".lost.{number}") })
+            })
+            .find(|kept| !kept.exists())
+            .ok_or(io::ErrorKind::AlreadyExists)?;
+        std::fs::rename(&self.log, &kept)?;
+        // Its index is made anew from whatever log there is.
+        match std::fs::remove_file(&self.log_index) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(kept),
+        }
+    }
+}
+
+fn identity(path: &Path) -> io::Result<Identity> {
+    let metadata = std::fs::metadata(path)?;
+    Ok(Identity { device: metadata.dev(), inode: metadata.ino() })
+}

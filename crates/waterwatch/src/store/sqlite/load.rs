@@ -1,0 +1,166 @@
+//! Reads the whole database, and checks what it reads.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use anyhow::{Context, bail, ensure};
+use jiff::tz::TimeZone;
+use rusqlite::{Connection, Row, Rows};
+use waterwatch_core::{OpenSpan, Source, Span, Station, StationId};
+
+use super::super::journal::{self, Entry};
+use super::super::last_date;
+use super::super::stations::Stations;
+use super::super::sweep::Marks;
+use super::rows::peer_of;
+
+/// What a database held.
+#[derive(Debug, Default)]
+pub(super) struct Loaded {
+    pub(super) stations: Stations,
+    /// The newest report's.
+    pub(super) sequence: i64,
+    /// The commits in the journal: their sequences and bytes, the oldest
+    /// first.
+    pub(super) journal: VecDeque<(i64, u64)>,
+    /// Stations that are in the journal: their `station_status` may be behind.
+    pub(super) journaled: Marks,
+    /// Those whose `station_state` is behind it.
+    pub(super) behind: Marks,
+    /// Spans that the journal ended.
+    pub(super) spans: BTreeMap<(StationId, i64), Span>,
+}
+
+/// Reads every station, and then what the journal adds.
+pub(super) fn load(connection: &Connection, zone: &TimeZone) -> anyhow::Result<Loaded> {
+    let mut loaded = Loaded::default();
+    read_stations(connection, zone, &mut loaded)?;
+    loaded.stations.put_in_order();
+    replay(connection, &mut loaded)?;
+    Ok(loaded)
+}
+
+/// Both tables side by side, in the order of their ids.
+fn read_stations(connection: &Connection, zone: &TimeZone, loaded: &mut Loaded) -> anyhow::Result<()> {
+    let count: i64 = connection.query_row("SELECT count(*) FROM station_status", [], |row| row.get(0))?;
+    loaded.stations.reserve(usize::try_from(count)?);
+    let mut statuses = connection
+        .prepare("SELECT station_id, alarm1, alarm2, last_date FROM station_status ORDER BY station_id")?;
+    let mut states = connection.prepare(
+        "SELECT station_id, sequence, received_at, reports, listener_id, peer, span_sequence, span_since,
+         span_reports FROM station_state ORDER BY station_id",
+    )?;
+    let mut statuses = statuses.query([])?;
+    let mut states = states.query([])?;
+    let mut state = next_state(&mut states)?;
+    while let Some(row) = statuses.next()? {
+        let number: i64 = row.get(0)?;
+        let id = StationId::new(number).with_context(|| format!("the station id {number} is negative"))?;
+        // A state without a status: somebody deleted the row by hand. The
+        // station is not known then.
+        while state.as_ref().is_some_and(|(of, _)| *of < number) {
+            state = next_state(&mut states)?;
+        }
+        let mut station = match state.take_if(|(of, _)| *of == number) {
+            Some((_, station)) => {
+                state = next_state(&mut states)?;
+                station
+            }
+            // A status without a state: somebody added the row by hand.
+            None => Station {
+                received_at_ms: last_date::parse(row.get_ref(3)?.as_str()?, zone).unwrap_or(0),
+                ..nothing_known()
+            },
+        };
+        station.alarm1 = alarm(row, 1).with_context(|| format!("alarm1 of station {id}"))?;
+        station.alarm2 = alarm(row, 2).with_context(|| format!("alarm2 of station {id}"))?;
+        loaded.sequence = loaded.sequence.max(station.sequence);
+        loaded.stations.add(id, station);
+    }
+    // The sequence of a row without a status counts all the same: it was
+    // given away.
+    while let Some((_, station)) = state {
+        loaded.sequence = loaded.sequence.max(station.sequence);
+        state = next_state(&mut states)?;
+    }
+    Ok(())
+}
+
+fn next_state(states: &mut Rows<'_>) -> anyhow::Result<Option<(i64, Station)>> {
+    let Some(row) = states.next()? else { return Ok(None) };
+    let number: i64 = row.get(0)?;
+    let peer = row.get_ref(5)?.as_blob()?;
+    let station = Station {
+        sequence: row.get(1)?,
+        received_at_ms: row.get(2)?,
+        reports: row.get(3)?,
+        source: Source {
+            listener: row.get(4)?,
+            peer: peer_of(peer)
+                .with_context(|| format!("the peer of station {number} has {} bytes", peer.len()))?,
+        },
+        span: OpenSpan { sequence: row.get(6)?, since_ms: row.get(7)?, reports: row.get(8)? },
+        ..nothing_known()
+    };
+    Ok(Some((number, station)))
+}
+
+fn nothing_known() -> Station {
+    Station {
+        alarm1: false,
+        alarm2: false,
+        received_at_ms: 0,
+        sequence: 0,
+        reports: 0,
+        source: Source::default(),
+        span: OpenSpan::default(),
+    }
+}
+
+fn alarm(row: &Row<'_>, column: usize) -> anyhow::Result<bool> {
+    match row.get::<_, i64>(column)? {
+        0 => Ok(false),
+        1 => Ok(true),
+        other => bail!("{other} is neither 0 nor 1"),
+    }
+}
+
+/// Adds what the journal has, commit by commit.
+fn replay(connection: &Connection, loaded: &mut Loaded) -> anyhow::Result<()> {
+    let mut commits =
+        connection.prepare("SELECT sequence, received_at, entries FROM journal ORDER BY sequence")?;
+    let mut commits = commits.query([])?;
+    while let Some(row) = commits.next()? {
+        let (sequence, received_at_ms): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let bytes = row.get_ref(2)?.as_blob()?;
+        read_commit(bytes, sequence, |entry| loaded.take(entry, received_at_ms))
+            .with_context(|| format!("the commit {sequence} in the journal cannot be read"))?;
+        loaded.journal.push_back((sequence, bytes.len() as u64));
+        loaded.sequence = loaded.sequence.max(sequence);
+    }
+    Ok(())
+}
+
+fn read_commit(bytes: &[u8], sequence: i64, mut take: impl FnMut(&Entry)) -> anyhow::Result<()> {
+    for entry in journal::read(bytes, sequence)? {
+        let entry = entry?;
+        ensure!(entry.sequence <= sequence, "it has a report of after it");
+        take(&entry);
+    }
+    Ok(())
+}
+
+impl Loaded {
+    /// What a journaled report says of its station, unless the station's row
+    /// knows already.
+    fn take(&mut self, entry: &Entry, received_at_ms: i64) {
+        // Only known stations are journaled: this one was deleted by hand.
+        let Some((slot, before)) = self.stations.find(entry.id) else { return };
+        self.journaled.insert(slot);
+        let Some((after, over)) = entry.after(before, received_at_ms) else { return };
+        if let Some(span) = over {
+            self.spans.insert((entry.id, span.sequence), span);
+        }
+        self.stations.set(slot, after);
+        self.behind.insert(slot);
+    }
+}

@@ -1,0 +1,127 @@
+//! The rows of one transaction: every statement that the server writes with.
+
+use rusqlite::{CachedStatement, Transaction, params};
+use waterwatch_core::{Source, Span, Station, StationId};
+
+use super::super::last_date::LastDate;
+
+/// What IPv4 addresses begin with as IPv6 ones.
+const IPV4_MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+
+/// Upserts of rows of `station_status`.
+pub(super) struct StatusRows<'t> {
+    statement: CachedStatement<'t>,
+    last_date: &'t mut LastDate,
+}
+
+impl<'t> StatusRows<'t> {
+    pub(super) fn of(
+        transaction: &'t Transaction<'_>,
+        last_date: &'t mut LastDate,
+    ) -> rusqlite::Result<StatusRows<'t>> {
+        let statement = transaction.prepare_cached(
+            "INSERT INTO station_status (station_id, last_date, alarm1, alarm2) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (station_id) DO UPDATE SET
+             last_date = excluded.last_date, alarm1 = excluded.alarm1, alarm2 = excluded.alarm2",
+        )?;
+        Ok(StatusRows { statement, last_date })
+    }
+
+    pub(super) fn write(&mut self, id: StationId, station: &Station) -> rusqlite::Result<()> {
+        let last_date = self.last_date.of(station.received_at_ms);
+        self.statement.execute(params![id.get(), last_date, station.alarm1, station.alarm2]).map(drop)
+    }
+}
+
+/// Upserts of rows of `station_state`.
+pub(super) struct StateRows<'t>(CachedStatement<'t>);
+
+impl<'t> StateRows<'t> {
+    pub(super) fn of(transaction: &'t Transaction<'_>) -> rusqlite::Result<StateRows<'t>> {
+        let statement = transaction.prepare_cached(
+            "INSERT INTO station_state (station_id, sequence, received_at, reports, listener_id, peer,
+             span_sequence, span_since, span_reports) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             ON CONFLICT (station_id) DO UPDATE SET
+             sequence = excluded.sequence, received_at = excluded.received_at, reports = excluded.reports,
+             listener_id = excluded.listener_id, peer = excluded.peer, span_sequence = excluded.span_sequence,
+             span_since = excluded.span_since, span_reports = excluded.span_reports",
+        )?;
+        Ok(StateRows(statement))
+    }
+
+    pub(super) fn write(&mut self, id: StationId, station: &Station) -> rusqlite::Result<()> {
+        let Source { listener, peer } = &station.source;
+        let span = &station.span;
+        let row = params![
+            id.get(),
+            station.sequence,
+            station.received_at_ms,
+            station.reports,
+            listener,
+            peer_bytes(peer),
+            span.sequence,
+            span.since_ms,
+            span.reports
+        ];
+        self.0.execute(row).map(drop)
+    }
+}
+
+/// Writes a span that is over. One that is there already, since the journal
+/// that it came from is being read again, stays one.
+pub(super) fn write_span(transaction: &Transaction<'_>, id: StationId, span: &Span) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO span (station_id, sequence, first_at, last_at, alarm1, alarm2, reports)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            id.get(),
+            span.sequence,
+            span.first_at_ms,
+            span.last_at_ms,
+            span.alarm1,
+            span.alarm2,
+            span.reports
+        ])
+        .map(drop)
+}
+
+/// Writes one commit to the journal.
+pub(super) fn write_journal(
+    transaction: &Transaction<'_>,
+    sequence: i64,
+    received_at_ms: i64,
+    entries: &[u8],
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("INSERT INTO journal (sequence, received_at, entries) VALUES (?1, ?2, ?3)")?
+        .execute(params![sequence, received_at_ms, entries])
+        .map(drop)
+}
+
+/// Deletes the commits up to this one from the journal.
+pub(super) fn drop_journal(transaction: &Transaction<'_>, up_to: i64) -> rusqlite::Result<()> {
+    transaction.prepare_cached("DELETE FROM journal WHERE sequence <= ?1")?.execute([up_to]).map(drop)
+}
+
+/// A peer's address as it is stored: 4 bytes of IPv4 or 16 of IPv6, none if
+/// it is not known.
+fn peer_bytes(peer: &[u8; 16]) -> &[u8] {
+    if *peer == [0; 16] { &[] } else { peer.strip_prefix(&IPV4_MAPPED).unwrap_or(peer) }
+}
+
+/// The same back; `None` if it is neither.
+pub(super) fn peer_of(bytes: &[u8]) -> Option<[u8; 16]> {
+    let mut peer = [0; 16];
+    match bytes.len() {
+        0 => {}
+        4 => {
+            peer[..12].copy_from_slice(&IPV4_MAPPED);
+            peer[12..].copy_from_slice(bytes);
+        }
+        16 => peer.copy_from_slice(bytes),
+        _ => return None,
+    }
+    Some(peer)
+}

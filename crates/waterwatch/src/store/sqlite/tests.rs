@@ -1,0 +1,316 @@
+//! The store against itself: whatever way reports are recorded, folded and
+//! read again, the same is known.
+
+use proptest::prelude::*;
+use waterwatch_core::{Novelty, OpenSpan, Source};
+
+use super::*;
+use crate::store::Form;
+use crate::store::reader::Reader;
+
+fn open(folder: &Path) -> SqliteStore {
+    open_with(folder, Limits::default())
+}
+
+fn open_with(folder: &Path, limits: Limits) -> SqliteStore {
+    let path = folder.join("data.sqlite");
+    SqliteStore::open(&path, DataLock::acquire(&path).unwrap(), TimeZone::UTC, limits).unwrap()
+}
+
+/// kill -9 cannot notice if these are lost; a power cut would.
+#[test]
+fn each_commit_is_synced() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    let pragmas = |store: &SqliteStore| {
+        let connection = &store.open.as_ref().unwrap().connection;
+        let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+        let journal: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        (synchronous, journal)
+    };
+    assert_eq!(pragmas(&store), (SYNCHRONOUS_FULL, "wal".to_owned()));
+    store.reopen().unwrap();
+    assert_eq!(pragmas(&store), (SYNCHRONOUS_FULL, "wal".to_owned()));
+}
+
+const BEGAN_MS: i64 = 1_795_484_760_000;
+
+/// A batch of reports `(station, alarm1)` that come at this time.
+fn batch(store: &SqliteStore, form: Form, at_ms: i64, reports: &[(i64, bool)]) -> Batch {
+    let mut batch = Batch { received_at_ms: at_ms, sequence: store.sequence(), form, ..Batch::default() };
+    let mut peer = [0; 16];
+    peer[15] = 9;
+    let source = Source { listener: 1, peer };
+    for &(number, alarm1) in reports {
+        let id = StationId::new(number).unwrap();
+        let report = waterwatch_core::Report { station_id: id, alarm1, alarm2: false };
+        batch.sequence += 1;
+        batch.reports += 1;
+        let place = batch.changes.iter().position(|change| change.id == id);
+        let known = store.find(id);
+        let before = place.map(|place| batch.changes[place].station).or(known.map(|(_, station)| *station));
+        let (station, novelty) = Station::hear(before.as_ref(), report, source, at_ms, batch.sequence);
+        let at = place.unwrap_or(batch.changes.len());
+        if novelty > Novelty::Repeats
+            && let Some(span) = before.and_then(|before| before.span_until_now())
+        {
+            batch.spans.push((u32::try_from(at).unwrap(), span));
+        }
+        match place {
+            Some(place) => {
+                let change = &mut batch.changes[place];
+                change.station = station;
+                change.reports += 1;
+                change.novelty = change.novelty.max(novelty);
+            }
+            None => {
+                let slot = known.map(|(slot, _)| slot);
+                batch.changes.push(Change { id, slot, station, reports: 1, novelty });
+            }
+        }
+    }
+    batch
+}
+
+/// All that the tables say, in text: what must be the same in the end.
+fn tables(folder: &Path) -> Vec<String> {
+    let database = Connection::open(folder.join("data.sqlite")).unwrap();
+    let mut lines = Vec::new();
+    for (table, query) in [
+        (
+            "status",
+            "SELECT station_id || ' ' || last_date || ' ' || alarm1 || ' ' || alarm2 FROM station_status ORDER BY 1",
+        ),
+        (
+            "state",
+            "SELECT station_id || ' ' || sequence || ' ' || received_at || ' ' || reports || ' ' || hex(peer) || ' ' || listener_id || ' ' || span_sequence || ' ' || span_since || ' ' || span_reports FROM station_state ORDER BY 1",
+        ),
+        (
+            "span",
+            "SELECT station_id || ' ' || sequence || ' ' || first_at || ' ' || last_at || ' ' || alarm1 || ' ' || alarm2 || ' ' || reports FROM span ORDER BY 1",
+        ),
+        ("journal", "SELECT sequence FROM journal"),
+    ] {
+        let mut statement = database.prepare(query).unwrap();
+        let rows = statement.query_map([], |row| row.get::<_, rusqlite::types::Value>(0)).unwrap();
+        lines.extend(rows.map(|row| format!("{table}: {:?}", row.unwrap())));
+    }
+    lines
+}
+
+/// What is in memory, in text.
+fn known(store: &SqliteStore) -> Vec<String> {
+    let mut stations: Vec<_> =
+        (0..store.stations.len()).map(|place| *store.stations.at(store.stations.in_order(place))).collect();
+    stations.sort_by_key(|(id, _)| *id);
+    stations.iter().map(|(id, station)| format!("{id} {station:?}")).collect()
+}
+
+/// What one step does to a store.
+#[derive(Clone, Debug)]
+enum Step {
+    Reports(Form, i64, Vec<(i64, bool)>),
+    /// Fold so many rows of each.
+    Fold(usize, usize),
+    /// Drop what is folded of the journal.
+    Drop,
+    /// As after a failed sync, or a kill and a start.
+    Reopen,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let form = prop_oneof![Just(Form::Direct), Just(Form::Journal)];
+    // Minutes that pass, or a gap.
+    let passes = prop_oneof![0..70_000_i64, Just(200_000)];
+    let reports = prop::collection::vec((0..12_i64, prop::bool::weighted(0.1)), 1..9);
+    prop_oneof![
+        6 => (form, passes, reports).prop_map(|(form, passes, reports)| Step::Reports(form, passes, reports)),
+        3 => (0..8_usize, 0..8_usize).prop_map(|(status, state)| Step::Fold(status, state)),
+        1 => Just(Step::Drop),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+fn fold(store: &mut SqliteStore, status_rows: usize, state_rows: usize) {
+    let all = store.stations.len();
+    let folding = Folding {
+        status: store.status.slice_to(&store.stations, all, status_rows),
+        state: store.state.slice_to(&store.stations, all, state_rows),
+        drop_to: None,
+    };
+    store.write(None, &folding).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// The reference writes every report's rows at once; the other journals,
+    /// folds in pieces and is opened again at any point. In the end both hold
+    /// the same, to the byte.
+    #[test]
+    fn what_is_journaled_and_folded_is_what_would_have_been_written(steps in prop::collection::vec(step(), 1..40)) {
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let mut reference = open(folders[0].path());
+        let mut store = open(folders[1].path());
+        let mut now_ms = BEGAN_MS;
+        for step in &steps {
+            match step {
+                Step::Reports(form, passes_ms, reports) => {
+                    now_ms += passes_ms;
+                    reference.commit(&batch(&reference, Form::Direct, now_ms, reports)).unwrap();
+                    store.commit(&batch(&store, *form, now_ms, reports)).unwrap();
+                }
+                Step::Fold(status_rows, state_rows) => fold(&mut store, *status_rows, *state_rows),
+                Step::Drop => {
+                    let drop_to = store.droppable(u64::MAX);
+                    store.write(None, &Folding { drop_to, ..Folding::default() }).unwrap();
+                }
+                Step::Reopen => store.reopen().unwrap(),
+            }
+            prop_assert_eq!(known(&store), known(&reference));
+            prop_assert_eq!(store.sequence(), reference.sequence());
+            // Whoever looks meanwhile sees what is known, folded or not.
+            let seen = Reader::open(&folders[1].path().join("data.sqlite")).unwrap().stations(&TimeZone::UTC).unwrap();
+            let wanted = Reader::open(&folders[0].path().join("data.sqlite")).unwrap().stations(&TimeZone::UTC).unwrap();
+            prop_assert_eq!(seen, wanted);
+        }
+        store.settle(Instant::now() + Duration::from_secs(60)).unwrap();
+        drop((store, reference));
+        prop_assert_eq!(tables(folders[1].path()), tables(folders[0].path()));
+    }
+}
+
+/// Reports of these stations, all off.
+fn all_off(stations: i64) -> Vec<(i64, bool)> {
+    (0..stations).map(|number| (number, false)).collect()
+}
+
+#[test]
+fn what_is_journaled_is_one_row_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    store.commit(&batch(&store, Form::Journal, BEGAN_MS, &all_off(100))).unwrap();
+    let first = tables(folder.path());
+    assert_eq!(first.iter().filter(|line| line.starts_with("journal")).count(), 0, "first reports");
+    store.commit(&batch(&store, Form::Journal, BEGAN_MS + 60_000, &all_off(100))).unwrap();
+    let mut wanted = first;
+    wanted.push("journal: Integer(200)".to_owned());
+    assert_eq!(tables(folder.path()), wanted);
+    // A change is written at once, with what was journaled before it.
+    store.commit(&batch(&store, Form::Journal, BEGAN_MS + 120_000, &[(7, true), (8, false)])).unwrap();
+    let lines = tables(folder.path());
+    assert!(lines.contains(&"status: Text(\"7 2026-11-24 01:48 1 0\")".to_owned()), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("state: Text(\"7 201 1795484880000 3 ")), "{lines:?}");
+    assert!(lines.contains(&"span: Text(\"7 8 1795484760000 1795484820000 0 0 2\")".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"status: Text(\"8 2026-11-24 01:46 0 0\")".to_owned()), "{lines:?}");
+}
+
+/// The rows follow by themselves in time, and the journal goes.
+#[test]
+fn what_is_due_is_folded_and_the_journal_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    store.status = Sweep::new(Duration::from_millis(40), Marks::default(), 0, 0);
+    store.state = Sweep::new(Duration::from_millis(80), Marks::default(), 0, 0);
+    for minute in 0..3 {
+        store.commit(&batch(&store, Form::Journal, BEGAN_MS + minute * 60_000, &all_off(3_000))).unwrap();
+    }
+    assert_eq!(store.journal.commits.len(), 2);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while let Some(due) = store.due() {
+        assert!(Instant::now() < deadline, "it never ends");
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        store.tend().unwrap();
+    }
+    let lines = tables(folder.path());
+    assert_eq!(lines.iter().filter(|line| line.contains("2026-11-24 01:48")).count(), 3_000);
+    assert_eq!(lines.iter().filter(|line| line.starts_with("journal")).count(), 0);
+    assert!(store.journal.commits.is_empty());
+}
+
+/// The journal stays about as small as it is told to, however fast it grows.
+#[test]
+fn a_journal_that_grows_fast_is_folded_faster() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { journal_bytes_max: 1 << 20, ..Limits::default() };
+    let mut store = open_with(folder.path(), limits);
+    store.commit(&batch(&store, Form::Direct, BEGAN_MS, &all_off(2_000))).unwrap();
+    // A round of the status in no time; that of the state takes a minute
+    // unless the journal hurries it.
+    store.status = Sweep::new(Duration::ZERO, Marks::default(), store.sequence(), store.sequence());
+    let mut most = 0;
+    for _ in 0..600 {
+        store.commit(&batch(&store, Form::Journal, BEGAN_MS, &all_off(2_000))).unwrap();
+        most = most.max(store.journal.commits.iter().map(|(_, bytes)| bytes).sum::<u64>());
+    }
+    assert!((1 << 18..3 << 19).contains(&most), "{most} bytes of journal");
+}
+
+/// The log is emptied while commits go on, and stays about as long as it may.
+#[test]
+fn the_log_is_kept_short() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { wal_bytes_max: 4 << 20, ..Limits::default() };
+    let mut store = open_with(folder.path(), limits);
+    let log = folder.path().join("data.sqlite-wal");
+    let mut most = 0;
+    for round in 0..2_000 {
+        store.commit(&batch(&store, Form::Direct, BEGAN_MS + round * 60_000, &all_off(200))).unwrap();
+        most = most.max(std::fs::metadata(&log).unwrap().len());
+    }
+    assert!(most < 8 << 20, "{most} bytes of log");
+    assert!(most > 2 << 20, "{most} bytes: it is emptied too often");
+}
+
+/// Somebody who reads for hours lets the log grow, and holds up nothing.
+#[test]
+fn a_log_that_somebody_reads_grows_and_is_emptied_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { wal_bytes_max: 1 << 20, ..Limits::default() };
+    let mut store = open_with(folder.path(), limits);
+    store.commit(&batch(&store, Form::Direct, BEGAN_MS, &all_off(200))).unwrap();
+    let reader = Connection::open(folder.path().join("data.sqlite")).unwrap();
+    reader.execute_batch("BEGIN; SELECT * FROM station_status").unwrap();
+    let log = folder.path().join("data.sqlite-wal");
+    let length = || std::fs::metadata(&log).unwrap().len();
+    let mut round = 0;
+    let mut commit = |store: &mut SqliteStore| {
+        round += 1;
+        store.commit(&batch(store, Form::Direct, BEGAN_MS + round * 60_000, &all_off(200))).unwrap();
+    };
+    while length() < 3 << 20 {
+        commit(&mut store);
+    }
+    reader.execute_batch("COMMIT").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    // Given back to the disk when it is begun afresh.
+    while length() > 2 << 20 {
+        assert!(Instant::now() < deadline, "{} bytes of log", length());
+        commit(&mut store);
+    }
+}
+
+#[test]
+fn an_older_database_is_brought_up_to_date_and_a_copy_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.sqlite");
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "CREATE TABLE station_status (station_id INTEGER PRIMARY KEY, last_date TEXT NOT NULL,
+                 alarm1 INTEGER NOT NULL, alarm2 INTEGER NOT NULL);
+             CREATE TABLE station_state (station_id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL,
+                 received_at INTEGER NOT NULL, reports INTEGER NOT NULL) STRICT;
+             INSERT INTO station_status VALUES (5, '2026-11-24 01:46', 1, 0);
+             INSERT INTO station_state VALUES (5, 9, 1795484760000, 4);
+             PRAGMA application_id = 2002875511; PRAGMA user_version = 1",
+        )
+        .unwrap();
+    let store = open(folder.path());
+    let (_, station) = store.find(StationId::new(5).unwrap()).unwrap();
+    assert_eq!((station.sequence, station.reports, station.alarm1), (9, 4, true));
+    assert_eq!(station.span, OpenSpan::default());
+    drop(store);
+    assert_eq!(schema::existing(&path).unwrap(), Kind::Ours);
+    assert_eq!(schema::existing(&folder.path().join("data.sqlite.schema-1")).unwrap(), Kind::Older(1));
+}

@@ -1,0 +1,181 @@
+//! The stations in memory: found by id, and walked in the order of their ids.
+//!
+//! Made for a million of them: 80 bytes for a station, 5 to 10 for finding it
+//! and 16 for its place in the order.
+
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use waterwatch_core::{Station, StationId};
+
+/// Stations that came in since the order was last made, at least, until it is
+/// made anew: below that the few pages that are written out of turn are not
+/// worth it.
+const NEW_MIN: usize = 1_024;
+
+/// The same as a part of all: making the order costs as much as there are, so
+/// it is made each time they have grown by a certain part.
+const NEW_PART: usize = 8;
+
+/// A station's place in memory, for as long as the store is not reopened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot(u32);
+
+impl Slot {
+    /// As an index.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// All stations that are known.
+#[derive(Debug, Default)]
+pub struct Stations {
+    hasher: DefaultHashBuilder,
+    index: HashTable<u32>,
+    entries: Vec<(StationId, Station)>,
+    /// The first stations in the order of their ids; the others are behind
+    /// them in the order in which they came.
+    sorted: Vec<(StationId, u32)>,
+}
+
+impl Stations {
+    /// Where a station is.
+    #[must_use]
+    pub fn slot(&self, id: StationId) -> Option<Slot> {
+        let hash = self.hasher.hash_one(id);
+        self.index.find(hash, |&slot| self.entries[slot as usize].0 == id).map(|&slot| Slot(slot))
+    }
+
+    /// A station by its id.
+    #[must_use]
+    pub fn find(&self, id: StationId) -> Option<(Slot, &Station)> {
+        let slot = self.slot(id)?;
+        Some((slot, &self.entries[slot.index()].1))
+    }
+
+    /// The station at a place, with its id.
+    #[must_use]
+    pub fn at(&self, slot: Slot) -> &(StationId, Station) {
+        &self.entries[slot.index()]
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Makes room for so many at once, so that reading a million of them does
+    /// not hold them twice on the way.
+    pub fn reserve(&mut self, stations: usize) {
+        self.entries.reserve_exact(stations);
+        self.index.reserve(stations, |&slot| self.hasher.hash_one(self.entries[slot as usize].0));
+    }
+
+    /// Sets what is known of a station that is known.
+    pub fn set(&mut self, slot: Slot, station: Station) {
+        self.entries[slot.index()].1 = station;
+    }
+
+    /// Adds a station that is not known.
+    ///
+    /// # Panics
+    /// If it is known, or if there are four billion of them.
+    pub fn add(&mut self, id: StationId, station: Station) -> Slot {
+        debug_assert!(self.slot(id).is_none());
+        let slot = u32::try_from(self.entries.len()).expect("stations_max is far below that");
+        self.entries.push((id, station));
+        let Stations { hasher, index, entries, .. } = self;
+        index.insert_unique(hasher.hash_one(id), slot, |&slot| hasher.hash_one(entries[slot as usize].0));
+        Slot(slot)
+    }
+
+    /// The station at a place in the order.
+    #[must_use]
+    pub fn in_order(&self, position: usize) -> Slot {
+        match self.sorted.get(position) {
+            Some(&(_, slot)) => Slot(slot),
+            // Behind the sorted ones a place in the order is a place in memory.
+            None => Slot(u32::try_from(position).expect("a place in memory")),
+        }
+    }
+
+    /// Whether so many came in since the order was made that it should be
+    /// made anew.
+    #[must_use]
+    pub fn is_out_of_order(&self) -> bool {
+        let new = self.entries.len() - self.sorted.len();
+        new >= NEW_MIN.max(self.sorted.len() / NEW_PART)
+    }
+
+    /// Makes the order anew.
+    pub fn put_in_order(&mut self) {
+        let known = self.sorted.len();
+        let new = self.entries.iter().enumerate().skip(known);
+        self.sorted.extend(new.map(|(slot, (id, _))| (*id, u32::try_from(slot).expect("a slot"))));
+        // A sorted run, then another once that is sorted: merging them is
+        // what a stable sort does with runs.
+        self.sorted[known..].sort_unstable();
+        self.sorted.sort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use waterwatch_core::{OpenSpan, Source};
+
+    fn station(reports: i64) -> Station {
+        Station {
+            alarm1: false,
+            alarm2: false,
+            received_at_ms: 0,
+            sequence: reports,
+            reports,
+            source: Source::default(),
+            span: OpenSpan::default(),
+        }
+    }
+
+    #[test]
+    fn stations_are_found_by_id_and_walked_in_order() {
+        let mut stations = Stations::default();
+        let ids = |count: i64| (0..count).map(|number| StationId::new(number * 7_919 % 5_003).unwrap());
+        for (count, sorted) in [(2_000, true), (2_100, false), (5_000, true)] {
+            for (place, id) in ids(count).enumerate().skip(stations.len()) {
+                assert!(stations.find(id).is_none());
+                assert_eq!(stations.add(id, station(1)).index(), place);
+            }
+            assert_eq!(stations.is_out_of_order(), sorted, "{count}");
+            if sorted {
+                stations.put_in_order();
+            }
+            let walked: Vec<StationId> =
+                (0..stations.len()).map(|position| stations.at(stations.in_order(position)).0).collect();
+            assert_eq!(walked.is_sorted(), sorted);
+            let mut all = walked;
+            all.sort();
+            let mut wanted: Vec<StationId> = ids(count).collect();
+            wanted.sort();
+            assert_eq!(all, wanted);
+        }
+        let (slot, _) = stations.find(StationId::new(7_919 % 5_003).unwrap()).unwrap();
+        stations.set(slot, station(9));
+        assert_eq!(stations.at(slot).1.reports, 9);
+        assert!(stations.find(StationId::MAX).is_none());
+    }
+
+    /// The memory of a million of them rests on it.
+    #[test]
+    fn a_station_is_small() {
+        assert_eq!(size_of::<(StationId, Station)>(), 80);
+    }
+}
