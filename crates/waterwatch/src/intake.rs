@@ -157,7 +157,7 @@ impl Intake {
             peer,
             source_of(listener, address),
             place,
-            self.lane.clone(),
+            self.lane.speaker(),
             Arc::clone(&self.limits),
             self.stopping.clone(),
         ))

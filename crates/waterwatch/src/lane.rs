@@ -8,7 +8,6 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -16,67 +15,39 @@ use tokio_util::sync::PollSemaphore;
 use waterwatch_core::wire::Refusal;
 use waterwatch_core::{Report, Source};
 
-/// How long no report may have come until nobody is waited for any more:
-/// longer than the time between two reports of a load that is worth waiting
-/// for, and too short to be noticed.
-const QUIET: Duration = Duration::from_micros(300);
+/// A connection that has reported within this time may report again while a
+/// batch waits for company.
+const ACTIVE: Duration = Duration::from_secs(1);
 
 /// Opens a lane with room for `bytes_max` bytes.
 #[must_use]
 pub fn open(bytes_max: usize) -> (Lane, Submissions) {
-    let room = Arc::new(Semaphore::new(bytes_max));
+    let room = PollSemaphore::new(Arc::new(Semaphore::new(bytes_max)));
     let queue = Arc::new(Queue::default());
     let entrance = Arc::new(Entrance(Arc::clone(&queue)));
-    let submissions = Submissions { queue, taken: VecDeque::new() };
-    (Lane { room: PollSemaphore::new(room), entrance }, submissions)
+    (Lane { room, entrance }, Submissions { queue, taken: VecDeque::new(), active_since: Instant::now() })
 }
 
-/// The intake's end; each connection has one.
+/// The intake's end.
 #[derive(Clone, Debug)]
 pub struct Lane {
     room: PollSemaphore,
     entrance: Arc<Entrance>,
 }
 
-/// Where submissions go in; when the last connection is gone, nothing more
-/// comes.
+/// A connection's end.
+#[derive(Debug)]
+pub struct Speaker {
+    room: PollSemaphore,
+    entrance: Arc<Entrance>,
+    /// The last round of [`ACTIVE`] in which it was counted.
+    counted_in: u64,
+}
+
+/// Where submissions go in; when the last end of the intake is gone, nothing
+/// more comes.
 #[derive(Debug)]
 struct Entrance(Arc<Queue>);
-
-impl Drop for Entrance {
-    fn drop(&mut self) {
-        self.0.waiting().end = Some(End::NobodyComes);
-        self.0.arrived.notify_all();
-    }
-}
-
-/// What is on its way. Unbounded by itself: whatever is in it holds room.
-#[derive(Debug, Default)]
-struct Queue {
-    waiting: Mutex<Waiting>,
-    arrived: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    submissions: VecDeque<Submission>,
-    reports: usize,
-    /// The writer sleeps until something arrives.
-    writer_sleeps: bool,
-    end: Option<End>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    NobodyComes,
-    NobodyTakes,
-}
-
-impl Queue {
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Room in the lane, given back when dropped.
 #[derive(Debug)]
@@ -109,6 +80,15 @@ pub struct Submission {
 pub type Verdict = Vec<(usize, Refusal)>;
 
 impl Lane {
+    /// An end for one connection.
+    #[must_use]
+    pub fn speaker(&self) -> Speaker {
+        self.entrance.0.waiting().speakers += 1;
+        Speaker { room: self.room.clone(), entrance: Arc::clone(&self.entrance), counted_in: 0 }
+    }
+}
+
+impl Speaker {
     /// Room for `bytes`, as soon as there is some.
     ///
     /// # Panics
@@ -123,25 +103,131 @@ impl Lane {
 
     /// Hands reports to the writer and waits until they are durable. `None`:
     /// they are not stored, and nobody may be told that they are.
-    pub async fn submit(&self, reports: Vec<Report>, source: Source, room: Room) -> Option<Verdict> {
+    pub async fn submit(&mut self, reports: Vec<Report>, source: Source, room: Room) -> Option<Verdict> {
         let (verdict, decided) = oneshot::channel();
-        self.entrance.0.push(Submission { reports, source, verdict, room });
+        self.entrance.0.push(Submission { reports, source, verdict, room }, &mut self.counted_in);
         decided.await.ok()
     }
 }
 
+impl Drop for Speaker {
+    fn drop(&mut self) {
+        let queue = &self.entrance.0;
+        let mut waiting = queue.waiting();
+        waiting.speakers -= 1;
+        queue.wake_if_due(waiting);
+    }
+}
+
+impl Drop for Entrance {
+    fn drop(&mut self) {
+        let mut waiting = self.0.waiting();
+        waiting.end = Some(End::NobodyComes);
+        self.0.wake_if_due(waiting);
+    }
+}
+
+/// What is on its way. Unbounded by itself: whatever is in it holds room.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    submissions: VecDeque<Submission>,
+    reports: usize,
+    /// Connections, whether they say something or not.
+    speakers: usize,
+    /// How many of them said something in this round of [`ACTIVE`], and in the
+    /// one before.
+    active: usize,
+    active_before: usize,
+    /// Which round it is; the first is 1.
+    round: u64,
+    /// What the writer sleeps for, if it does.
+    sleeps: Option<Sleep>,
+    end: Option<End>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    NobodyComes,
+    NobodyTakes,
+}
+
+/// What wakes the writer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sleep {
+    /// Anything.
+    ForAny,
+    /// That nobody else is to be expected, or so many reports.
+    ForCompany { reports_max: usize },
+}
+
+impl Waiting {
+    /// Whether the writer has what it waits for.
+    fn is_due(&self, sleep: Sleep) -> bool {
+        self.end.is_some()
+            || match sleep {
+                Sleep::ForAny => !self.submissions.is_empty(),
+                // A connection has one submission at a time, so those that are
+                // here already bring nothing more, nor do those that are gone.
+                Sleep::ForCompany { reports_max } => {
+                    let expected = self.active.max(self.active_before).min(self.speakers);
+                    self.submissions.len() >= expected || self.reports >= reports_max
+                }
+            }
+    }
+}
+
 impl Queue {
-    fn push(&self, submission: Submission) {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, submission: Submission, counted_in: &mut u64) {
         let mut waiting = self.waiting();
         if waiting.end.is_some() {
             return;
         }
+        if *counted_in != waiting.round {
+            *counted_in = waiting.round;
+            waiting.active += 1;
+        }
         waiting.reports += submission.reports.len();
         waiting.submissions.push_back(submission);
-        if std::mem::take(&mut waiting.writer_sleeps) {
+        self.wake_if_due(waiting);
+    }
+
+    fn wake_if_due(&self, mut waiting: MutexGuard<'_, Waiting>) {
+        if waiting.sleeps.is_some_and(|sleep| waiting.is_due(sleep)) {
+            waiting.sleeps = None;
             drop(waiting);
             self.arrived.notify_one();
         }
+    }
+
+    /// Sleeps until there is what is slept for; false if it took too long.
+    fn sleep(&self, sleep: Sleep, until: Option<Instant>) -> bool {
+        let mut waiting = self.waiting();
+        while !waiting.is_due(sleep) {
+            waiting.sleeps = Some(sleep);
+            waiting = match until {
+                None => self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+                Some(until) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        waiting.sleeps = None;
+                        return false;
+                    }
+                    self.arrived.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        waiting.sleeps = None;
+        true
     }
 }
 
@@ -151,6 +237,8 @@ pub struct Submissions {
     queue: Arc<Queue>,
     /// Taken off the queue, and too much for the last batch.
     taken: VecDeque<Submission>,
+    /// When this round of [`ACTIVE`] began.
+    active_since: Instant,
 }
 
 /// What the writer is to do.
@@ -167,18 +255,18 @@ pub enum Taken {
 impl Submissions {
     /// Waits for a submission, until `until` at the longest, and takes all
     /// that are there, up to `reports_max` reports (one submission may be more
-    /// by itself). With `company`, others are waited for as long as they keep
-    /// coming, and at most that long.
+    /// by itself). `company` is how long others may be waited for: until all
+    /// connections are here that have reported within the last second and are
+    /// still open.
     pub fn take(&mut self, reports_max: usize, company: Duration, until: Option<Instant>) -> Taken {
         if self.taken.is_empty() {
-            match self.wait(until) {
-                Some(_) if company > Duration::ZERO => self.wait_for_company(reports_max, company),
-                Some(_) => {}
-                None => return Taken::Nothing,
+            if !self.queue.sleep(Sleep::ForAny, until) {
+                return Taken::Nothing;
             }
-            let mut waiting = self.queue.waiting();
-            waiting.reports = 0;
-            std::mem::swap(&mut waiting.submissions, &mut self.taken);
+            if company > Duration::ZERO {
+                self.queue.sleep(Sleep::ForCompany { reports_max }, Some(Instant::now() + company));
+            }
+            self.take_all();
         }
         let mut reports = 0;
         let mut batch = Vec::new();
@@ -192,41 +280,17 @@ impl Submissions {
         if batch.is_empty() { Taken::End } else { Taken::Batch(batch) }
     }
 
-    /// Waits until there is something or nobody comes any more. `None` if it
-    /// took too long.
-    fn wait(&self, until: Option<Instant>) -> Option<()> {
+    fn take_all(&mut self) {
+        let now = Instant::now();
         let mut waiting = self.queue.waiting();
-        while waiting.submissions.is_empty() && waiting.end.is_none() {
-            waiting.writer_sleeps = true;
-            let arrived = &self.queue.arrived;
-            waiting = match until {
-                None => arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner),
-                Some(until) => {
-                    let left = until.checked_duration_since(Instant::now());
-                    let Some(left) = left.filter(|left| !left.is_zero()) else {
-                        waiting.writer_sleeps = false;
-                        return None;
-                    };
-                    arrived.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
-        waiting.writer_sleeps = false;
-        Some(())
-    }
-
-    fn wait_for_company(&self, reports_max: usize, at_most: Duration) {
-        let until = Instant::now() + at_most;
-        let mut before = 0;
-        loop {
-            let waiting = self.queue.waiting();
-            let (reports, end) = (waiting.reports, waiting.end);
-            drop(waiting);
-            if reports == before || reports >= reports_max || end.is_some() || Instant::now() >= until {
-                return;
-            }
-            before = reports;
-            thread::sleep(QUIET);
+        waiting.reports = 0;
+        std::mem::swap(&mut waiting.submissions, &mut self.taken);
+        let lasted = now.duration_since(self.active_since);
+        if waiting.round == 0 || lasted >= ACTIVE {
+            self.active_since = now;
+            waiting.round += 1;
+            waiting.active_before = if lasted < 2 * ACTIVE { waiting.active } else { 0 };
+            waiting.active = 0;
         }
     }
 }
@@ -252,17 +316,17 @@ mod tests {
 
     use super::*;
 
-    async fn submit(mut lane: Lane, reports: usize) -> Option<Verdict> {
-        let room = poll_fn(|context| lane.poll_room(context, 10)).await;
+    async fn submit(mut speaker: Speaker, reports: usize) -> Option<Verdict> {
+        let room = poll_fn(|context| speaker.poll_room(context, 10)).await;
         let report = wire::parse(b"1 0 1").unwrap();
-        lane.submit(vec![report; reports], Source::default(), room).await
+        speaker.submit(vec![report; reports], Source::default(), room).await
     }
 
     /// Submits these sizes at once, and gives the batches that are taken.
     fn batches(bytes_max: usize, reports_max: usize, sizes: &[usize]) -> Vec<Vec<usize>> {
         let (lane, mut submissions) = open(bytes_max);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let tasks: Vec<_> = sizes.iter().map(|&size| runtime.spawn(submit(lane.clone(), size))).collect();
+        let tasks: Vec<_> = sizes.iter().map(|&size| runtime.spawn(submit(lane.speaker(), size))).collect();
         drop(lane);
         // Lets every task come as far as it can.
         runtime.block_on(async { tokio::task::yield_now().await });
@@ -306,37 +370,74 @@ mod tests {
         assert!(matches!(submissions.take(9, Duration::ZERO, Some(soon)), Taken::End));
     }
 
-    /// Submissions that come one after the other are one batch if others are
-    /// waited for, and the first does not wait beyond its time for a stream
-    /// that never pauses.
-    #[test]
-    fn company_is_waited_for_as_long_as_it_keeps_coming() {
-        let (lane, mut submissions) = open(1_000_000);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-        let coming = Arc::new(std::sync::atomic::AtomicBool::new(true));
-        let stream = {
-            let (lane, coming) = (lane.clone(), Arc::clone(&coming));
-            let handle = runtime.handle().clone();
-            thread::spawn(move || {
-                while coming.load(std::sync::atomic::Ordering::Relaxed) {
-                    handle.spawn(submit(lane.clone(), 1));
-                    thread::sleep(Duration::from_micros(50));
-                }
-            })
-        };
-        let take = |submissions: &mut Submissions, company| match submissions.take(65_536, company, None) {
+    /// A lane that four connections use, of which two have reported within
+    /// the last second.
+    fn lane_with_two_active() -> (Lane, Submissions, Vec<Speaker>) {
+        let (lane, mut submissions) = open(1_000);
+        let mut speakers: Vec<Speaker> = (0..4).map(|_| lane.speaker()).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for _ in 0..2 {
+            for speaker in &mut speakers[..2] {
+                push(&runtime, speaker);
+            }
+            assert_eq!(taken(&mut submissions, Duration::ZERO), 2);
+        }
+        (lane, submissions, speakers)
+    }
+
+    /// Submits without waiting for the verdict.
+    fn push(runtime: &tokio::runtime::Runtime, speaker: &mut Speaker) {
+        let report = wire::parse(b"1 0 1").unwrap();
+        runtime.block_on(async {
+            let room = poll_fn(|context| speaker.poll_room(context, 10)).await;
+            let submit = speaker.submit(vec![report], Source::default(), room);
+            tokio::select! {
+                biased;
+                _ = submit => panic!("nobody has decided it"),
+                () = std::future::ready(()) => {}
+            }
+        });
+    }
+
+    fn taken(submissions: &mut Submissions, company: Duration) -> usize {
+        match submissions.take(65_536, company, None) {
             Taken::Batch(batch) => batch.len(),
             other => panic!("{other:?}"),
-        };
-        take(&mut submissions, Duration::ZERO);
+        }
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn company_is_waited_for_until_all_are_there_that_reported_lately() {
+        let (_lane, mut submissions, mut speakers) = lane_with_two_active();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        push(&runtime, &mut speakers[0]);
         let began = Instant::now();
-        let together = take(&mut submissions, Duration::from_millis(50));
-        let lasted = began.elapsed();
-        coming.store(false, std::sync::atomic::Ordering::Relaxed);
-        stream.join().unwrap();
-        assert!(together > 20, "{together} in {lasted:?}");
-        assert!(lasted < Duration::from_secs(5), "{lasted:?}");
-        drop(lane);
+        let other = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(30));
+            push(&runtime, &mut speakers[1]);
+            speakers
+        });
+        assert_eq!(taken(&mut submissions, LONG), 2);
+        assert!(began.elapsed() >= Duration::from_millis(30));
+        drop(other.join().unwrap());
+    }
+
+    #[test]
+    fn company_is_not_waited_for_longer_than_told_nor_if_it_is_gone() {
+        let (_lane, mut submissions, mut speakers) = lane_with_two_active();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        push(&runtime, &mut speakers[0]);
+        let began = Instant::now();
+        assert_eq!(taken(&mut submissions, Duration::from_millis(20)), 1);
+        assert!(began.elapsed() >= Duration::from_millis(20));
+        // All others leave: nobody can come.
+        push(&runtime, &mut speakers[0]);
+        let leaving = thread::spawn(move || speakers.truncate(1));
+        assert_eq!(taken(&mut submissions, LONG), 1);
+        leaving.join().unwrap();
+        assert!(began.elapsed() < LONG / 2);
     }
 
     #[test]
@@ -344,6 +445,6 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (lane, submissions) = open(100);
         drop(submissions);
-        assert_eq!(runtime.block_on(submit(lane, 1)), None);
+        assert_eq!(runtime.block_on(submit(lane.speaker(), 1)), None);
     }
 }

@@ -25,7 +25,7 @@ use waterwatch_core::{Report, Source};
 
 use super::admission::Place;
 use crate::config::Limits;
-use crate::lane::{Lane, Room, Verdict};
+use crate::lane::{Room, Speaker, Verdict};
 
 /// Refused lines that are answered together: replies to garbage are longer
 /// than the garbage, and this bounds what they take (some 4 KiB).
@@ -68,7 +68,7 @@ pub(super) struct Connection {
     timer: Pin<Box<Sleep>>,
     /// The timer runs for an unterminated report, not for idleness.
     quiet_runs: bool,
-    lane: Lane,
+    speaker: Speaker,
     limits: Arc<Limits>,
     stopping: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Once the server stops: how many bytes are still read.
@@ -106,7 +106,7 @@ impl Connection {
         peer: SocketAddr,
         source: Source,
         place: Place,
-        lane: Lane,
+        speaker: Speaker,
         limits: Arc<Limits>,
         stopping: CancellationToken,
     ) -> Connection {
@@ -121,7 +121,7 @@ impl Connection {
             heard,
             timer: Box::pin(sleep_until(heard + limits.idle_timeout())),
             quiet_runs: false,
-            lane,
+            speaker,
             limits,
             stopping: Box::pin(stopping.cancelled_owned()),
             last_bytes: None,
@@ -199,7 +199,7 @@ impl Connection {
         }
         // What could not be held is not read. Nobody is idle, and no line is
         // over, while it is us who do not read.
-        let room = ready!(self.lane.poll_room(context, self.limits.in_flight_bytes_max));
+        let room = ready!(self.speaker.poll_room(context, self.limits.in_flight_bytes_max));
         if let Poll::Ready(event) = self.poll_read(context, room) {
             return Poll::Ready(event);
         }
@@ -298,7 +298,7 @@ impl Connection {
         if reports.is_empty() {
             drop(room);
         } else {
-            match self.lane.submit(reports, self.source, room).await {
+            match self.speaker.submit(reports, self.source, room).await {
                 Some(decided) => verdict = decided,
                 // Not stored: closed unanswered, the station sends again.
                 None => return ControlFlow::Break(()),
@@ -346,7 +346,7 @@ impl Connection {
     }
 
     async fn room(&mut self, bytes: usize) -> Room {
-        poll_fn(|context| self.lane.poll_room(context, bytes)).await
+        poll_fn(|context| self.speaker.poll_room(context, bytes)).await
     }
 
     /// Ends our side and reads on for a moment: closing with unread bytes
