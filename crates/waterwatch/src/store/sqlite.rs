@@ -67,6 +67,9 @@ const TEND_EVERY: Duration = Duration::from_millis(50);
 /// counting the last commit of them: it holds up a commit.
 const DROP_BYTES_MAX: u64 = 2 << 20;
 
+/// What a row of the journal costs beside its bytes, in bytes.
+const ROW_BYTES: u64 = 2_048;
+
 /// Rows that a transaction of the end writes: the end is checked for after
 /// each.
 const SETTLE_ROWS: usize = 65_536;
@@ -383,7 +386,7 @@ impl SqliteStore {
             .take_while(|(sequence, _)| *sequence <= folded_to)
             .take_while(|(_, length)| {
                 let goes = bytes < bytes_max;
-                bytes += length;
+                bytes += length + ROW_BYTES;
                 goes
             })
             .last()
