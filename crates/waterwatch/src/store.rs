@@ -88,7 +88,7 @@ pub trait Store {
 }
 
 /// What one commit records.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// When its reports were taken, in milliseconds UTC.
     pub received_at_ms: i64,

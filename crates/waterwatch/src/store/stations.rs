@@ -22,6 +22,15 @@ const NEW_PART: usize = 8;
 pub struct Slot(u32);
 
 impl Slot {
+    /// The place with this index.
+    ///
+    /// # Panics
+    /// If that is four billion.
+    #[must_use]
+    pub fn new(index: usize) -> Slot {
+        Slot(u32::try_from(index).expect("stations_max is far below that"))
+    }
+
     /// As an index.
     #[must_use]
     pub fn index(self) -> usize {
@@ -91,7 +100,7 @@ impl Stations {
     /// If it is known, or if there are four billion of them.
     pub fn add(&mut self, id: StationId, station: Station) -> Slot {
         debug_assert!(self.slot(id).is_none());
-        let slot = u32::try_from(self.entries.len()).expect("stations_max is far below that");
+        let slot = Slot::new(self.entries.len()).0;
         self.entries.push((id, station));
         let Stations { hasher, index, entries, .. } = self;
         index.insert_unique(hasher.hash_one(id), slot, |&slot| hasher.hash_one(entries[slot as usize].0));
@@ -104,7 +113,7 @@ impl Stations {
         match self.sorted.get(position) {
             Some(&(_, slot)) => Slot(slot),
             // Behind the sorted ones a place in the order is a place in memory.
-            None => Slot(u32::try_from(position).expect("a place in memory")),
+            None => Slot::new(position),
         }
     }
 
@@ -120,7 +129,7 @@ impl Stations {
     pub fn put_in_order(&mut self) {
         let known = self.sorted.len();
         let new = self.entries.iter().enumerate().skip(known);
-        self.sorted.extend(new.map(|(slot, (id, _))| (*id, u32::try_from(slot).expect("a slot"))));
+        self.sorted.extend(new.map(|(slot, (id, _))| (*id, Slot::new(slot).0)));
         // A sorted run, then another once that is sorted: merging them is
         // what a stable sort does with runs.
         self.sorted[known..].sort_unstable();

@@ -1,57 +1,27 @@
 //! A full disk: nothing is acknowledged that is not stored, nothing is
-//! refused, and it heals by itself once there is room.
+//! refused, and it heals by itself once there is room. `./campaign disk-full`
+//! runs the long form.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::time::{Duration, Instant};
 
-use crate::harness::{Peer, Server, alarms, wait_for};
+use crate::disk::Disk;
+use crate::harness::{Peer, Server, alarms, integrity, wait_for};
+use crate::load::{Intensity, Load};
+use crate::oracle::Oracle;
 
-/// A small file system of its own, unmounted when dropped.
-struct SmallDisk {
-    path: PathBuf,
-    _folder: tempfile::TempDir,
-}
-
-impl SmallDisk {
-    /// `None` where it cannot be mounted, which takes root.
-    fn mount(bytes: u64) -> Option<SmallDisk> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("disk");
-        fs::create_dir(&path).unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "tmpfs"])
-            .arg(&path)
-            .output()
-            .is_ok_and(|output| output.status.success());
-        if !mounted {
-            println!("SKIPPED: mounting a tmpfs takes root");
-            return None;
-        }
-        Some(SmallDisk { path, _folder: folder })
-    }
-
-    /// Takes all the room that is left.
-    fn fill(&self) {
-        use std::io::Write;
-        let mut filler = fs::File::create(self.path.join("filler")).unwrap();
-        while filler.write_all(&[0; 4096]).is_ok() {}
-    }
-
-    fn make_room(&self) {
-        fs::remove_file(self.path.join("filler")).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.path).status();
-    }
-}
+/// Stations that ask on while the disk is full, and a gateway whose stations
+/// are always new, so that the database must grow.
+const PERSISTENT: Intensity = Intensity {
+    stations: 8,
+    gateways: 1,
+    in_flight: 500,
+    stations_per_gateway: 1_000_000,
+    pause: Duration::from_millis(20),
+};
 
 #[test]
 fn a_full_disk_acknowledges_nothing_and_heals() {
-    let Some(disk) = SmallDisk::mount(2 << 20) else { return };
+    let Some(disk) = Disk::tmpfs(2 << 20) else { return };
     let server = Server::start(&disk.path, &["--store-retry-s", "1"]);
     assert_eq!(server.say(b"1 0 0\n"), "OK\n");
     disk.fill();
@@ -92,13 +62,13 @@ fn a_full_disk_acknowledges_nothing_and_heals() {
     assert_eq!(alarms(&server.data), stored, "exactly what was acknowledged");
     let data = server.data.clone();
     let logged = server.stop();
-    check_integrity(&data);
+    assert_eq!(integrity(&data), "ok");
     assert!(logged.matches("cannot be stored").count() <= 3, "the log is flooded:\n{logged}");
 }
 
 #[test]
 fn it_stops_in_time_on_a_full_disk() {
-    let Some(disk) = SmallDisk::mount(2 << 20) else { return };
+    let Some(disk) = Disk::tmpfs(2 << 20) else { return };
     let mut server = Server::start(&disk.path, &["--store-retry-s", "60"]);
     disk.fill();
     let lines: Vec<String> = (0..20_000).map(|id| format!("{id} 0 1\n")).collect();
@@ -109,7 +79,7 @@ fn it_stops_in_time_on_a_full_disk() {
         let _ = writer.stream.write_all(lines.concat().as_bytes());
     });
     server.running.wait_for_log("the disk is full");
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     server.running.signal(rustix::process::Signal::TERM);
     let status = server.running.wait();
     assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
@@ -118,7 +88,7 @@ fn it_stops_in_time_on_a_full_disk() {
     assert!(!acknowledged.contains("ERR"));
     sender.join().unwrap();
     assert_eq!(acknowledged.matches("OK\n").count(), alarms(&server.data).len());
-    check_integrity(&server.data);
+    assert_eq!(integrity(&server.data), "ok");
 }
 
 /// Sends the line on new connections until it is answered.
@@ -129,8 +99,62 @@ fn retry(server: &Server, line: &str) -> String {
     })
 }
 
-fn check_integrity(data: &Path) {
-    let verdict: String =
-        crate::harness::open(data).query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
-    assert_eq!(verdict, "ok");
+/// `WATERWATCH_DISK_FULL_S` says for how long.
+#[test]
+fn a_disk_that_stays_full_under_load_loses_nothing_and_heals() {
+    let full_s = std::env::var("WATERWATCH_DISK_FULL_S").map_or(3, |seconds| seconds.parse().unwrap());
+    let Some(disk) = Disk::ext4(32 << 20) else { return };
+    let server = Server::start(&disk.path, &["--store-retry-s", "1"]);
+    let oracle = Oracle::default();
+    let load = Load::stubborn(server.address, &oracle, PERSISTENT);
+    wait_for("the load", || (oracle.acknowledged() > 5000).then_some(()));
+    disk.fill();
+    server.running.wait_for_log("the disk is full");
+    let (since, before) = (Instant::now(), oracle.totals());
+    while since.elapsed() < Duration::from_secs(full_s) {
+        // Time is what is tested: it stays full for so long.
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let after = oracle.totals();
+    disk.make_room();
+    let healed = oracle.acknowledged() + 5000;
+    wait_for("reports to be stored again", || (oracle.acknowledged() > healed).then_some(()));
+    load.stop();
+    oracle.check(&server.data).unwrap();
+    let data = server.data.clone();
+    let logged = server.stop();
+    oracle.check(&data).unwrap();
+    let said = logged.matches("cannot be stored").count();
+    let (sent, acknowledged) = (after.sent - before.sent, after.acknowledged - before.acknowledged);
+    println!(
+        "full for {full_s} s: {sent} reports sent meanwhile, {acknowledged} acknowledged, none lost; said {said} times"
+    );
+    assert!(acknowledged < sent, "the disk was not full");
+    // Once a minute if it lasts; a batch that still fits ends it, too.
+    assert!(said as u64 <= 3 + full_s * 2, "the log is flooded: {said} times");
+}
+
+/// The power of a full disk fails, or somebody kills the server: there is no
+/// start on it, but everything is there once there is room.
+#[test]
+fn a_server_that_is_killed_on_a_full_disk_under_load_loses_nothing() {
+    let Some(disk) = Disk::ext4(32 << 20) else { return };
+    let server = Server::start(&disk.path, &["--store-retry-s", "1"]);
+    let oracle = Oracle::default();
+    let load = Load::start(server.address, &oracle, PERSISTENT);
+    wait_for("the load", || (oracle.acknowledged() > 5000).then_some(()));
+    disk.fill();
+    server.running.wait_for_log("the disk is full");
+    server.kill();
+    load.join();
+    match Server::try_start(&disk.path, &[], |_| ()) {
+        // What is left of the log may be all the room that a start needs.
+        Ok(server) => server.kill(),
+        Err(mut ended) => assert_eq!(ended.wait().code(), Some(1), "{}", ended.logged()),
+    }
+    disk.make_room();
+    let server = Server::start(&disk.path, &[]);
+    oracle.check(&server.data).unwrap();
+    assert!(oracle.report(&mut server.connect().stream, [1]));
+    server.stop();
 }

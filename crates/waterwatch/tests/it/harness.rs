@@ -1,5 +1,6 @@
 //! Starts the real program, and waits for what is to be seen.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The program under test, with nothing of this environment's configuration.
 pub fn waterwatch() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_waterwatch"));
+    let mut command = Command::new(crate::PROGRAM);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WATERWATCH_")) {
         command.env_remove(name);
     }
@@ -159,6 +160,18 @@ impl Server {
 
     /// The same, with a last word on the command (variables, limits).
     pub fn start_with(folder: &Path, arguments: &[&str], change: impl FnOnce(&mut Command)) -> Server {
+        Server::try_start(folder, arguments, change).unwrap_or_else(|mut ended| {
+            let status = ended.wait();
+            panic!("the server ended with {status}:\n{}", ended.logged())
+        })
+    }
+
+    /// The same where the server may end instead of listening.
+    pub fn try_start(
+        folder: &Path,
+        arguments: &[&str],
+        change: impl FnOnce(&mut Command),
+    ) -> Result<Server, Running> {
         let data = folder.join("data.sqlite");
         let mut command = waterwatch();
         command.arg("serve").arg("--data").arg(&data).current_dir(folder).args(arguments);
@@ -167,14 +180,14 @@ impl Server {
         }
         change(&mut command);
         let mut running = Running::start(command);
-        let address = wait_for("the server to listen", || {
-            if let Some(status) = running.ended() {
-                let _ = running.wait();
-                panic!("the server ended with {status}:\n{}", running.logged());
-            }
-            listening(&running.printed()).first().copied()
+        let address = wait_for("the server to listen or to end", || {
+            let listens = listening(&running.printed()).first().copied();
+            listens.map(Some).or_else(|| running.ended().map(|_| None))
         });
-        Server { running, address, data }
+        match address {
+            Some(address) => Ok(Server { running, address, data }),
+            None => Err(running),
+        }
     }
 
     /// Connects as a station does.
@@ -220,26 +233,6 @@ pub fn listening(printed: &str) -> Vec<SocketAddr> {
         .collect()
 }
 
-/// What is recorded of one station, journaled or folded, as `waterwatch
-/// status` tells it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
-pub struct Recorded {
-    pub station_id: i64,
-    pub last_date: String,
-    pub alarm1: bool,
-    pub alarm2: bool,
-    pub reports: u64,
-}
-
-/// What is recorded of every station, in the order of their ids.
-pub fn recorded(data: &Path) -> Vec<Recorded> {
-    let output = waterwatch().args(["status", "--json", "--data"]).arg(data).output().expect("it starts");
-    assert!(output.status.success(), "{}", stderr(&output));
-    let mut stations: Vec<Recorded> = serde_json::from_slice(&output.stdout).expect("an array of stations");
-    stations.sort_by_key(|station| station.station_id);
-    stations
-}
-
 /// The rows of `station_status` in this database, in the order of their ids.
 pub fn rows(data: &Path) -> Vec<String> {
     let database = open(data);
@@ -265,6 +258,41 @@ pub fn alarms(data: &Path) -> Vec<String> {
             format!("{} {} {}", words[0], words[3], words[4])
         })
         .collect()
+}
+
+/// What is recorded of a station.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its two contacts.
+    pub alarms: (bool, bool),
+    /// How many of its reports were recorded.
+    pub reports: usize,
+}
+
+/// What the program itself says is recorded in a database, journaled or
+/// folded.
+pub fn stored(data: &Path) -> BTreeMap<i64, Stored> {
+    let output = waterwatch().args(["status", "--json", "--data"]).arg(data).output().expect("it starts");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let stations: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).expect("an array");
+    stations
+        .iter()
+        .map(|station| {
+            let alarms = (station["alarm1"].as_bool(), station["alarm2"].as_bool());
+            let (Some(id), (Some(alarm1), Some(alarm2)), Some(reports)) =
+                (station["station_id"].as_i64(), alarms, station["reports"].as_u64())
+            else {
+                panic!("not a station: {station}")
+            };
+            let reports = usize::try_from(reports).expect("fewer than memory has bytes");
+            (id, Stored { alarms: (alarm1, alarm2), reports })
+        })
+        .collect()
+}
+
+/// What SQLite finds wrong with a database; `ok` if nothing.
+pub fn integrity(data: &Path) -> String {
+    open(data).query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("a verdict")
 }
 
 /// Opens a database for a look from outside.

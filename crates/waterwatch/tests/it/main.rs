@@ -6,15 +6,25 @@
 mod backup;
 mod client;
 mod config;
+mod crash;
 mod database;
+mod disk;
 mod disk_full;
 mod harness;
+mod hostile;
 mod house;
 mod import;
 mod kill;
 mod lifecycle;
 mod limits;
+mod load;
 mod old_clients;
+mod oracle;
+mod power;
 mod simulate;
 mod status;
+mod storm;
 mod wire;
+
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_waterwatch");
