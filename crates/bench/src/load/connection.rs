@@ -6,37 +6,52 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 
-use super::replies::Replies;
+use super::pace::Schedule;
 use super::ring::Ring;
+use crate::protocol::Protocol;
+use crate::protocol::replies::Replies;
 
-/// A connection that keeps so many reports in flight.
+/// When a connection may send its next report.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Turn {
+    /// When fewer than so many are in flight.
+    InFlight(u64),
+    /// The same, until so many are sent.
+    Until { in_flight: u64, reports: u64 },
+    /// When it falls due.
+    Due(Schedule),
+}
+
+/// A connection that sends when it is its turn.
 pub(super) struct Connection {
     stream: TcpStream,
     ring: Ring,
+    /// Takes over from `ring` at the end of a report.
+    next_ring: Option<Ring>,
     replies: Replies,
-    in_flight_max: u64,
+    turn: Turn,
     /// Reports answered since the beginning.
     answered: u64,
     /// Up to which report was written when. Writes are few where reports are
-    /// many, so this stays short.
+    /// many, so this stays short. Not kept where reports fall due: there the
+    /// latency counts from that moment.
     writes: VecDeque<(u64, Instant)>,
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, ring: Ring, in_flight_max: u32) -> Connection {
-        Connection {
-            stream,
-            ring,
-            replies: Replies::default(),
-            in_flight_max: u64::from(in_flight_max),
-            answered: 0,
-            writes: VecDeque::new(),
-        }
+    pub(super) fn new(stream: TcpStream, protocol: Protocol, ring: Ring, turn: Turn) -> Connection {
+        let replies = protocol.replies(ring.reports());
+        Connection { stream, ring, next_ring: None, replies, turn, answered: 0, writes: VecDeque::new() }
     }
 
-    /// Reads what has come and sends as many reports as were answered;
-    /// returns how many replies `OK` there were. `record` is told how many
-    /// replies had which latency.
+    /// From the next report on, those of `ring` are sent.
+    pub(super) fn go_on_with(&mut self, ring: Ring) {
+        self.next_ring = Some(ring);
+    }
+
+    /// Reads what has come and sends what may be sent; returns how many
+    /// acknowledgements there were. `record` is told how many replies had
+    /// which latency.
     ///
     /// # Errors
     /// The connection has ended, or the server answers what was never asked.
@@ -55,7 +70,12 @@ impl Connection {
         self.ring.reports_sent() - self.answered
     }
 
-    /// The replies that were not `OK`.
+    /// Whether all that was ever to be sent is answered.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.turn, Turn::Until { reports, .. } if self.answered >= reports)
+    }
+
+    /// The replies that were no acknowledgement.
     pub(super) fn take_strange(&mut self) -> Vec<Vec<u8>> {
         self.replies.take_strange()
     }
@@ -87,6 +107,12 @@ impl Connection {
         }
         let now = Instant::now();
         let answered = self.answered + replies;
+        if let Turn::Due(schedule) = self.turn {
+            for report in self.answered..answered {
+                record(now.saturating_duration_since(schedule.due_at(report)), 1);
+            }
+            self.answered = answered;
+        }
         while self.answered < answered {
             let &(up_to, written_at) = self.writes.front().expect("what is in flight was written");
             let until = up_to.min(answered);
@@ -99,12 +125,17 @@ impl Connection {
         Ok(())
     }
 
-    /// Fills up what is in flight. What does not fit into the socket goes on
-    /// when there is room, which is an event.
-    fn write(&mut self) -> io::Result<()> {
-        let up_to = self.answered + self.in_flight_max;
+    /// Sends what may be sent. What does not fit into the socket goes on when
+    /// there is room, which is an event.
+    pub(super) fn write(&mut self) -> io::Result<()> {
         loop {
             let began = Instant::now();
+            let up_to = match self.turn {
+                Turn::InFlight(in_flight) => self.answered + in_flight,
+                Turn::Until { in_flight, reports } => reports.min(self.answered + in_flight),
+                Turn::Due(schedule) => schedule.due(began),
+            };
+            let up_to = self.change_rings(up_to);
             let unsent = self.ring.unsent(up_to);
             if unsent.is_empty() {
                 return Ok(());
@@ -112,15 +143,34 @@ impl Connection {
             match self.stream.write(unsent) {
                 Ok(written) => {
                     self.ring.advance(written);
-                    let sent = self.ring.reports_sent();
-                    if self.writes.back().is_none_or(|&(up_to, _)| up_to < sent) {
-                        self.writes.push_back((sent, began));
-                    }
+                    self.note(began);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Lets the next ring take over, or only the report that is half sent be
+    /// finished before that.
+    fn change_rings(&mut self, up_to: u64) -> u64 {
+        let Some(mut next) = self.next_ring.take() else { return up_to };
+        if self.ring.is_at_report_end() {
+            next.follow(&self.ring);
+            self.ring = next;
+            up_to
+        } else {
+            self.next_ring = Some(next);
+            self.ring.reports_sent() + 1
+        }
+    }
+
+    fn note(&mut self, written_at: Instant) {
+        let sent = self.ring.reports_sent();
+        let is_noted = self.writes.back().is_some_and(|&(up_to, _)| up_to >= sent);
+        if !matches!(self.turn, Turn::Due(_)) && !is_noted {
+            self.writes.push_back((sent, written_at));
         }
     }
 }

@@ -1,6 +1,7 @@
-//! The lines of one connection's stations, ready to be sent again and again.
+//! The reports of one connection's stations, ready to be sent again and again.
 
 use super::Shape;
+use crate::protocol::Protocol;
 
 /// One report in so many has an alarm that has changed: alarms are rare, and
 /// a server may treat a change otherwise than a repetition. A prime, so that
@@ -11,12 +12,22 @@ const CHANGE_EVERY: u64 = 997;
 /// fit into a socket anyway.
 const WRITE_BYTES: usize = 64 * 1_024;
 
-/// Lines of equal length in the order in which the stations report. Equal,
-/// so that bytes and reports convert into each other without looking.
+/// Which stations of a load report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stations {
+    /// Those that are measured.
+    Measured,
+    /// Those that only warm the server up.
+    WarmUp,
+}
+
+/// Reports of equal length in the order in which the stations send them.
+/// Equal, so that bytes and reports convert into each other without looking.
 pub(super) struct Ring {
     bytes: Vec<u8>,
-    line_bytes: usize,
-    /// Lines until each station has reported once. The ring may hold them
+    report_bytes: usize,
+    alarm1_from_end: usize,
+    /// Reports until each station has reported once. The ring may hold them
     /// several times, so that a write need not stop at its end.
     stations: usize,
     /// Bytes sent since the beginning; its remainder is the place in `bytes`.
@@ -26,21 +37,66 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// The stations of connection `place`: `place`, `place + N`, … Their ids
-    /// begin at a power of ten that is at least the number of stations, so
-    /// that all have equally many digits.
-    pub(super) fn new(place: u32, shape: Shape) -> Ring {
-        let base = (0..).map(|digits| 10_u64.pow(digits)).find(|&power| power >= u64::from(shape.stations));
-        let base = base.expect("a u32 is less than a power of ten");
-        let lines: Vec<u8> = (place..shape.stations)
-            .step_by(shape.connections as usize)
-            .flat_map(|station| format!("{} 0 0\n", base + u64::from(station)).into_bytes())
+    /// The stations of connection `place`: `place`, `place + N`, … of the
+    /// measured ones or of those that follow them for the warm-up. Both rings
+    /// are equally long, so that one can take over from the other.
+    pub(super) fn new(protocol: Protocol, shape: Shape, place: u32, which: Stations) -> Ring {
+        let base = shape.first_id();
+        let of_connection = |first: u32, count: u32| -> Vec<u64> {
+            (place..count.max(place + 1))
+                .step_by(shape.connections as usize)
+                .map(|station| base + u64::from(first + station % count))
+                .collect()
+        };
+        let measured = of_connection(0, shape.stations);
+        let report_bytes = protocol.report(base, 1).len();
+        let wanted = (shape.in_flight as usize * report_bytes).min(WRITE_BYTES).div_ceil(report_bytes);
+        let wanted = if protocol == Protocol::Mqtt { shape.in_flight as usize } else { wanted };
+        let reports = measured.len() * wanted.div_ceil(measured.len());
+        let stations = match which {
+            Stations::Measured => measured,
+            Stations::WarmUp => of_connection(shape.stations, shape.warm_up_stations),
+        };
+        let bytes = stations
+            .iter()
+            .cycle()
+            .zip(0..reports)
+            .flat_map(|(&station, place)| {
+                // Only MQTT looks at it, and its rings are short enough.
+                let packet = u16::try_from(place + 1).unwrap_or(u16::MAX);
+                protocol.report(station, packet)
+            })
             .collect();
-        let line_bytes = format!("{base} 0 0\n").len();
-        let stations = lines.len() / line_bytes;
-        let wanted = (shape.in_flight as usize * line_bytes).min(WRITE_BYTES);
-        let bytes = lines.repeat(wanted.div_ceil(lines.len()));
-        Ring { bytes, line_bytes, stations, sent: 0, changes_at: CHANGE_EVERY - 1 }
+        Ring {
+            bytes,
+            report_bytes,
+            alarm1_from_end: protocol.alarm1_from_end(),
+            stations: stations.len(),
+            sent: 0,
+            changes_at: CHANGE_EVERY - 1,
+        }
+    }
+
+    /// How many reports lie ready.
+    pub(super) fn reports(&self) -> usize {
+        self.bytes.len() / self.report_bytes
+    }
+
+    /// How many stations report in turn.
+    pub(super) fn stations(&self) -> u64 {
+        self.stations as u64
+    }
+
+    /// Takes over from `before`, which must be at the end of a report.
+    pub(super) fn follow(&mut self, before: &Ring) {
+        assert!(before.is_at_report_end() && self.bytes.len() == before.bytes.len(), "rings that fit");
+        self.sent = before.sent;
+        self.changes_at = before.changes_at;
+    }
+
+    /// Whether no report is half sent.
+    pub(super) fn is_at_report_end(&self) -> bool {
+        self.sent.is_multiple_of(self.report_bytes as u64)
     }
 
     /// The bytes to write next: those of all reports before number `report`,
@@ -52,7 +108,7 @@ impl Ring {
         }
         let length = self.bytes.len();
         let begin = index(self.sent % length as u64);
-        let wanted = index(report * self.line_bytes as u64 - self.sent);
+        let wanted = index((report * self.report_bytes as u64).saturating_sub(self.sent));
         &self.bytes[begin..length.min(begin + wanted)]
     }
 
@@ -63,16 +119,16 @@ impl Ring {
 
     /// Reports that have been written to their end.
     pub(super) fn reports_sent(&self) -> u64 {
-        self.sent / self.line_bytes as u64
+        self.sent / self.report_bytes as u64
     }
 
     /// The first alarm of this report's station goes on or off, wherever the
     /// ring has the station: it stays so until its next change.
     fn change(&mut self, report: u64) {
-        let station = index(report % self.stations as u64);
-        let alarm1 = self.line_bytes - 4;
-        for line in self.bytes.chunks_exact_mut(self.line_bytes).skip(station).step_by(self.stations) {
-            line[alarm1] ^= b'0' ^ b'1';
+        let place = index(report % self.reports() as u64) % self.stations;
+        let alarm1 = self.report_bytes - self.alarm1_from_end;
+        for report in self.bytes.chunks_exact_mut(self.report_bytes).skip(place).step_by(self.stations) {
+            report[alarm1] ^= b'0' ^ b'1';
         }
     }
 }
@@ -86,6 +142,12 @@ mod tests {
     use waterwatch_core::wire;
 
     use super::*;
+
+    const SHAPE: Shape = Shape { connections: 4, in_flight: 3, stations: 10, warm_up_stations: 0 };
+
+    fn lines(shape: Shape, place: u32, which: Stations) -> Ring {
+        Ring::new(Protocol::Lines, shape, place, which)
+    }
 
     /// Sends up to report number `report`, in pieces of at most `piece` bytes.
     fn send(ring: &mut Ring, report: u64, piece: usize) -> Vec<u8> {
@@ -102,15 +164,36 @@ mod tests {
 
     #[test]
     fn a_connection_reports_every_nth_station_in_turn() {
-        let mut ring = Ring::new(1, Shape { connections: 4, in_flight: 3, stations: 10 });
+        let mut ring = lines(SHAPE, 1, Stations::Measured);
         assert_eq!(send(&mut ring, 4, 5), b"11 0 0\n15 0 0\n19 0 0\n11 0 0\n");
         assert_eq!(ring.reports_sent(), 4);
     }
 
     #[test]
+    fn the_measured_stations_take_over_from_those_of_the_warm_up() {
+        let shape = Shape { warm_up_stations: 5, ..SHAPE };
+        let mut warm_up = lines(shape, 1, Stations::WarmUp);
+        assert_eq!(send(&mut warm_up, 2, 5), b"111 0 0\n111 0 0\n");
+        let mut measured = lines(shape, 1, Stations::Measured);
+        measured.follow(&warm_up);
+        assert_eq!(send(&mut measured, 4, 5), b"109 0 0\n101 0 0\n");
+    }
+
+    #[test]
+    fn messages_in_flight_have_identifiers_of_their_own() {
+        let shape = Shape { connections: 1, in_flight: 100, stations: 3, warm_up_stations: 0 };
+        let ring = Ring::new(Protocol::Mqtt, shape, 0, Stations::Measured);
+        assert!(ring.reports() >= 100);
+        let ids: std::collections::BTreeSet<&[u8]> =
+            ring.bytes.chunks(ring.report_bytes).map(|report| &report[7..9]).collect();
+        assert_eq!(ids.len(), ring.reports());
+    }
+
+    #[test]
     fn an_alarm_changes_now_and_then_and_stays_as_it_is() {
         for in_flight in [1_u32, 500] {
-            let mut ring = Ring::new(0, Shape { connections: 1, in_flight, stations: 7 });
+            let shape = Shape { connections: 1, in_flight, stations: 7, warm_up_stations: 0 };
+            let mut ring = lines(shape, 0, Stations::Measured);
             let windows = (1..=100_000).step_by(in_flight as usize).skip(1).chain([100_000]);
             let bytes: Vec<u8> = windows.flat_map(|report| send(&mut ring, report, 1_000)).collect();
             let mut alarms = [false; 7];

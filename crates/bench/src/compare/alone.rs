@@ -1,0 +1,176 @@
+//! What is measured of waterwatch alone.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use rustix::process::{Resource, getrlimit};
+
+use super::statistics::Spread;
+use super::table::{MILLION, MINUTE, USUAL, thousand_connections, warm_up_stations};
+use super::{Bench, Run, in_mib, observe, spread};
+use crate::disk::DiskProbe;
+use crate::load::{Pace, Shape, Span, Steady, Work};
+use crate::peers::Peer;
+use crate::process::Memory;
+use crate::protocol::Protocol;
+
+/// Files that are no connections of the load: ours and the server's.
+const FILES_RESERVED: u64 = 200;
+
+/// More connections than this find no port of their own on one address.
+const CONNECTIONS_MAX: u64 = 27_000;
+
+/// How long a server may take to answer so many new connections.
+const ANSWER_WAIT: Duration = Duration::from_secs(60);
+
+/// How long a server is left alone before its memory is looked at.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// The acknowledgement at half load.
+pub(super) struct HalfLoad {
+    pub(super) reports_per_s: f64,
+    pub(super) runs: Vec<Run>,
+    /// The disk's own p99 while the load ran.
+    pub(super) disk_p99_us: Spread,
+    pub(super) disk_samples: u64,
+}
+
+/// Connections that have nothing to say.
+pub(super) struct Idle {
+    pub(super) connections: u32,
+    /// The server's own memory for each.
+    pub(super) bytes_each: Spread,
+}
+
+/// A start with a million stations.
+pub(super) struct Known {
+    pub(super) to_first_ok_s: Spread,
+    /// After the first acknowledgement, and after every station has reported.
+    pub(super) resident_mib: Spread,
+    pub(super) used_mib: Spread,
+}
+
+impl Bench {
+    /// Half the rate of the closed loop, whatever is answered, while the disk
+    /// is asked what it takes itself.
+    pub(super) fn half_load(&mut self, closed_rate: Option<f64>) -> anyhow::Result<HalfLoad> {
+        let closed_rate = match closed_rate {
+            Some(rate) => rate,
+            None => {
+                let work = thousand_connections(USUAL, Pace::Closed);
+                self.run(Peer::Waterwatch, work, self.pacing.measured)?.reports_per_s
+            }
+        };
+        let reports_per_s = closed_rate / 2.0;
+        let (mut runs, mut disk_p99_us, mut disk_samples) = (Vec::new(), Vec::new(), 0);
+        for repetition in 1..=self.pacing.repetitions {
+            let probe_folder = tempfile::tempdir_in(&self.folder)?;
+            let probe = DiskProbe::start(probe_folder.path())?;
+            let work = thousand_connections(USUAL, Pace::Open { reports_per_s });
+            let run = self.run(Peer::Waterwatch, work, self.pacing.half_load);
+            let disk_us = probe.stop()?;
+            let run = run?;
+            ensure!(
+                run.reports_per_s > 0.99 * reports_per_s,
+                "the server does not keep up with half of its own rate: {} of {reports_per_s}",
+                run.reports_per_s
+            );
+            eprintln!("half load, {repetition}: p99 {:?} µs", run.p99_us);
+            runs.push(run);
+            #[expect(clippy::cast_precision_loss, reason = "microseconds for people")]
+            disk_p99_us.push(disk_us.value_at_quantile(0.99) as f64);
+            disk_samples += disk_us.len();
+        }
+        let disk_p99_us = Spread::of(disk_p99_us).context("no repetition")?;
+        Ok(HalfLoad { reports_per_s, runs, disk_p99_us, disk_samples })
+    }
+
+    /// As many connections as the open files allow; each reports once.
+    pub(super) fn idle(&mut self) -> anyhow::Result<Idle> {
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let connections = u32::try_from(files.saturating_sub(FILES_RESERVED).min(CONNECTIONS_MAX))?;
+        let mut bytes_each = Vec::new();
+        for repetition in 1..=self.pacing.repetitions {
+            let folder = tempfile::tempdir_in(&self.folder)?;
+            self.fleets.copy(connections, folder.path())?;
+            let server = Peer::Waterwatch.start(&self.waterwatch, folder.path())?;
+            // So that what the first connections and commits need once is not
+            // counted as theirs.
+            let few = Shape { connections: 64, in_flight: 1, stations: connections, warm_up_stations: 0 };
+            let work = Work { protocol: Protocol::Lines, shape: few, pace: Pace::Once };
+            Steady::connect(server.address, work)?.report_once(ANSWER_WAIT)?;
+            thread::sleep(SETTLE);
+            let before = Memory::of(server.pid())?.anonymous_bytes;
+            let work = Work { shape: Shape { connections, ..few }, ..work };
+            let mut idle = Steady::connect(server.address, work)?;
+            idle.report_once(ANSWER_WAIT)?;
+            thread::sleep(SETTLE);
+            let grown = Memory::of(server.pid())?.anonymous_bytes.saturating_sub(before);
+            #[expect(clippy::cast_precision_loss, reason = "bytes for people")]
+            let each = grown as f64 / f64::from(connections);
+            eprintln!("{connections} idle connections, {repetition}: {each:.0} bytes each");
+            bytes_each.push(each);
+            drop(idle);
+            server.stop()?;
+        }
+        Ok(Idle { connections, bytes_each: Spread::of(bytes_each).context("no repetition")? })
+    }
+
+    /// Starts with a million stations until the first acknowledgement, and
+    /// then lets each of them report.
+    pub(super) fn known(&mut self) -> anyhow::Result<Known> {
+        let stations = MILLION + warm_up_stations(MILLION);
+        let (mut to_first_ok_s, mut resident_mib, mut used_mib) = (Vec::new(), Vec::new(), Vec::new());
+        for repetition in 1..=self.pacing.repetitions {
+            let folder = tempfile::tempdir_in(&self.folder)?;
+            self.fleets.copy(stations, folder.path())?;
+            let began = Instant::now();
+            let server = Peer::Waterwatch.start(&self.waterwatch, folder.path())?;
+            let shape = Shape { connections: 64, in_flight: 256, stations, warm_up_stations: 0 };
+            let mut stream = TcpStream::connect(server.address)?;
+            stream.write_all(format!("{} 0 0\n", shape.first_id()).as_bytes())?;
+            let mut reply = [0; 3];
+            stream.read_exact(&mut reply)?;
+            ensure!(reply == *b"OK\n", "the first reply is {}", reply.escape_ascii());
+            to_first_ok_s.push(began.elapsed().as_secs_f64());
+            resident_mib.push(in_mib(Memory::of(server.pid())?.resident_bytes));
+            let work = Work { protocol: Protocol::Lines, shape, pace: Pace::Once };
+            Steady::connect(server.address, work)?.report_once(10 * ANSWER_WAIT)?;
+            used_mib.push(in_mib(Memory::of(server.pid())?.resident_bytes));
+            server.stop()?;
+            eprintln!(
+                "a million stations known, {repetition}: {:.3} s",
+                to_first_ok_s[to_first_ok_s.len() - 1]
+            );
+        }
+        let of = |values| Spread::of(values).context("no repetition");
+        Ok(Known {
+            to_first_ok_s: of(to_first_ok_s)?,
+            resident_mib: of(resident_mib)?,
+            used_mib: of(used_mib)?,
+        })
+    }
+
+    /// A million stations, each with a report a minute: once, for minutes.
+    pub(super) fn minute(&mut self) -> anyhow::Result<Run> {
+        let reports_per_s = f64::from(MILLION) / MINUTE.as_secs_f64();
+        let work = thousand_connections(MILLION, Pace::Open { reports_per_s });
+        eprintln!("a million stations at one report a minute, for {:?}", self.pacing.minute);
+        let folder = tempfile::tempdir_in(&self.folder)?;
+        self.fleets.copy(work.shape.stations + work.shape.warm_up_stations, folder.path())?;
+        let server = Peer::Waterwatch.start(&self.waterwatch, folder.path())?;
+        let span = Span { warm_up: 5 * self.pacing.warm_up, measured: self.pacing.minute, pid: None };
+        let (outcome, memory) = observe(&server, work, span)?;
+        server.stop()?;
+        Ok(Run::new(&outcome, Some(memory)))
+    }
+}
+
+impl HalfLoad {
+    pub(super) fn p99_us(&self) -> Option<Spread> {
+        spread(&self.runs, |run| run.p99_us)
+    }
+}
