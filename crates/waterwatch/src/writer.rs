@@ -3,23 +3,20 @@
 //!
 //! It knows no socket and no SQL. It is the only caller of [`Store::commit`].
 
+pub mod draft;
 mod pace;
 
-use std::collections::HashMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
-use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
-use waterwatch_core::wire::Refusal;
-use waterwatch_core::{Novelty, Report, Source, Span, Station, StationId};
-
+use self::draft::Draft;
 use self::pace::Pace;
 use crate::config::Limits;
 use crate::lane::{Submission, Submissions, Taken, Verdict};
-use crate::log::Seldom;
-use crate::store::{Batch, Change, Slot, Store, StoreError};
+use crate::store::{Batch, Store, StoreError};
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 /// How long to wait before a batch that found no room is tried again: short
 /// enough that nobody notices the healing, long enough to cost nothing.
@@ -29,11 +26,6 @@ const RETRY_EVERY: Duration = Duration::from_millis(100);
 /// tried once the server is stopping: it must end within five seconds, with
 /// time left to answer and to close the file.
 const RETRY_WHILE_STOPPING: Duration = Duration::from_secs(1);
-
-/// Stations that are looked for together: a million of them are in no cache,
-/// and the processor waits for many of them at once only if nothing else
-/// comes between.
-const FOUND_TOGETHER: usize = 32;
 
 /// How long the end may take to fold what is journaled; the next start does
 /// the rest.
@@ -63,7 +55,8 @@ pub fn run<S: Store>(
         match submissions.take(limits.batch_reports_max, pace.company(), due) {
             Taken::Batch(taken) => {
                 let now_ms = Timestamp::now().as_millisecond();
-                let verdicts = draft.decide(&recorder.store, &taken, now_ms, limits.stations_max);
+                let reports = taken.iter().map(|submission| (&submission.reports[..], submission.source));
+                let verdicts = draft.decide(&recorder.store, now_ms, limits.stations_max, reports);
                 if draft.batch.changes.is_empty() {
                     tell(taken, verdicts);
                     continue;
@@ -79,138 +72,6 @@ pub fn run<S: Store>(
     }
     recorder.settle();
     Ok(())
-}
-
-/// The batch that is being decided, on copies. Made anew for each batch, in
-/// the memory of the one before.
-#[derive(Debug, Default)]
-struct Draft {
-    batch: Batch,
-    /// For each station that is known, where its change is in the batch, if
-    /// it is there: what stands here is right only if that change is this
-    /// station's.
-    places: Vec<u32>,
-    /// The same for stations that are new in the batch.
-    new: HashMap<StationId, u32>,
-}
-
-impl Draft {
-    /// Decides these submissions; returns a verdict for each.
-    fn decide<S: Store>(
-        &mut self,
-        store: &S,
-        taken: &[Submission],
-        now_ms: i64,
-        stations_max: usize,
-    ) -> Vec<Verdict> {
-        self.batch.changes.clear();
-        self.batch.spans.clear();
-        self.new.clear();
-        self.batch.received_at_ms = now_ms;
-        self.batch.sequence = store.sequence();
-        let verdicts = taken
-            .iter()
-            .map(|submission| {
-                let mut refused = Verdict::new();
-                for (part, reports) in submission.reports.chunks(FOUND_TOGETHER).enumerate() {
-                    let mut found = [None; FOUND_TOGETHER];
-                    for (found, report) in found.iter_mut().zip(reports) {
-                        *found = store.find(report.station_id);
-                    }
-                    for (place, (&report, known)) in reports.iter().zip(found).enumerate() {
-                        let heard = self.hear(store, known, report, submission.source, stations_max);
-                        if let Err(refusal) = heard {
-                            refused.push((part * FOUND_TOGETHER + place, refusal));
-                        }
-                    }
-                }
-                refused
-            })
-            .collect();
-        let reports = self.batch.sequence - store.sequence();
-        self.batch.reports = usize::try_from(reports).expect("a batch is bounded");
-        verdicts
-    }
-
-    fn hear<S: Store>(
-        &mut self,
-        store: &S,
-        known: Option<(Slot, &Station)>,
-        report: Report,
-        source: Source,
-        stations_max: usize,
-    ) -> Result<(), Refusal> {
-        let id = report.station_id;
-        let place = match known {
-            Some((slot, _)) => self.places.get(slot.index()).copied().filter(|&place| {
-                self.batch.changes.get(place as usize).is_some_and(|change| change.slot == Some(slot))
-            }),
-            None => self.new.get(&id).copied(),
-        };
-        let Batch { changes, spans, sequence, received_at_ms, .. } = &mut self.batch;
-        if let Some(place) = place {
-            *sequence += 1;
-            changes[place as usize].hear(report, source, *received_at_ms, *sequence, |span| {
-                spans.push((place, span));
-            });
-            return Ok(());
-        }
-        if known.is_none() && store.station_count() + self.new.len() >= stations_max {
-            return Err(no_more_stations(id, stations_max));
-        }
-        *sequence += 1;
-        let (station, novelty) =
-            Station::hear(known.map(|(_, before)| before), report, source, *received_at_ms, *sequence);
-        let place = u32::try_from(changes.len()).expect("a batch is bounded");
-        if let (Some((_, before)), true) = (known, novelty > Novelty::Repeats)
-            && let Some(span) = before.span_until_now()
-        {
-            spans.push((place, span));
-        }
-        changes.push(Change { id, slot: known.map(|(slot, _)| slot), station, reports: 1, novelty });
-        match known {
-            Some((slot, _)) => {
-                if self.places.len() <= slot.index() {
-                    self.places.resize(store.station_count(), 0);
-                }
-                self.places[slot.index()] = place;
-            }
-            None => drop(self.new.insert(id, place)),
-        }
-        Ok(())
-    }
-}
-
-impl Change {
-    /// One more report of the same station. `over` is told the span that it
-    /// ended, if it did.
-    fn hear(
-        &mut self,
-        report: Report,
-        source: Source,
-        received_at_ms: i64,
-        sequence: i64,
-        over: impl FnOnce(Span),
-    ) {
-        let before = self.station;
-        let (station, novelty) = Station::hear(Some(&before), report, source, received_at_ms, sequence);
-        if novelty > Novelty::Repeats
-            && let Some(span) = before.span_until_now()
-        {
-            over(span);
-        }
-        self.station = station;
-        self.reports += 1;
-        self.novelty = self.novelty.max(novelty);
-    }
-}
-
-fn no_more_stations(station_id: StationId, stations_max: usize) -> Refusal {
-    static NO_MORE_STATIONS: Seldom = Seldom::new(Seldom::EVERY);
-    NO_MORE_STATIONS.say(|held_back| {
-        tracing::warn!(%station_id, stations_max, held_back, "refused a new station: stations_max are known");
-    });
-    Refusal::StationsMax { station_id, stations_max }
 }
 
 /// Records batches, and does what is to be done when that fails.

@@ -6,37 +6,51 @@ use std::path::PathBuf;
 use waterwatch::config::ServeOptions;
 use waterwatch::failure::Failure;
 use waterwatch::server;
-use waterwatch::store::{Batch, Store, StoreError};
+use waterwatch::store::stations::Stations;
+use waterwatch::store::{Batch, Slot, Store, StoreError};
 use waterwatch_core::{Station, StationId};
 
 pub(super) fn serve(data: PathBuf) -> anyhow::Result<()> {
     let options =
         ServeOptions { data: Some(data), listen: vec!["127.0.0.1:0".parse()?], ..ServeOptions::default() };
-    let served = server::serve_from(options, |_, _| Ok(Discard { sequence: 0 }));
+    let served = server::serve_from(options, |_, _| Ok(Discard::default()));
     served.map_err(|failure| match failure {
         Failure::Failed(error) | Failure::WrongInput(error) => error,
     })
 }
 
-/// Keeps nothing but the sequence, without which no report can be decided.
+/// Keeps the states, without which no report can be decided, in memory
+/// alone.
+#[derive(Default)]
 struct Discard {
+    stations: Stations,
     sequence: i64,
 }
 
 impl Store for Discard {
-    fn station(&self, _: StationId) -> Option<Station> {
-        None
+    fn find(&self, id: StationId) -> Option<(Slot, &Station)> {
+        self.stations.find(id)
     }
 
     fn station_count(&self) -> usize {
-        0
+        self.stations.len()
     }
 
     fn sequence(&self) -> i64 {
         self.sequence
     }
 
+    fn listener(&mut self, _: &str) -> anyhow::Result<u16> {
+        Ok(1)
+    }
+
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        for change in &batch.changes {
+            match change.slot {
+                Some(slot) => self.stations.set(slot, change.station),
+                None => drop(self.stations.add(change.id, change.station)),
+            }
+        }
         self.sequence = batch.sequence;
         Ok(())
     }

@@ -1,7 +1,6 @@
 //! The bare SQLite loop: waterwatch's own store, driven directly by full
 //! batches. No network, no replies: what the database gives on this disk.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,8 +12,9 @@ use jiff::tz::TimeZone;
 use waterwatch::config::Limits;
 use waterwatch::store::lock::DataLock;
 use waterwatch::store::sqlite::SqliteStore;
-use waterwatch::store::{Batch, Store};
-use waterwatch_core::{Report, Station, StationId};
+use waterwatch::store::{Form, Store};
+use waterwatch::writer::draft::Draft;
+use waterwatch_core::{Report, Source, StationId};
 
 use crate::load::{Counts, Outcome, Shape, Span};
 use crate::process::Usage;
@@ -46,8 +46,10 @@ pub(crate) struct Options {
 /// The database fails.
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let lock = DataLock::acquire(&options.data)?;
-    let store = SqliteStore::open(&options.data, lock, TimeZone::system())?;
-    let mut bare = Loop { store, reports: 0, batch_reports: Limits::default().batch_reports_max as u64 };
+    let limits = Limits::default();
+    let batch_reports = limits.batch_reports_max as u64;
+    let store = SqliteStore::open(&options.data, lock, TimeZone::system(), limits)?;
+    let mut bare = Loop { store, draft: Draft::default(), reports: 0, batch_reports };
     let (first, shape) = (options.shape.first_id(), options.shape);
     let (warm_up, measured) = (u64::from(shape.warm_up_stations), u64::from(shape.stations));
     let warm_up = if warm_up > 0 { (first + measured, warm_up) } else { (first, measured) };
@@ -64,6 +66,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
 
 struct Loop {
     store: SqliteStore,
+    draft: Draft,
     reports: u64,
     batch_reports: u64,
 }
@@ -74,18 +77,21 @@ impl Loop {
         let began = Instant::now();
         while began.elapsed() < lasts {
             let now_ms = Timestamp::now().as_millisecond();
-            let mut sequence = self.store.sequence();
-            let mut changed: BTreeMap<StationId, Station> = BTreeMap::new();
-            for report in self.reports..self.reports + self.batch_reports {
-                let number = i64::try_from(first + report % count)?;
-                let station_id = StationId::new(number).context("a station id")?;
-                let before = changed.get(&station_id).copied().or_else(|| self.store.station(station_id));
-                let alarm1 = before.is_some_and(|station| station.alarm1) ^ (report % CHANGE_EVERY == 0);
-                sequence += 1;
-                let report = Report { station_id, alarm1, alarm2: false };
-                changed.insert(station_id, Station::hear(before.as_ref(), report, now_ms, sequence));
-            }
-            self.store.commit(&Batch { stations: changed.into_iter().collect(), sequence })?;
+            let reports = (self.reports..self.reports + self.batch_reports)
+                .map(|report| {
+                    let number = i64::try_from(first + report % count)?;
+                    let station_id = StationId::new(number).context("a station id")?;
+                    let before = self.store.find(station_id);
+                    let is_on = before.is_some_and(|(_, station)| station.alarm1);
+                    let alarm1 = is_on ^ report.is_multiple_of(CHANGE_EVERY);
+                    Ok(Report { station_id, alarm1, alarm2: false })
+                })
+                .collect::<anyhow::Result<Vec<_>>>()?;
+            let all = std::iter::once((&reports[..], Source::default()));
+            self.draft.decide(&self.store, now_ms, usize::MAX, all);
+            // As the writer records a batch of this size.
+            self.draft.batch.form = Form::Journal;
+            self.store.commit(&self.draft.batch)?;
             self.reports += self.batch_reports;
         }
         Ok(())

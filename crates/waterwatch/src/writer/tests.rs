@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::lane::{self, Lane};
 use crate::store::stations::{Slot, Stations};
+use waterwatch_core::{Report, Source, Span, Station, StationId};
 
 /// What happens at one commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,11 +2,12 @@
 //! read again, the same is known.
 
 use proptest::prelude::*;
-use waterwatch_core::{Novelty, OpenSpan, Source};
+use waterwatch_core::{OpenSpan, Report, Source};
 
 use super::*;
 use crate::store::Form;
 use crate::store::reader::Reader;
+use crate::writer::draft::Draft;
 
 fn open(folder: &Path) -> SqliteStore {
     open_with(folder, Limits::default())
@@ -37,39 +38,16 @@ const BEGAN_MS: i64 = 1_795_484_760_000;
 
 /// A batch of reports `(station, alarm1)` that come at this time.
 fn batch(store: &SqliteStore, form: Form, at_ms: i64, reports: &[(i64, bool)]) -> Batch {
-    let mut batch = Batch { received_at_ms: at_ms, sequence: store.sequence(), form, ..Batch::default() };
+    let report =
+        |&(number, alarm1)| Report { station_id: StationId::new(number).unwrap(), alarm1, alarm2: false };
+    let reports: Vec<Report> = reports.iter().map(report).collect();
     let mut peer = [0; 16];
     peer[15] = 9;
-    let source = Source { listener: 1, peer };
-    for &(number, alarm1) in reports {
-        let id = StationId::new(number).unwrap();
-        let report = waterwatch_core::Report { station_id: id, alarm1, alarm2: false };
-        batch.sequence += 1;
-        batch.reports += 1;
-        let place = batch.changes.iter().position(|change| change.id == id);
-        let known = store.find(id);
-        let before = place.map(|place| batch.changes[place].station).or(known.map(|(_, station)| *station));
-        let (station, novelty) = Station::hear(before.as_ref(), report, source, at_ms, batch.sequence);
-        let at = place.unwrap_or(batch.changes.len());
-        if novelty > Novelty::Repeats
-            && let Some(span) = before.and_then(|before| before.span_until_now())
-        {
-            batch.spans.push((u32::try_from(at).unwrap(), span));
-        }
-        match place {
-            Some(place) => {
-                let change = &mut batch.changes[place];
-                change.station = station;
-                change.reports += 1;
-                change.novelty = change.novelty.max(novelty);
-            }
-            None => {
-                let slot = known.map(|(slot, _)| slot);
-                batch.changes.push(Change { id, slot, station, reports: 1, novelty });
-            }
-        }
-    }
-    batch
+    let submission = (&reports[..], Source { listener: 1, peer });
+    let mut draft = Draft::default();
+    let verdicts = draft.decide(store, at_ms, usize::MAX, std::iter::once(submission));
+    assert_eq!(verdicts, [vec![]]);
+    Batch { form, ..draft.batch }
 }
 
 /// All that the tables say, in text: what must be the same in the end.
