@@ -393,7 +393,8 @@ mod tests {
             let submit = speaker.submit(vec![report], Source::default(), room);
             tokio::select! {
                 biased;
-                _ = submit => panic!("nobody has decided it"),
+                // Dropped already, if the other side was quick.
+                _ = submit => {}
                 () = std::future::ready(()) => {}
             }
         });

@@ -11,7 +11,7 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, ServeOptions, Transport};
@@ -25,9 +25,9 @@ use crate::{lane, log, writer};
 /// How long connections may take to be answered once the server stops.
 const STOP_INTAKE: Duration = Duration::from_secs(3);
 
-/// How long the writer may take after that to record and close the file; in
-/// all it is less than five seconds.
-const STOP_WRITER: Duration = Duration::from_millis(1500);
+/// How long it may take in all until the writer has recorded what is left and
+/// closed the file.
+const STOP: Duration = Duration::from_millis(4500);
 
 /// Runs the server until a signal ends it.
 ///
@@ -109,13 +109,14 @@ async fn run<S: Store + Send + 'static>(
         listener = listeners.join_next() => failed = listener.and_then(Result::err),
     }
     stopping.cancel();
+    let stop_by = Instant::now() + STOP;
     tell_supervisor(NotifyState::Stopping);
     let answered = timeout(STOP_INTAKE, async { while listeners.join_next().await.is_some() {} }).await;
     if answered.is_err() {
         tracing::warn!("some connections did not end in time; they are closed unanswered");
         listeners.shutdown().await;
     }
-    let done = writer.finish().await;
+    let done = writer.finish(stop_by).await;
     signals.abort();
     match failed {
         Some(panic) => done.and(Err(panic).context("a listener ended by itself")),
@@ -141,9 +142,9 @@ impl Writer {
     }
 
     /// Waits for its end, now that nobody hands it anything any more.
-    async fn finish(mut self) -> anyhow::Result<()> {
+    async fn finish(mut self, by: Instant) -> anyhow::Result<()> {
         // An error means closed, which is what is awaited.
-        let ended = timeout(STOP_WRITER, async { while self.ended.changed().await.is_ok() {} }).await;
+        let ended = timeout_at(by, async { while self.ended.changed().await.is_ok() {} }).await;
         if ended.is_err() {
             // The disk hangs. What is acknowledged is durable, so nothing is
             // lost by not waiting for it.

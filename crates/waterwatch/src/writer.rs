@@ -29,7 +29,7 @@ const RETRY_WHILE_STOPPING: Duration = Duration::from_secs(1);
 
 /// How long the end may take to fold what is journaled; the next start does
 /// the rest.
-const SETTLE: Duration = Duration::from_millis(700);
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// Runs until the intake is gone and everything taken is recorded.
 ///

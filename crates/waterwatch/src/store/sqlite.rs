@@ -70,6 +70,11 @@ const DROP_BYTES_MAX: u64 = 2 << 20;
 /// What a row of the journal costs beside its bytes, in bytes.
 const ROW_BYTES: u64 = 2_048;
 
+/// Spans that are kept until their rows are written, about; 100 bytes each.
+/// They come many at once only when a whole fleet is heard again after a
+/// while.
+const SPANS_MAX: u64 = 262_144;
+
 /// Rows that a transaction of the end writes: the end is checked for after
 /// each.
 const SETTLE_ROWS: usize = 65_536;
@@ -109,8 +114,10 @@ struct Open {
 struct Journal {
     /// Its commits with their bytes, the oldest first.
     commits: VecDeque<(i64, u64)>,
-    /// Bytes that were journaled since the state's round began.
+    /// Bytes that were journaled since the state's round began, and spans
+    /// that were ended.
     bytes_in_round: u64,
+    spans_in_round: usize,
     /// Where a commit is put together.
     scratch: Vec<u8>,
 }
@@ -186,8 +193,12 @@ impl SqliteStore {
         let folded_to = loaded.journal.front().map_or(loaded.sequence, |(sequence, _)| sequence - 1);
         self.status = Sweep::new(STATUS_PERIOD, loaded.journaled, folded_to, loaded.sequence);
         self.state = Sweep::new(STATE_PERIOD, loaded.behind, folded_to, loaded.sequence);
-        let bytes_in_round = loaded.journal.iter().map(|(_, bytes)| bytes).sum();
-        self.journal = Journal { commits: loaded.journal, bytes_in_round, scratch: Vec::new() };
+        self.journal = Journal {
+            bytes_in_round: loaded.journal.iter().map(|(_, bytes)| bytes).sum(),
+            spans_in_round: loaded.spans.len(),
+            commits: loaded.journal,
+            scratch: Vec::new(),
+        };
         self.spans = loaded.spans;
     }
 
@@ -309,7 +320,7 @@ impl SqliteStore {
         }
         let round_is_over = self.status.written(&folding.status, stations, now, self.sequence);
         if self.state.written(&folding.state, stations, now, self.sequence) {
-            self.journal.bytes_in_round = 0;
+            self.journal.begin_round();
         }
         if let Some(drop_to) = folding.drop_to {
             while self.journal.commits.front().is_some_and(|(sequence, _)| *sequence <= drop_to) {
@@ -326,10 +337,12 @@ impl SqliteStore {
     /// The batch is recorded: its copies become the state.
     fn remember(&mut self, batch: &Batch, journaled: Option<u64>) {
         let now = Instant::now();
+        let mut spans = 0;
         for (place, span) in &batch.spans {
             let change = &batch.changes[*place as usize];
             if !batch.writes_at_once(change) {
                 self.spans.insert((change.id, span.sequence), *span);
+                spans += 1;
             }
         }
         for change in &batch.changes {
@@ -343,7 +356,7 @@ impl SqliteStore {
                 forget_spans(&mut self.spans, change.id);
             } else {
                 if self.state.behind() == 0 {
-                    self.journal.bytes_in_round = 0;
+                    self.journal.begin_round();
                 }
                 self.state.mark(slot, now, self.sequence);
                 // The same minute is the same row.
@@ -357,6 +370,7 @@ impl SqliteStore {
         if let Some(bytes) = journaled {
             self.journal.commits.push_back((batch.sequence, bytes));
             self.journal.bytes_in_round += bytes;
+            self.journal.spans_in_round += spans;
         }
         self.sequence = batch.sequence;
     }
@@ -364,10 +378,7 @@ impl SqliteStore {
     /// What a transaction now should fold.
     fn folding(&self) -> Folding {
         let now = Instant::now();
-        // Half, since the journal holds two rounds at most: the one that is
-        // folded and the one that comes in.
-        #[expect(clippy::cast_precision_loss, reason = "a share")]
-        let hurry = self.journal.bytes_in_round as f64 / (self.limits.journal_bytes_max as f64 / 2.0);
+        let hurry = self.journal.hurry(self.limits.journal_bytes_max);
         Folding {
             status: self.status.slice(&self.stations, now, 0.0),
             state: self.state.slice(&self.stations, now, hurry),
@@ -396,7 +407,7 @@ impl SqliteStore {
     fn tend_log(&mut self) -> Result<(), StoreError> {
         let Some(Open { checkpointer, connection }) = &mut self.open else { return Err(closed()) };
         if self.disk_was_full {
-            checkpointer.make_room(connection);
+            checkpointer.make_room(connection)?;
         }
         checkpointer.tend(connection)
     }
@@ -514,6 +525,21 @@ impl Folding {
 }
 
 impl Journal {
+    /// The state's round began afresh.
+    fn begin_round(&mut self) {
+        (self.bytes_in_round, self.spans_in_round) = (0, 0);
+    }
+
+    /// The share of the state's round that must be done by now, so that
+    /// neither the journal nor the spans without a row become too many.
+    fn hurry(&self, bytes_max: u64) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a share")]
+        let share = |are: u64, max: u64| are as f64 / max as f64;
+        // Half, since there are two rounds at most: the one that is folded and
+        // the one that comes in.
+        share(self.bytes_in_round, bytes_max / 2).max(share(self.spans_in_round as u64, SPANS_MAX / 2))
+    }
+
     /// Writes what of the batch is not written at once; returns its bytes.
     fn write(
         &mut self,

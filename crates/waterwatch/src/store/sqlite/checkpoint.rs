@@ -22,6 +22,9 @@ use crate::log::Seldom;
 /// Bytes of the log for each page in it: SQLite's default page and its frame.
 const PAGE_BYTES: u64 = 4096 + 24;
 
+/// Bytes of the log that are always left alone.
+const BYTES_MIN: u64 = 4 << 20;
+
 /// Pages that the writer moves itself: some milliseconds.
 const REST_PAGES: i64 = 256;
 
@@ -98,7 +101,7 @@ impl Checkpointer {
         Ok(Checkpointer {
             bytes_max,
             pages,
-            begin_at: bytes_max / 4 * 3,
+            begin_at: begin_at(connection, bytes_max),
             ask: Some(ask),
             work,
             thread: Some(thread),
@@ -153,7 +156,7 @@ impl Checkpointer {
         if self.move_the_rest(connection)? {
             // The next commit begins the log afresh.
             self.pages.store(0, Ordering::Relaxed);
-            self.begin_at = self.bytes_max / 4 * 3;
+            self.begin_at = begin_at(connection, self.bytes_max);
         } else {
             self.say_that_it_grows("a program that reads the database keeps it from being emptied");
             self.let_grow(bytes);
@@ -161,14 +164,17 @@ impl Checkpointer {
         Ok(())
     }
 
-    /// Frees the log of a disk that is full, if that is possible: then there
+    /// Frees the log on a disk that is full, if that is possible: then there
     /// is room in it.
-    pub(super) fn make_room(&mut self, connection: &Connection) {
+    ///
+    /// # Errors
+    /// Those of [`Checkpointer::tend`].
+    pub(super) fn make_room(&mut self, connection: &Connection) -> Result<(), StoreError> {
         self.work.wait(PAUSE_MAX);
         if !matches!(*self.work.stage(), Stage::Asked) {
-            // A failure here is told by the commit that finds no room.
-            let _ = pass(connection);
+            self.move_the_rest(connection)?;
         }
+        Ok(())
     }
 
     /// Moves what is left. False if a reader needs the log as it is.
@@ -242,6 +248,15 @@ impl Work {
             (stage, _) = self.changed.wait_timeout(stage, left).unwrap_or_else(PoisonError::into_inner);
         }
     }
+}
+
+/// Up to which length the log of this database is left alone: what moves it
+/// writes each page once, so a log of four times the database costs a quarter
+/// more, and a longer one only takes longer to read after a crash.
+fn begin_at(connection: &Connection, bytes_max: u64) -> u64 {
+    let latest = bytes_max / 4 * 3;
+    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap_or(i64::MAX);
+    u64::try_from(pages).unwrap_or(0).saturating_mul(4 * PAGE_BYTES).clamp(BYTES_MIN.min(latest), latest)
 }
 
 /// Moves what is in the log, and then what came meanwhile, until little comes.
