@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, bail};
 
+use crate::unsynced::Takes;
+
 /// An operation that SQLite asks of a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -72,6 +74,8 @@ pub enum Act {
     KillWithin,
     /// The process is killed after it.
     KillAfter,
+    /// The power is cut before it.
+    CutPower(Takes),
 }
 
 /// One thing that goes wrong. As text: `write:17:fail=778`,
@@ -99,6 +103,8 @@ impl fmt::Display for Fault {
             Act::KillBefore => write!(f, "kill-before"),
             Act::KillWithin => write!(f, "kill-within"),
             Act::KillAfter => write!(f, "kill-after"),
+            Act::CutPower(Takes::All) => write!(f, "cut-power"),
+            Act::CutPower(Takes::EveryOther) => write!(f, "cut-power-half"),
         }
     }
 }
@@ -121,9 +127,32 @@ impl FromStr for Fault {
             None if act == "kill-before" => Act::KillBefore,
             None if act == "kill-within" => Act::KillWithin,
             None if act == "kill-after" => Act::KillAfter,
+            None if act == "cut-power" => Act::CutPower(Takes::All),
+            None if act == "cut-power-half" => Act::CutPower(Takes::EveryOther),
             _ => bail!("nothing is known of \"{act}\""),
         };
         Ok(Fault { counted, number: number.parse().context("which operation")?, act })
+    }
+}
+
+impl Fault {
+    /// What it makes of the operation that is number `number` of those that
+    /// count.
+    fn step(&self, kind: Kind, number: u64) -> Option<Step> {
+        let step = match self.act {
+            Act::FailFromThen(code) if number >= self.number => Step::Fail(code),
+            _ if number != self.number => return None,
+            Act::Fail(code) | Act::FailFromThen(code) => Step::Fail(code),
+            Act::KillBefore => Step::KillBefore,
+            Act::KillWithin => Step::KillWithin,
+            Act::KillAfter => Step::KillAfter,
+            Act::CutPower(takes) => Step::CutPower(takes),
+        };
+        if number == self.number {
+            // The tests look for it.
+            eprintln!("faulty disk: {} {number}: {step:?}", kind.name());
+        }
+        Some(step)
     }
 }
 
@@ -135,12 +164,13 @@ pub(crate) enum Step {
     KillBefore,
     KillWithin,
     KillAfter,
+    CutPower(Takes),
 }
 
 /// All that is to go wrong in this process, and what has happened so far.
 #[derive(Debug, Default)]
 pub struct Plan {
-    fault: Option<Fault>,
+    faults: Vec<Fault>,
     /// Every sync does nothing.
     pub(crate) never_sync: bool,
     counts: [AtomicU64; Kind::ALL.len()],
@@ -154,12 +184,11 @@ impl Plan {
     /// # Errors
     /// If one of them says nothing that is known.
     pub fn from_environment() -> anyhow::Result<Plan> {
-        let fault = match std::env::var("FAULTY_DISK") {
-            Ok(fault) => Some(fault.parse().with_context(|| format!("FAULTY_DISK={fault}"))?),
-            Err(_) => None,
-        };
+        let faults = std::env::var("FAULTY_DISK").unwrap_or_default();
+        let parsed: anyhow::Result<_> =
+            faults.split(',').filter(|fault| !fault.is_empty()).map(str::parse).collect();
         Ok(Plan {
-            fault,
+            faults: parsed.with_context(|| format!("FAULTY_DISK={faults}"))?,
             never_sync: std::env::var_os("FAULTY_DISK_SYNC").is_some_and(|sync| sync == "off"),
             counts_file: std::env::var_os("FAULTY_DISK_COUNTS").map(PathBuf::from),
             ..Plan::default()
@@ -170,25 +199,22 @@ impl Plan {
     pub(crate) fn step(&self, kind: Kind) -> Step {
         let number = count(&self.counts[kind as usize]);
         let change = if kind.changes() { count(&self.changes) } else { 0 };
-        let Some(fault) = self.fault else { return Step::Go };
-        let number = match fault.counted {
-            Counted::Kind(counted) if counted == kind => number,
-            Counted::Changes if kind.changes() => change,
-            _ => return Step::Go,
-        };
-        let step = match fault.act {
-            Act::FailFromThen(code) if number >= fault.number => Step::Fail(code),
-            _ if number != fault.number => Step::Go,
-            Act::Fail(code) | Act::FailFromThen(code) => Step::Fail(code),
-            Act::KillBefore => Step::KillBefore,
-            Act::KillWithin => Step::KillWithin,
-            Act::KillAfter => Step::KillAfter,
-        };
-        if number == fault.number {
-            // The tests look for it.
-            eprintln!("faulty disk: {} {number}: {step:?}", kind.name());
-        }
-        step
+        let steps = self.faults.iter().filter_map(|fault| {
+            let number = match fault.counted {
+                Counted::Kind(counted) if counted == kind => number,
+                Counted::Changes if kind.changes() => change,
+                _ => return None,
+            };
+            fault.step(kind, number)
+        });
+        // Each says what it does; the last one wins.
+        steps.fold(Step::Go, |_, step| step)
+    }
+
+    /// Whether there will be a power cut, for which what is not synced must be
+    /// known.
+    pub(crate) fn cuts_power(&self) -> bool {
+        self.faults.iter().any(|fault| matches!(fault.act, Act::CutPower(_)))
     }
 
     /// Writes the counts to the file that is named for them.
@@ -223,6 +249,8 @@ mod tests {
             "changes:40:kill-within",
             "open:1:kill-before",
             "shm:2:kill-after",
+            "changes:7:cut-power",
+            "changes:7:cut-power-half",
         ] {
             assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
         }
@@ -234,7 +262,7 @@ mod tests {
     #[test]
     fn it_happens_at_its_operation_and_only_there_unless_it_stays() {
         let steps = |fault: &str| {
-            let plan = Plan { fault: Some(fault.parse().unwrap()), ..Plan::default() };
+            let plan = Plan { faults: vec![fault.parse().unwrap()], ..Plan::default() };
             [Kind::Write, Kind::Sync, Kind::Read, Kind::Write, Kind::Write].map(|kind| plan.step(kind))
         };
         use Step::{Fail, Go, KillBefore};

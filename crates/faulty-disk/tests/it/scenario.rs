@@ -66,11 +66,12 @@ impl Scenario {
         Scenario { name, folder: Some(folder), oracle, flights }
     }
 
-    /// Runs it with this fault. Returns whether the fault happened.
+    /// Runs it with these faults. Returns those that happened, as the log
+    /// names them.
     ///
     /// # Errors
     /// What must not be.
-    pub fn run(&self, fault: Option<Fault>, variables: &[(&str, &Path)]) -> Result<bool, String> {
+    pub fn run(&self, faults: &[Fault], variables: &[(&str, &Path)]) -> Result<Vec<String>, String> {
         let folder = tempfile::tempdir().unwrap();
         if let Some(prepared) = &self.folder {
             for name in ["data.sqlite", "data.sqlite-wal"] {
@@ -78,14 +79,15 @@ impl Scenario {
             }
         }
         let oracle = self.oracle.fork();
-        let (logged, ended) = self.broken_run(folder.path(), fault, variables, &oracle)?;
-        let happened = logged.contains("faulty disk:");
-        let expected = match fault.map(|fault| fault.act) {
-            _ if !happened => ended.success(),
-            Some(Act::KillBefore | Act::KillWithin | Act::KillAfter) => {
-                ended.signal() == Some(Signal::KILL.as_raw())
-            }
-            _ => matches!(ended.code(), Some(0 | 1)),
+        let (logged, ended) = self.broken_run(folder.path(), faults, variables, &oracle)?;
+        let happened: Vec<String> =
+            logged.lines().filter(|line| line.starts_with("faulty disk:")).map(str::to_owned).collect();
+        let died = happened.iter().any(|fault| fault.contains("Kill") || fault.contains("CutPower"));
+        let expected = match ended.code() {
+            None => died && ended.signal() == Some(Signal::KILL.as_raw()),
+            Some(0) => !died,
+            Some(1) => !happened.is_empty() && !died,
+            Some(_) => false,
         };
         if !expected {
             return Err(format!("it ended with {ended}:\n{logged}"));
@@ -98,16 +100,17 @@ impl Scenario {
     fn broken_run(
         &self,
         folder: &Path,
-        fault: Option<Fault>,
+        faults: &[Fault],
         variables: &[(&str, &Path)],
         oracle: &Oracle,
     ) -> Result<(String, ExitStatus), String> {
         let started = Instant::now();
-        let stays = matches!(fault, Some(Fault { act: Act::FailFromThen(_), .. }));
+        let stays = faults.iter().any(|fault| matches!(fault.act, Act::FailFromThen(_)));
         // What stays is waited out for nothing.
         let retry_s = if stays { "0" } else { "1" };
         let server = Server::try_start(folder, &["--store-retry-s", retry_s], |command| {
-            command.envs(fault.map(|fault| ("FAULTY_DISK", fault.to_string())));
+            let faults: Vec<String> = faults.iter().map(Fault::to_string).collect();
+            command.env("FAULTY_DISK", faults.join(","));
             command.envs(variables.iter().copied());
         });
         let mut server = match server {
@@ -195,7 +198,7 @@ fn in_time(what: &str, since: Instant) -> Result<(), String> {
 pub fn counts(scenario: &Scenario) -> Vec<(String, u64)> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("counts");
-    assert!(!scenario.run(None, &[("FAULTY_DISK_COUNTS", &file)]).unwrap());
+    assert!(scenario.run(&[], &[("FAULTY_DISK_COUNTS", &file)]).unwrap().is_empty());
     let text = wait_for("the counts", || fs::read_to_string(&file).ok());
     let count = |line: &str| {
         let (kind, count) = line.split_once(' ').unwrap();
