@@ -96,6 +96,11 @@ impl Load {
         self.join();
     }
 
+    /// Whether each has noticed that the server is gone.
+    pub fn ended(&self) -> bool {
+        self.senders.iter().all(JoinHandle::is_finished)
+    }
+
     /// Waits until each has noticed that the server is gone.
     pub fn join(self) {
         for sender in self.senders {

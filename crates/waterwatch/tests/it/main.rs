@@ -24,6 +24,7 @@ mod power;
 mod simulate;
 mod status;
 mod storm;
+mod tampering;
 mod wire;
 
 /// The program under test.
