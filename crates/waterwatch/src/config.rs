@@ -296,10 +296,12 @@ limits! {
     direct_pages_max: usize, "direct-pages-max", "WATERWATCH_DIRECT_PAGES_MAX", "N", 256, 0..=1_000_000;
     /// Milliseconds that a commit may wait for others to join it under heavy load: they share a sync, and no station notices [default: 10]
     commit_wait_ms_max: u64, "commit-wait-ms-max", "WATERWATCH_COMMIT_WAIT_MS_MAX", "MILLISECONDS", 10, 0..=1_000;
+    /// Seconds that last_date may be behind under heavy load; each time all of its pages are written [default: 10]
+    last_date_lag_s_max: u64, "last-date-lag-s-max", "WATERWATCH_LAST_DATE_LAG_S_MAX", "SECONDS", 10, 1..=3_600;
     /// Bytes of the journal, about: what a start after a crash has to read, two seconds' worth [default: 268435456]
-    journal_bytes_max: u64, "journal-bytes-max", "WATERWATCH_JOURNAL_BYTES_MAX", "BYTES", 268_435_456, 1_048_576_u64..=17_179_869_184;
+    journal_bytes_max: u64, "journal-bytes-max", "WATERWATCH_JOURNAL_BYTES_MAX", "BYTES", 268_435_456, 65_536_u64..=17_179_869_184;
     /// Bytes of SQLite's log (data.sqlite-wal) until it is emptied; a longer one writes each page to the database less often [default: 268435456]
-    wal_bytes_max: u64, "wal-bytes-max", "WATERWATCH_WAL_BYTES_MAX", "BYTES", 268_435_456, 1_048_576_u64..=17_179_869_184;
+    wal_bytes_max: u64, "wal-bytes-max", "WATERWATCH_WAL_BYTES_MAX", "BYTES", 268_435_456, 65_536_u64..=17_179_869_184;
     /// Stations known; a new one beyond it is refused [default: 1100000]
     stations_max: usize, "stations-max", "WATERWATCH_STATIONS_MAX", "N", 1_100_000, 1..=100_000_000;
 }
@@ -315,6 +317,14 @@ impl Limits {
     #[must_use]
     pub fn reply_timeout(&self) -> Duration {
         Duration::from_secs(self.reply_timeout_s)
+    }
+
+    /// How long a round of the hand takes that keeps
+    /// [`Limits::last_date_lag_s_max`]: some of it is left for slices that
+    /// wait for a commit to join.
+    #[must_use]
+    pub fn last_date_round(&self) -> Duration {
+        Duration::from_millis(self.last_date_lag_s_max * 900)
     }
 
     /// [`Limits::store_retry_s`] as a span of time.

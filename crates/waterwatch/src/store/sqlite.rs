@@ -53,9 +53,6 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// stations and the leaves in use.
 const PAGE_CACHE_KIB: i64 = 32 * 1024;
 
-/// How long `last_date` may be behind, less a second in which to notice.
-const STATUS_PERIOD: Duration = Duration::from_secs(9);
-
 /// How long our own table may be behind: each round writes all its pages, so
 /// as long as the journal that bridges it stays small.
 const STATE_PERIOD: Duration = Duration::from_secs(60);
@@ -169,16 +166,16 @@ impl SqliteStore {
             files,
             last_date: LastDate::new(zone.clone()),
             zone,
-            limits,
             open: Some(Open { checkpointer, connection }),
             stations: Stations::default(),
             sequence: 0,
-            status: Sweep::new(STATUS_PERIOD, Marks::default(), 0, 0),
+            status: Sweep::new(limits.last_date_round(), Marks::default(), 0, 0),
             state: Sweep::new(STATE_PERIOD, Marks::default(), 0, 0),
             journal: Journal::default(),
             spans: BTreeMap::new(),
             wrote: Instant::now(),
             disk_was_full: false,
+            limits,
             _lock: lock,
         };
         store.take(loaded);
@@ -191,7 +188,7 @@ impl SqliteStore {
         self.sequence = loaded.sequence;
         // The oldest commit in the journal is what is still to be folded.
         let folded_to = loaded.journal.front().map_or(loaded.sequence, |(sequence, _)| sequence - 1);
-        self.status = Sweep::new(STATUS_PERIOD, loaded.journaled, folded_to, loaded.sequence);
+        self.status = Sweep::new(self.limits.last_date_round(), loaded.journaled, folded_to, loaded.sequence);
         self.state = Sweep::new(STATE_PERIOD, loaded.behind, folded_to, loaded.sequence);
         self.journal = Journal {
             bytes_in_round: loaded.journal.iter().map(|(_, bytes)| bytes).sum(),
