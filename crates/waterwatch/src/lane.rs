@@ -6,11 +6,13 @@
 //! nothing acknowledged early.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use smallvec::SmallVec;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::PollSemaphore;
 use waterwatch_core::wire::Refusal;
 use waterwatch_core::{Report, Source};
@@ -40,6 +42,7 @@ pub struct Lane {
 pub struct Speaker {
     room: PollSemaphore,
     entrance: Arc<Entrance>,
+    mailbox: Arc<Mailbox>,
     /// The last round of [`ACTIVE`] in which it was counted.
     counted_in: u64,
 }
@@ -61,16 +64,19 @@ impl Room {
     }
 }
 
+/// Reports in the order in which they arrived. One alone, as most stations
+/// send it, takes no memory of its own.
+pub type Reports = SmallVec<[Report; 1]>;
+
 /// Reports that one connection sent together.
 #[derive(Debug)]
 pub struct Submission {
     /// In the order in which they arrived; never empty.
-    pub reports: Vec<Report>,
+    pub reports: Reports,
     /// Where they came from.
     pub source: Source,
-    /// Where the verdict goes. Dropped without one, the reports were not
-    /// stored, and the connection ends unanswered.
-    pub verdict: oneshot::Sender<Verdict>,
+    /// Where the verdict goes.
+    pub answer: Answer,
     /// Held until the verdict is out.
     pub room: Room,
 }
@@ -79,12 +85,74 @@ pub struct Submission {
 /// these, each with its place among the reports.
 pub type Verdict = Vec<(usize, Refusal)>;
 
+/// Takes the verdict to its connection. Dropped without one, the reports were
+/// not stored, and the connection ends unanswered.
+#[derive(Debug)]
+pub struct Answer(Option<Arc<Mailbox>>);
+
+/// Where a connection finds its verdicts, one at a time. It has one for as
+/// long as it lives.
+#[derive(Debug, Default)]
+struct Mailbox(Mutex<Mail>);
+
+#[derive(Debug, Default)]
+struct Mail {
+    /// What became of the submission; `None` within it: it was not stored.
+    decided: Option<Option<Verdict>>,
+    /// Who waits for it.
+    waker: Option<Waker>,
+}
+
+impl Mailbox {
+    fn deliver(&self, verdict: Option<Verdict>) {
+        let mut mail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        mail.decided = Some(verdict);
+        let waker = mail.waker.take();
+        drop(mail);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn poll(&self, context: &Context<'_>) -> Poll<Option<Verdict>> {
+        let mut mail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(decided) = mail.decided.take() {
+            return Poll::Ready(decided);
+        }
+        mail.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Answer {
+    /// Delivers it. A connection that is gone does not hear it; its reports
+    /// are stored.
+    pub fn send(mut self, verdict: Verdict) {
+        if let Some(mailbox) = self.0.take() {
+            mailbox.deliver(Some(verdict));
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(mailbox) = self.0.take() {
+            mailbox.deliver(None);
+        }
+    }
+}
+
 impl Lane {
     /// An end for one connection.
     #[must_use]
     pub fn speaker(&self) -> Speaker {
         self.entrance.0.waiting().speakers += 1;
-        Speaker { room: self.room.clone(), entrance: Arc::clone(&self.entrance), counted_in: 0 }
+        Speaker {
+            room: self.room.clone(),
+            entrance: Arc::clone(&self.entrance),
+            mailbox: Arc::default(),
+            counted_in: 0,
+        }
     }
 }
 
@@ -103,10 +171,10 @@ impl Speaker {
 
     /// Hands reports to the writer and waits until they are durable. `None`:
     /// they are not stored, and nobody may be told that they are.
-    pub async fn submit(&mut self, reports: Vec<Report>, source: Source, room: Room) -> Option<Verdict> {
-        let (verdict, decided) = oneshot::channel();
-        self.entrance.0.push(Submission { reports, source, verdict, room }, &mut self.counted_in);
-        decided.await.ok()
+    pub async fn submit(&mut self, reports: Reports, source: Source, room: Room) -> Option<Verdict> {
+        let answer = Answer(Some(Arc::clone(&self.mailbox)));
+        self.entrance.0.push(Submission { reports, source, answer, room }, &mut self.counted_in);
+        poll_fn(|context| self.mailbox.poll(context)).await
     }
 }
 
@@ -309,7 +377,6 @@ impl Drop for Submissions {
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
     use std::thread;
 
     use waterwatch_core::wire;
@@ -319,7 +386,7 @@ mod tests {
     async fn submit(mut speaker: Speaker, reports: usize) -> Option<Verdict> {
         let room = poll_fn(|context| speaker.poll_room(context, 10)).await;
         let report = wire::parse(b"1 0 1").unwrap();
-        speaker.submit(vec![report; reports], Source::default(), room).await
+        speaker.submit(smallvec::smallvec![report; reports], Source::default(), room).await
     }
 
     /// Submits these sizes at once, and gives the batches that are taken.
@@ -335,7 +402,7 @@ mod tests {
             while let Taken::Batch(batch) = submissions.take(reports_max, Duration::ZERO, None) {
                 taken.push(batch.iter().map(|submission| submission.reports.len()).collect());
                 for submission in batch {
-                    submission.verdict.send(Verdict::new()).unwrap();
+                    submission.answer.send(Verdict::new());
                 }
             }
             taken
@@ -390,7 +457,7 @@ mod tests {
         let report = wire::parse(b"1 0 1").unwrap();
         runtime.block_on(async {
             let room = poll_fn(|context| speaker.poll_room(context, 10)).await;
-            let submit = speaker.submit(vec![report], Source::default(), room);
+            let submit = speaker.submit(smallvec::smallvec![report], Source::default(), room);
             tokio::select! {
                 biased;
                 // Dropped already, if the other side was quick.

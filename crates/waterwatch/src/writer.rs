@@ -154,8 +154,7 @@ impl<S: Store, H: Fn()> Recorder<'_, S, H> {
 
 fn tell(taken: Vec<Submission>, verdicts: Vec<Verdict>) {
     for (submission, verdict) in taken.into_iter().zip(verdicts) {
-        // A connection that is gone does not hear it; its reports are stored.
-        let _ = submission.verdict.send(verdict);
+        submission.answer.send(verdict);
     }
 }
 

@@ -25,7 +25,7 @@ use waterwatch_core::{Report, Source};
 
 use super::admission::Place;
 use crate::config::Limits;
-use crate::lane::{Room, Speaker, Verdict};
+use crate::lane::{Reports, Room, Speaker, Verdict};
 
 /// Refused lines that are answered together: replies to garbage are longer
 /// than the garbage, and this bounds what they take (some 4 KiB).
@@ -44,6 +44,9 @@ const LINGER_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of one connection that are still taken when the server stops: a
 /// gateway that never pauses must not hold up the end.
 const LAST_BYTES_MAX: usize = 1024 * 1024;
+
+/// Many `OK`, as bytes.
+static OK_LINES: LazyLock<Vec<u8>> = LazyLock::new(|| wire::OK_LINE.repeat(OK_LINES_MAX));
 
 thread_local! {
     /// Where every connection of a thread reads to. Used within one poll and
@@ -79,7 +82,7 @@ pub(super) struct Connection {
 /// What is said together and answered together.
 #[derive(Debug)]
 struct Batch {
-    reports: Vec<Report>,
+    reports: Reports,
     /// Each with its place among the lines.
     refusals: Vec<(usize, Refusal)>,
     /// The connection ends after the replies.
@@ -308,10 +311,20 @@ impl Connection {
         for (_, refusal) in refusals.iter().chain(&verdict) {
             tracing::debug!(peer = %self.peer, code = refusal.code(), "refused a line: {refusal}");
         }
+        let all_ok = refusals.is_empty() && verdict.is_empty();
+        let ok_bytes = lines * wire::OK_LINE.len();
+        let mut written = 0;
+        if all_ok {
+            match self.acknowledge_at_once(ok_bytes) {
+                Ok(bytes) if bytes == ok_bytes => return ControlFlow::Continue(()),
+                Ok(bytes) => written = bytes,
+                Err(_gone) => return ControlFlow::Break(()),
+            }
+        }
         let reply_timeout = self.limits.reply_timeout();
         let written = async {
-            if refusals.is_empty() && verdict.is_empty() {
-                self.acknowledge(lines).await
+            if all_ok {
+                self.acknowledge(written, ok_bytes).await
             } else {
                 self.stream.write_all(&replies(lines, &refusals, &verdict)).await
             }
@@ -326,14 +339,24 @@ impl Connection {
         }
     }
 
-    /// Writes so many `OK`, from a buffer that all connections share: one
-    /// that waits for a slow reader holds nothing.
-    async fn acknowledge(&mut self, mut lines: usize) -> io::Result<()> {
-        static OK_LINES: LazyLock<Vec<u8>> = LazyLock::new(|| wire::OK_LINE.repeat(OK_LINES_MAX));
-        while lines > 0 {
-            let together = lines.min(OK_LINES_MAX);
-            self.stream.write_all(&OK_LINES[..together * wire::OK_LINE.len()]).await?;
-            lines -= together;
+    /// Writes what the socket takes of so many bytes of `OK` lines: all of
+    /// them nearly always, and then no timer is needed for a wait that does
+    /// not come.
+    fn acknowledge_at_once(&self, bytes: usize) -> io::Result<usize> {
+        match self.stream.try_write(&OK_LINES[..bytes.min(OK_LINES.len())]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            written => written,
+        }
+    }
+
+    /// Writes the rest of so many bytes of `OK` lines, from a buffer that all
+    /// connections share: one that waits for a slow reader holds nothing.
+    async fn acknowledge(&mut self, mut written: usize, bytes: usize) -> io::Result<()> {
+        while written < bytes {
+            let begin = written % wire::OK_LINE.len();
+            let end = OK_LINES.len().min(begin + bytes - written);
+            self.stream.write_all(&OK_LINES[begin..end]).await?;
+            written += end - begin;
         }
         Ok(())
     }
@@ -355,7 +378,8 @@ impl Connection {
         let rest = async {
             self.stream.shutdown().await?;
             let mut dropped = 0;
-            let mut buffer = [0; 1024];
+            // Not within the task, of which every connection has one.
+            let mut buffer = vec![0; 1024];
             while dropped < LINGER_BYTES_MAX {
                 match self.stream.read(&mut buffer).await? {
                     0 => break,
@@ -371,7 +395,7 @@ impl Connection {
 
 impl Batch {
     fn empty(room: Room) -> Batch {
-        Batch { reports: Vec::new(), refusals: Vec::new(), last: false, room }
+        Batch { reports: Reports::new(), refusals: Vec::new(), last: false, room }
     }
 
     fn of(result: Result<Report, Refusal>, room: Room) -> Batch {
