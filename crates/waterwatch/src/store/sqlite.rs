@@ -26,7 +26,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi};
 use waterwatch_core::{Span, Station, StationId};
 
 use self::checkpoint::Checkpointer;
-use self::file::{Found, OurFiles};
+use self::file::{Doubt, Found, OurFiles};
 use self::load::Loaded;
 use self::rows::{StateRows, StatusRows};
 use super::journal::{self, Entry};
@@ -140,7 +140,10 @@ impl SqliteStore {
         if let Some(Kind::Older(version)) = kind {
             keep_a_copy(path, version)?;
         }
-        let mut connection = connect(path, kind.is_none(), Log::MayStay, limits.wal_bytes_max)?;
+        let doubt = Doubt::about(path);
+        let log = if doubt.is_there() { Log::MustBeEmptied } else { Log::MayStay };
+        let mut connection = connect(path, kind.is_none(), log, limits.wal_bytes_max)?;
+        doubt.clear();
         match kind {
             None | Some(Kind::Empty) => {
                 schema::create(&mut connection)?;
@@ -242,6 +245,57 @@ impl SqliteStore {
             "{} was deleted or replaced; it is made anew",
             self.files.log.display()
         ))
+    }
+
+    fn commit_with_what_is_due(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.check_still_ours()?;
+        self.tend_log()?;
+        let folding = self.folding();
+        self.write(Some(batch), &folding)
+    }
+
+    fn fold_what_is_due(&mut self) -> Result<(), StoreError> {
+        self.check_still_ours()?;
+        self.tend_log()?;
+        let folding = self.folding();
+        if folding.is_empty() {
+            // The hand moves on all the same.
+            self.folded(&folding);
+            self.wrote = Instant::now();
+            return Ok(());
+        }
+        self.write(None, &folding)
+    }
+
+    fn fold_all(&mut self, until: Instant) -> Result<(), StoreError> {
+        if self.journal.commits.is_empty() {
+            return Ok(());
+        }
+        self.check_still_ours()?;
+        let now = Instant::now();
+        self.status.begin(now, self.sequence);
+        self.state.begin(now, self.sequence);
+        while self.status.behind() > 0 || self.state.behind() > 0 {
+            let all = self.stations.len();
+            let status = self.status.slice_to(&self.stations, all, SETTLE_ROWS);
+            let state = self.state.slice_to(&self.stations, all, SETTLE_ROWS);
+            self.write(None, &Folding { status, state, drop_to: None })?;
+            if Instant::now() >= until {
+                tracing::info!("the journal is left to the next start");
+                return Ok(());
+            }
+        }
+        let drop_to = self.droppable(u64::MAX);
+        self.write(None, &Folding { drop_to, ..Folding::default() })
+    }
+
+    /// Leaves a mark for the next start if the log may be spoiled, should
+    /// there be no other way for this process than to end.
+    fn noted(&self, done: Result<(), StoreError>) -> Result<(), StoreError> {
+        if matches!(done, Err(StoreError::OutcomeUnknown(_))) {
+            Doubt::about(&self.files.path).leave();
+        }
+        done
     }
 
     /// One transaction: what is due to be folded, and the batch if there is
@@ -443,10 +497,8 @@ impl Store for SqliteStore {
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         assert!(batch.sequence > self.sequence, "a batch comes after what is recorded");
-        self.check_still_ours()?;
-        self.tend_log()?;
-        let folding = self.folding();
-        self.write(Some(batch), &folding)
+        let done = self.commit_with_what_is_due(batch);
+        self.noted(done)
     }
 
     fn due(&self) -> Option<Instant> {
@@ -459,38 +511,13 @@ impl Store for SqliteStore {
     }
 
     fn tend(&mut self) -> Result<(), StoreError> {
-        self.check_still_ours()?;
-        self.tend_log()?;
-        let folding = self.folding();
-        if folding.is_empty() {
-            // The hand moves on all the same.
-            self.folded(&folding);
-            self.wrote = Instant::now();
-            return Ok(());
-        }
-        self.write(None, &folding)
+        let done = self.fold_what_is_due();
+        self.noted(done)
     }
 
     fn settle(&mut self, until: Instant) -> Result<(), StoreError> {
-        if self.journal.commits.is_empty() {
-            return Ok(());
-        }
-        self.check_still_ours()?;
-        let now = Instant::now();
-        self.status.begin(now, self.sequence);
-        self.state.begin(now, self.sequence);
-        while self.status.behind() > 0 || self.state.behind() > 0 {
-            let all = self.stations.len();
-            let status = self.status.slice_to(&self.stations, all, SETTLE_ROWS);
-            let state = self.state.slice_to(&self.stations, all, SETTLE_ROWS);
-            self.write(None, &Folding { status, state, drop_to: None })?;
-            if Instant::now() >= until {
-                tracing::info!("the journal is left to the next start");
-                return Ok(());
-            }
-        }
-        let drop_to = self.droppable(u64::MAX);
-        self.write(None, &Folding { drop_to, ..Folding::default() })
+        let done = self.fold_all(until);
+        self.noted(done)
     }
 
     fn reopen(&mut self) -> anyhow::Result<()> {
@@ -505,6 +532,7 @@ impl Store for SqliteStore {
             Some(_) => bail!("{} is no longer the database that it was", path.display()),
         }
         let mut connection = connect(&path, false, Log::MustBeEmptied, self.limits.wal_bytes_max)?;
+        Doubt::about(&path).clear();
         let loaded = load::load(&connection, &self.zone)?;
         self.files = OurFiles::of(&path)?;
         let checkpointer = Checkpointer::start(&mut connection, &path, self.limits.wal_bytes_max)?;

@@ -1,6 +1,7 @@
 //! Which files are ours: a database that is deleted or replaced under us goes
 //! on taking writes that nobody will ever find, and so does its log.
 
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,11 @@ const LOG: &str = "-wal";
 
 /// The same for the log's index.
 const LOG_INDEX: &str = "-shm";
+
+/// Appended to the database's name: a file that is there after a failed
+/// write or sync until the log was emptied. A start must not append to that
+/// log either, and does not know what happened in the process before.
+const DOUBT: &str = ".doubt";
 
 /// A database's files, as they were when it was opened.
 #[derive(Debug)]
@@ -25,6 +31,34 @@ pub(super) struct OurFiles {
     pub(super) log: PathBuf,
     log_identity: Identity,
     log_index: PathBuf,
+}
+
+/// The mark of a log that a failed write or sync may have spoiled.
+#[derive(Debug)]
+pub(super) struct Doubt(PathBuf);
+
+impl Doubt {
+    /// That of the database at `path`, which need not exist.
+    pub(super) fn about(path: &Path) -> Doubt {
+        Doubt(beside(&path.canonicalize().unwrap_or_else(|_| path.to_owned()), DOUBT))
+    }
+
+    /// Whether there is one.
+    pub(super) fn is_there(&self) -> bool {
+        self.0.exists()
+    }
+
+    /// Leaves it for the next start: all that can be done on a disk that
+    /// fails.
+    pub(super) fn leave(&self) {
+        let _ = File::create(&self.0).and_then(|mark| mark.sync_all());
+    }
+
+    /// The log was emptied. A mark that stays behind makes the next start
+    /// more careful, and nothing else.
+    pub(super) fn clear(&self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// How our files stand.
