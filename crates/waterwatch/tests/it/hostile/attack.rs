@@ -30,10 +30,11 @@ pub struct Attack {
 }
 
 impl Attack {
-    /// Peers that send a byte of a report now and then, and never its end.
+    /// Peers that send a byte now and then that could be a report's, and never
+    /// its end. (Three numbers and a pause would be one, as old clients send it.)
     pub fn slow(address: SocketAddr, connections: usize) -> Attack {
         Attack::of(connections, move |_, mut stream| async move {
-            for byte in b"123 0 1".iter().cycle() {
+            for byte in b"1234567890".iter().cycle() {
                 if stream.write_all(&[*byte]).await.is_err() {
                     return;
                 }
