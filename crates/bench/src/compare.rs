@@ -12,11 +12,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use hdrhistogram::Histogram;
 
 use self::fleet::Fleets;
 use self::statistics::Spread;
 use self::table::Table;
-use crate::load::{self, Outcome, Span, Work};
+use crate::load::{self, Counts, Outcome, Span, Work};
 use crate::peers::{Peer, Running, run_loop};
 use crate::process::Memory;
 
@@ -110,6 +111,8 @@ struct Run {
     reports_per_s: f64,
     p50_us: Option<f64>,
     p99_us: Option<f64>,
+    /// How late the generator was with what was due.
+    late_p99_us: Option<f64>,
     cpu_us: Option<f64>,
     written_bytes: Option<f64>,
     resident_mib: Option<f64>,
@@ -224,12 +227,15 @@ fn observe(server: &Running, work: Work, span: Span) -> anyhow::Result<(Outcome,
 impl Run {
     fn new(outcome: &Outcome, memory: Option<Memory>) -> Run {
         #[expect(clippy::cast_precision_loss, reason = "microseconds for people")]
-        let latency =
-            |share: f64| (!outcome.counts.latency_us.is_empty()).then(|| outcome.latency_us(share) as f64);
+        let quantile = |times_us: &Histogram<u64>, share: f64| {
+            (!times_us.is_empty()).then(|| times_us.value_at_quantile(share) as f64)
+        };
+        let Counts { latency_us, late_us, .. } = &outcome.counts;
         Run {
             reports_per_s: outcome.reports_per_s(),
-            p50_us: latency(0.5),
-            p99_us: latency(0.99),
+            p50_us: quantile(latency_us, 0.5),
+            p99_us: quantile(latency_us, 0.99),
+            late_p99_us: quantile(late_us, 0.99),
             cpu_us: outcome.server_cpu_us(),
             written_bytes: outcome.written_bytes(),
             resident_mib: memory.map(|memory| in_mib(memory.resident_bytes)),

@@ -160,6 +160,7 @@ pub(crate) fn measure(server: SocketAddr, work: Work, span: Span) -> anyhow::Res
     let counts = load.counts();
     counts.acknowledged = 0;
     counts.latency_us.reset();
+    counts.late_us.reset();
     let began = Instant::now();
     load.drive(began + span.measured)?;
     let lasted = began.elapsed();
@@ -197,12 +198,15 @@ pub(crate) struct Counts {
     /// From the write, the moment it was due, or the beginning of its
     /// connection to the reply.
     pub(crate) latency_us: Histogram<u64>,
+    /// How late we were ourselves with what was due: a server is not to blame
+    /// for that part of a latency.
+    pub(crate) late_us: Histogram<u64>,
 }
 
 impl Default for Counts {
     fn default() -> Counts {
-        let latency_us = Histogram::new_with_bounds(1, LATENCY_US_MAX, 3).expect("constant bounds");
-        Counts { acknowledged: 0, refused: 0, ended: 0, latency_us }
+        let empty = || Histogram::new_with_bounds(1, LATENCY_US_MAX, 3).expect("constant bounds");
+        Counts { acknowledged: 0, refused: 0, ended: 0, latency_us: empty(), late_us: empty() }
     }
 }
 
@@ -212,8 +216,13 @@ impl Counts {
     const PRINTED_MAX: u64 = 10;
 
     fn latency(&mut self, latency: Duration, replies: u64) {
-        let latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        self.latency_us.saturating_record_n(latency_us, replies);
+        self.latency_us.saturating_record_n(whole_us(latency), replies);
+    }
+
+    fn late(&mut self, late: Option<Duration>) {
+        if let Some(late) = late {
+            self.late_us.saturating_record(whole_us(late));
+        }
     }
 
     fn refuse(&mut self, replies: Vec<Vec<u8>>) {
@@ -224,6 +233,10 @@ impl Counts {
             }
         }
     }
+}
+
+fn whole_us(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use std::process::Command;
 
 use anyhow::Context;
 
+use self::minimal::Looks;
 pub(crate) use self::running::Running;
 pub(crate) use self::sqlite::run_loop;
 use crate::protocol::Protocol;
@@ -24,6 +25,8 @@ pub(crate) enum Own {
     Minimal,
     /// The same with a plain epoll loop on each processor
     MinimalEpoll,
+    /// Read each report, answer OK to it and store nothing (tokio)
+    Reading,
     /// waterwatch's own intake and writer over a store that discards
     Discard {
         /// Where its lock goes
@@ -42,8 +45,9 @@ pub(crate) fn be(peer: Own) -> anyhow::Result<()> {
     // Who needs more than that gives hears it when a connection fails.
     let _ = waterwatch::open_files::raise();
     match peer {
-        Own::Minimal => minimal::serve(),
+        Own::Minimal => minimal::serve(Looks::AtNewlines),
         Own::MinimalEpoll => minimal_epoll::serve(),
+        Own::Reading => minimal::serve(Looks::AtReports),
         Own::Discard { data } => discard::serve(data),
         Own::Sqlite(options) => sqlite::run(&options),
     }
@@ -56,6 +60,8 @@ pub(crate) enum Peer {
     Minimal,
     /// [`Own::MinimalEpoll`]
     MinimalEpoll,
+    /// [`Own::Reading`]
+    Reading,
     /// [`Own::Discard`]
     Discard,
     /// [`Own::Sqlite`]: no server, so it is driven otherwise.
@@ -72,10 +78,11 @@ pub(crate) enum Peer {
 
 impl Peer {
     /// All of them, in the order in which they are named.
-    pub(crate) const ALL: [Peer; 8] = [
+    pub(crate) const ALL: [Peer; 9] = [
         Peer::Waterwatch,
         Peer::Minimal,
         Peer::MinimalEpoll,
+        Peer::Reading,
         Peer::Discard,
         Peer::Sqlite,
         Peer::Mosquitto,
@@ -88,6 +95,7 @@ impl Peer {
         match self {
             Peer::Minimal => "minimal server (tokio)",
             Peer::MinimalEpoll => "minimal server (epoll)",
+            Peer::Reading => "minimal server that reads reports",
             Peer::Discard => "waterwatch, storing nothing",
             Peer::Sqlite => "bare SQLite loop",
             Peer::Waterwatch => "waterwatch",
@@ -104,6 +112,9 @@ impl Peer {
                 "counts newlines and answers `OK` to each in one write; reads nothing, stores nothing"
             }
             Peer::MinimalEpoll => "the same with one epoll loop a processor; the faster of the two counts",
+            Peer::Reading => {
+                "the tokio one, but each report is read with waterwatch's parser; for comparison only"
+            }
             Peer::Discard => "its own intake, lane and writer over a store that keeps nothing",
             Peer::Sqlite => {
                 "waterwatch's own store, driven directly with full batches: no network, no replies"
@@ -167,6 +178,7 @@ impl Peer {
         match self {
             Peer::Minimal => Running::announced(own("minimal")?, folder),
             Peer::MinimalEpoll => Running::announced(own("minimal-epoll")?, folder),
+            Peer::Reading => Running::announced(own("reading")?, folder),
             Peer::Discard => {
                 let mut command = own("discard")?;
                 command.args(["--data", "discarded.sqlite"]);

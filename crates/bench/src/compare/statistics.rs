@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Spread {
     pub(super) min: f64,
-    /// The middle one, or the upper of the two.
+    /// The middle one, or the mean of the two.
     pub(super) median: f64,
     pub(super) max: f64,
 }
@@ -16,13 +16,24 @@ impl Spread {
     pub(super) fn of(values: impl IntoIterator<Item = f64>) -> Option<Spread> {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
-        Some(Spread { min: *values.first()?, median: values[values.len() / 2], max: *values.last()? })
+        let (min, max) = (*values.first()?, *values.last()?);
+        let median = f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]);
+        Some(Spread { min, median, max })
     }
 
     /// With so many decimals: `median (min–max)`.
     pub(super) fn text(&self, decimals: usize) -> String {
         let Spread { min, median, max } = *self;
         format!("{} ({}–{})", number(median, decimals), number(min, decimals), number(max, decimals))
+    }
+}
+
+/// Decimals that tell a small figure from another: two, or more below one.
+pub(super) fn decimals(value: f64) -> usize {
+    match value.abs() {
+        value if value >= 1.0 || value == 0.0 => 2,
+        value if value >= 0.1 => 3,
+        _ => 4,
     }
 }
 
@@ -47,7 +58,11 @@ pub(super) struct Ratio(pub(super) f64);
 
 impl fmt::Display for Ratio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let decimals = if self.0 < 10.0 { 2 } else { 0 };
+        let decimals = match self.0 {
+            ratio if ratio >= 10.0 => 0,
+            ratio if ratio >= 0.1 => 2,
+            _ => 4,
+        };
         write!(f, "{} x", number(self.0, decimals))
     }
 }
@@ -61,7 +76,7 @@ mod tests {
         let spread = Spread::of([9.0, 1_000.0, 8.0]).unwrap();
         assert_eq!(spread, Spread { min: 8.0, median: 9.0, max: 1_000.0 });
         assert_eq!(spread.text(0), "9 (8–1,000)");
-        assert_eq!(Spread::of([1.0, 2.0]).unwrap().median, 2.0);
+        assert_eq!(Spread::of([4.0, 1.0, 2.0, 2.5]).unwrap().median, 2.25);
         assert_eq!(Spread::of([]), None);
     }
 
@@ -75,5 +90,7 @@ mod tests {
         assert_eq!(number(-123.0, 0), "-123");
         assert_eq!(Ratio(0.854).to_string(), "0.85 x");
         assert_eq!(Ratio(26.6).to_string(), "27 x");
+        assert_eq!(Ratio(0.0312).to_string(), "0.0312 x");
+        assert_eq!([8.7, 0.18, 0.01].map(decimals), [2, 3, 4]);
     }
 }

@@ -55,20 +55,22 @@ pub(super) struct Line {
 
 /// All loads that several peers share.
 pub(super) fn plans() -> Vec<(Row, Plan)> {
-    let all = |in_flight, entries: &[(Peer, u32)]| -> Vec<Entry> {
-        entries.iter().map(|&(peer, stations)| Entry { peer, stations, in_flight }).collect()
-    };
-    let closed = Plan {
+    [closed(), connect(), gateways()].into_iter().map(|plan| (plan.row, plan)).collect()
+}
+
+fn closed() -> Plan {
+    Plan {
         row: Row::Closed,
         title: "1,000 connections, one report in flight each",
         about: "Closed loop: each connection sends its next report when the last one is acknowledged.",
         pace: Pace::Closed,
         connections: 1_000,
-        entries: all(
+        entries: entries(
             1,
             &[
                 (Peer::Minimal, USUAL),
                 (Peer::MinimalEpoll, USUAL),
+                (Peer::Reading, USUAL),
                 (Peer::Discard, USUAL),
                 (Peer::Waterwatch, USUAL),
                 (Peer::Mosquitto, USUAL),
@@ -78,14 +80,17 @@ pub(super) fn plans() -> Vec<(Row, Plan)> {
                 (Peer::Waterwatch, MILLION),
             ],
         ),
-    };
-    let connect = Plan {
+    }
+}
+
+fn connect() -> Plan {
+    Plan {
         row: Row::Connect,
         title: "A connection for each report, 200 at once",
         about: "Connect, send, read the reply, close; the latency is that of the whole visit.",
         pace: Pace::Reconnect,
         connections: 200,
-        entries: all(
+        entries: entries(
             1,
             &[
                 (Peer::Minimal, USUAL),
@@ -95,12 +100,16 @@ pub(super) fn plans() -> Vec<(Row, Plan)> {
                 (Peer::OldServer, USUAL),
             ],
         ),
-    };
-    let mut entries = all(
+    }
+}
+
+fn gateways() -> Plan {
+    let mut all = entries(
         4_096,
         &[
             (Peer::Minimal, USUAL),
             (Peer::MinimalEpoll, USUAL),
+            (Peer::Reading, USUAL),
             (Peer::Discard, USUAL),
             (Peer::Waterwatch, USUAL),
             (Peer::Sqlite, USUAL),
@@ -112,18 +121,21 @@ pub(super) fn plans() -> Vec<(Row, Plan)> {
         ],
     );
     // What these two reach may depend on it: their best is what counts.
-    entries.extend(all(256, &[(Peer::Mosquitto, USUAL)]));
-    entries.extend(all(512, &[(Peer::Redis, USUAL)]));
-    let gateways = Plan {
+    all.extend(entries(256, &[(Peer::Mosquitto, USUAL)]));
+    all.extend(entries(512, &[(Peer::Redis, USUAL)]));
+    Plan {
         row: Row::Gateways,
         title: "64 gateways, 4,096 reports in flight each",
         about: "Closed loop. Mosquitto and Redis are also measured with fewer in flight, in case that suits \
                 them better; their better figure is the one that counts.",
         pace: Pace::Closed,
         connections: 64,
-        entries,
-    };
-    [closed, connect, gateways].into_iter().map(|plan| (plan.row, plan)).collect()
+        entries: all,
+    }
+}
+
+fn entries(in_flight: u32, peers: &[(Peer, u32)]) -> Vec<Entry> {
+    peers.iter().map(|&(peer, stations)| Entry { peer, stations, in_flight }).collect()
 }
 
 impl Bench {
@@ -178,6 +190,11 @@ impl Entry {
 }
 
 impl Table {
+    /// Why there is no line of a peer, if it should have taken part.
+    pub(super) fn missing(&self, peer: Peer) -> Option<&str> {
+        self.lines.iter().find(|line| line.entry.peer == peer)?.missing.as_deref()
+    }
+
     /// The line of a peer with so many stations, if it was measured; of
     /// several, the fastest.
     pub(super) fn line(&self, peer: Peer, stations: u32) -> Option<&Line> {

@@ -36,12 +36,23 @@ pub(super) struct Connection {
     /// many, so this stays short. Not kept where reports fall due: there the
     /// latency counts from that moment.
     writes: VecDeque<(u64, Instant)>,
+    /// How late the last write was, if its reports were due at some time.
+    late: Option<Duration>,
 }
 
 impl Connection {
     pub(super) fn new(stream: TcpStream, protocol: Protocol, ring: Ring, turn: Turn) -> Connection {
         let replies = protocol.replies(ring.reports());
-        Connection { stream, ring, next_ring: None, replies, turn, answered: 0, writes: VecDeque::new() }
+        Connection {
+            stream,
+            ring,
+            next_ring: None,
+            replies,
+            turn,
+            answered: 0,
+            writes: VecDeque::new(),
+            late: None,
+        }
     }
 
     /// From the next report on, those of `ring` are sent.
@@ -78,6 +89,12 @@ impl Connection {
     /// The replies that were no acknowledgement.
     pub(super) fn take_strange(&mut self) -> Vec<Vec<u8>> {
         self.replies.take_strange()
+    }
+
+    /// How late the oldest report of the last write was sent; `None` if there
+    /// was no write since this was asked, or none that was due.
+    pub(super) fn take_late(&mut self) -> Option<Duration> {
+        self.late.take()
     }
 
     fn read(&mut self, buffer: &mut [u8], record: &mut impl FnMut(Duration, u64)) -> io::Result<u64> {
@@ -142,7 +159,11 @@ impl Connection {
             }
             match self.stream.write(unsent) {
                 Ok(written) => {
+                    let first = self.ring.reports_sent();
                     self.ring.advance(written);
+                    if let Turn::Due(schedule) = self.turn {
+                        self.late = Some(began.saturating_duration_since(schedule.due_at(first)));
+                    }
                     self.note(began);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),

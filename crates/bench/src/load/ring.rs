@@ -185,7 +185,7 @@ mod tests {
         let ring = Ring::new(Protocol::Mqtt, shape, 0, Stations::Measured);
         assert!(ring.reports() >= 100);
         let ids: std::collections::BTreeSet<&[u8]> =
-            ring.bytes.chunks(ring.report_bytes).map(|report| &report[7..9]).collect();
+            ring.bytes.chunks(ring.report_bytes).map(|report| &report[8..10]).collect();
         assert_eq!(ids.len(), ring.reports());
     }
 

@@ -102,6 +102,7 @@ impl Steady {
                     self.answered_at = Instant::now();
                 }
                 counts.refuse(connection.take_strange());
+                counts.late(connection.take_late());
             }
             Err(error) => self.end(place, &error),
         }
@@ -116,10 +117,10 @@ impl Steady {
         let turns = (due - self.due).min(connections as u64);
         for report in due - turns..due {
             let place = usize::try_from(report % connections as u64).expect("less than a length");
-            if let Some(connection) = &mut self.connections[place]
-                && let Err(error) = connection.write()
-            {
-                self.end(place, &error);
+            let Some(connection) = &mut self.connections[place] else { continue };
+            match connection.write() {
+                Ok(()) => self.counts.late(connection.take_late()),
+                Err(error) => self.end(place, &error),
             }
         }
         self.due = due;

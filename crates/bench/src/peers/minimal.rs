@@ -1,12 +1,15 @@
 //! The minimal server: what a competent hand writes with tokio if nothing
 //! needs to be read, checked or stored. Nobody who answers each line can be
-//! much faster with these tools, so it stands for what the machine gives.
+//! much faster with these tools, so it stands for what the machine gives. A
+//! variant reads each report, as whoever wants to know what it says must.
 
 use std::io::Write;
 
 use anyhow::Context;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use waterwatch::config::Limits;
+use waterwatch_core::wire::Lines;
 
 /// Bytes read at once, and so the most lines.
 pub(super) const READ_BYTES: usize = 64 * 1_024;
@@ -23,7 +26,16 @@ pub(super) static REPLIES: [u8; 3 * READ_BYTES] = {
     bytes
 };
 
-pub(super) fn serve() -> anyhow::Result<()> {
+/// How closely a server looks at what it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Looks {
+    /// It counts newlines.
+    AtNewlines,
+    /// It reads each report with waterwatch's own parser.
+    AtReports,
+}
+
+pub(super) fn serve(looks: Looks) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -31,7 +43,7 @@ pub(super) fn serve() -> anyhow::Result<()> {
         loop {
             let (stream, _) = listener.accept().await?;
             // Whether a connection ends well or not is its peer's business.
-            tokio::spawn(answer(stream));
+            tokio::spawn(answer(stream, looks));
         }
     })
 }
@@ -47,14 +59,22 @@ pub(super) fn reply_bytes(read: &[u8]) -> usize {
     3 * memchr::memchr_iter(b'\n', read).count()
 }
 
-async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+async fn answer(mut stream: TcpStream, looks: Looks) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = vec![0; READ_BYTES];
+    let mut lines = Lines::new(Limits::default().line_bytes_max);
     loop {
         let read = stream.read(&mut buffer).await?;
         if read == 0 {
             return Ok(());
         }
-        stream.write_all(&REPLIES[..reply_bytes(&buffer[..read])]).await?;
+        let mut bytes = &buffer[..read];
+        let replies = match looks {
+            Looks::AtNewlines => reply_bytes(bytes),
+            // A line that is no report is left without an answer, which the
+            // generator takes for the failure that it is.
+            Looks::AtReports => 3 * std::iter::from_fn(|| lines.next(&mut bytes)).flatten().count(),
+        };
+        stream.write_all(&REPLIES[..replies]).await?;
     }
 }
