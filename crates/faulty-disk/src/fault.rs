@@ -176,6 +176,8 @@ pub struct Plan {
     counts: [AtomicU64; Kind::ALL.len()],
     changes: AtomicU64,
     counts_file: Option<PathBuf>,
+    /// What a power cut would take is kept from process to process.
+    pub(crate) memory_file: Option<PathBuf>,
 }
 
 impl Plan {
@@ -191,6 +193,7 @@ impl Plan {
             faults: parsed.with_context(|| format!("FAULTY_DISK={faults}"))?,
             never_sync: std::env::var_os("FAULTY_DISK_SYNC").is_some_and(|sync| sync == "off"),
             counts_file: std::env::var_os("FAULTY_DISK_COUNTS").map(PathBuf::from),
+            memory_file: std::env::var_os("FAULTY_DISK_MEMORY").map(PathBuf::from),
             ..Plan::default()
         })
     }
@@ -214,7 +217,7 @@ impl Plan {
     /// Whether there will be a power cut, for which what is not synced must be
     /// known.
     pub(crate) fn cuts_power(&self) -> bool {
-        self.faults.iter().any(|fault| matches!(fault.act, Act::CutPower(_)))
+        self.memory_file.is_some() || self.faults.iter().any(|fault| matches!(fault.act, Act::CutPower(_)))
     }
 
     /// Writes the counts to the file that is named for them.

@@ -14,6 +14,7 @@
 //! | `FAULTY_DISK` | one [`fault::Fault`] or several: `sync:3:fail=1034,changes:40:cut-power` |
 //! | `FAULTY_DISK_SYNC=off` | every sync does nothing, as with `synchronous=OFF` |
 //! | `FAULTY_DISK_COUNTS` | a file that gets the number of operations at the end, a line each kind |
+//! | `FAULTY_DISK_MEMORY` | a file that keeps what failed syncs left, for a power cut in a later process |
 //! | `FAULTY_DISK_STORE=hasty` | reports are acknowledged before they are committed |
 
 pub mod fault;

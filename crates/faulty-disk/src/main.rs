@@ -33,5 +33,6 @@ fn serve(options: ServeOptions) -> Result<(), Failure> {
         server::serve(options)
     };
     plan.write_counts()?;
+    vfs::keep_memory()?;
     done
 }

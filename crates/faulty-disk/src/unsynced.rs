@@ -107,6 +107,35 @@ impl Unsynced {
         }
     }
 
+    /// What failed syncs left, as lines: the system remembers it longer than
+    /// the process lives.
+    pub(crate) fn to_lines(&self) -> String {
+        let mut lines = String::new();
+        for (path, shadow) in &self.files {
+            for (number, durable) in &shadow.believed_written {
+                let bytes: String = durable.iter().map(|byte| format!("{byte:02x}")).collect();
+                lines.push_str(&format!("{number} {bytes} {}\n", path.display()));
+            }
+        }
+        lines
+    }
+
+    /// Remembers what failed syncs of an earlier process left.
+    pub(crate) fn remember(&mut self, lines: &str) {
+        for line in lines.lines() {
+            let (number, rest) = line.split_once(' ').expect("a line of ours");
+            let (bytes, path) = rest.split_once(' ').expect("a line of ours");
+            let mut durable = [0; SECTOR_BYTES];
+            for (place, byte) in durable.iter_mut().enumerate() {
+                *byte = u8::from_str_radix(&bytes[2 * place..][..2], 16).expect("a line of ours");
+            }
+            self.opened(Path::new(path));
+            if let Some(shadow) = self.files.get_mut(Path::new(path)) {
+                shadow.believed_written.insert(number.parse().expect("a line of ours"), durable);
+            }
+        }
+    }
+
     /// Makes the files what a power cut at this moment leaves of them.
     pub(crate) fn cut_power(&mut self, takes: Takes) {
         for shadow in self.files.values() {
@@ -194,7 +223,10 @@ mod tests {
         unsynced.synced(&path, false);
         write(&mut unsynced, &path, 1, b'c');
         unsynced.synced(&path, true);
-        unsynced.cut_power(Takes::All);
+        // The next process may be another one.
+        let mut next = Unsynced::default();
+        next.remember(&unsynced.to_lines());
+        next.cut_power(Takes::All);
         assert_eq!(sectors(&path), "aca");
     }
 }

@@ -62,7 +62,24 @@ pub fn install(plan: Plan) -> &'static Plan {
     // SAFETY: the VFS and its name live for ever.
     let taken = unsafe { sqlite3_vfs_register(Box::into_raw(Box::new(shim)), 1) };
     assert_eq!(taken, SQLITE_OK, "SQLite takes the shim");
+    if let Some(memory) = &plan_of_this_process().memory_file
+        && let Ok(lines) = std::fs::read_to_string(memory)
+    {
+        unsynced().expect("there is a memory").remember(&lines);
+    }
     plan_of_this_process()
+}
+
+/// Keeps what failed syncs left for the next process, if there is a file for
+/// it.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn keep_memory() -> std::io::Result<()> {
+    match (&plan_of_this_process().memory_file, unsynced()) {
+        (Some(memory), Some(unsynced)) => std::fs::write(memory, unsynced.to_lines()),
+        _ => Ok(()),
+    }
 }
 
 fn plan_of_this_process() -> &'static Plan {
@@ -88,27 +105,31 @@ fn operate(
     match plan_of_this_process().step(kind) {
         Step::CutPower(takes) => {
             unsynced.expect("it is known for every operation").cut_power(takes);
-            die()
+            die(None)
         }
         Step::Go => whole(),
         Step::Fail(code) => {
             half();
             code
         }
-        Step::KillBefore => die(),
+        Step::KillBefore => die(unsynced.as_deref()),
         Step::KillWithin => {
             half();
-            die()
+            die(unsynced.as_deref())
         }
         Step::KillAfter => {
             whole();
-            die()
+            die(unsynced.as_deref())
         }
     }
 }
 
-/// As kill -9 from outside: nothing is flushed, nothing is told.
-fn die() -> ! {
+/// As kill -9 from outside: nothing is flushed, nothing is told. Only the
+/// system remembers.
+fn die(unsynced: Option<&Unsynced>) -> ! {
+    if let (Some(unsynced), Some(memory)) = (unsynced, &plan_of_this_process().memory_file) {
+        let _ = std::fs::write(memory, unsynced.to_lines());
+    }
     let _ = kill_process(getpid(), Signal::KILL);
     // Until the signal has arrived.
     loop {

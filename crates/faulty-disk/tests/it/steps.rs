@@ -3,6 +3,7 @@
 //! all, but of the large database, with its thousands, only every
 //! `WATERWATCH_STEPS_STRIDE`-th.
 
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,8 @@ use waterwatch_faulty_disk::vfs::codes::{
     SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_TRUNCATE, SQLITE_IOERR_WRITE,
 };
 
+use crate::harness::Server;
+use crate::oracle::Oracle;
 use crate::scenario::{Scenario, counts};
 
 /// Runs beside each other: they wait for one another's syncs.
@@ -115,6 +118,78 @@ fn a_power_cut_after_a_failed_sync_takes_nothing_that_was_acknowledged() {
     }
     println!("{cuts} power cuts after a failed sync, nothing lost");
     assert!(cuts > 0);
+}
+
+/// The process dies after the failed sync, and the next one finds the log as
+/// the system remembers it.
+#[test]
+fn a_log_whose_sync_failed_is_not_appended_to_by_the_next_process() {
+    after_a_failed_sync_and_a_death(|_| None).unwrap();
+}
+
+/// The same while another program reads the log, which has opened it between
+/// the two processes and keeps it from being emptied.
+#[test]
+fn a_log_whose_sync_failed_is_not_appended_to_beside_a_reader() {
+    after_a_failed_sync_and_a_death(|data| {
+        let reader = crate::harness::open(data);
+        reader.execute_batch("BEGIN; SELECT * FROM station_status").unwrap();
+        Some(reader)
+    })
+    .unwrap();
+}
+
+fn after_a_failed_sync_and_a_death(
+    between: impl FnOnce(&Path) -> Option<rusqlite::Connection>,
+) -> Result<(), String> {
+    let folder = tempfile::tempdir().unwrap();
+    let oracle = Oracle::default();
+    let start = |faults: &[Fault]| {
+        let faults: Vec<String> = faults.iter().map(Fault::to_string).collect();
+        Server::try_start(folder.path(), &[], |command| {
+            command.env("FAULTY_DISK_MEMORY", folder.path().join("memory"));
+            command.env("FAULTY_DISK", faults.join(","));
+        })
+    };
+    // Reports are stored until a sync fails, in a commit. Its connection is
+    // closed then, which would sync again: there the process dies.
+    let at = |number, act| Fault { counted: Counted::Kind(Kind::Sync), number, act };
+    let failing = |number| {
+        let fails = [at(number, Act::Fail(SQLITE_IOERR_FSYNC)), at(number + 1, Act::KillBefore)];
+        let mut server = start(&fails).ok()?;
+        let acknowledged = oracle.acknowledged();
+        while let Ok(mut stream) = TcpStream::connect(server.address) {
+            oracle.report(&mut stream, [1]);
+        }
+        server.running.wait();
+        (oracle.acknowledged() > acknowledged).then_some(server.data)
+    };
+    let data = (1..20).find_map(failing).expect("a start and a report take fewer syncs");
+    let reader = between(&data);
+
+    // The supervisor starts it again, on a disk that is healthy for now; then
+    // the power fails.
+    let cut = Fault { counted: Counted::Kind(Kind::Write), number: 60, act: Act::CutPower(Takes::All) };
+    match start(&[cut]) {
+        Ok(mut server) => {
+            let before = oracle.acknowledged();
+            while oracle.report(&mut server.connect().stream, [1, 2]) {}
+            server.running.wait();
+            println!("{} acknowledged after the failure", oracle.acknowledged() - before);
+            assert!(server.running.logged().contains("CutPower"), "{}", server.running.logged());
+        }
+        // It would rather not start.
+        Err(mut ended) => assert_eq!(ended.wait().code(), Some(1), "{}", ended.logged()),
+    }
+    // A power cut ends the reader, too, and what it shared in memory: the files
+    // alone are left.
+    let after = tempfile::tempdir().unwrap();
+    for name in ["data.sqlite", "data.sqlite-wal"] {
+        std::fs::copy(folder.path().join(name), after.path().join(name)).unwrap();
+    }
+    drop(reader);
+    let server = Server::start(after.path(), &[]);
+    oracle.check(&server.data)
 }
 
 /// Negative controls: a death at the right operation loses what is
