@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
-
 use crate::disk::Disk;
 use crate::harness::{Server, wait_for};
 use crate::load::{Intensity, Load};
@@ -46,7 +44,7 @@ pub fn kill_rounds(rounds: u32, start: Start) -> Result<(), String> {
 pub fn power_rounds(rounds: u32, disk: &mut Disk, start: Start) -> Result<(), String> {
     let path = disk.path.clone();
     crash_rounds(rounds, &path, start, |server, load| {
-        server.running.signal(Signal::STOP);
+        server.running.pause();
         disk.cut_power();
         server.kill();
         load.join();

@@ -105,6 +105,26 @@ impl Running {
         kill_process(pid, signal).expect("the process is there");
     }
 
+    /// Stops it where it is, until it is resumed or killed: whatever it was
+    /// doing in the system has come to its end.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.child.id());
+        wait_for("every thread to stand still", || {
+            let still = std::fs::read_dir(&tasks).ok()?.flatten().all(|task| {
+                let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+                // The state follows the name, which is in brackets.
+                stat.rsplit(')').next().is_some_and(|fields| fields.trim_start().starts_with('T'))
+            });
+            still.then_some(())
+        });
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
     /// Whether it has ended, and how.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child of ours")
