@@ -9,6 +9,7 @@ mod connection;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -37,14 +38,36 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// database, its log and index, the listeners, standard streams, the runtime.
 const FILES_RESERVED: u64 = 64;
 
-/// What all connections share.
+/// Accepts stations and lets their connections run.
 #[derive(Clone, Debug)]
 pub struct Intake {
     lane: Lane,
-    limits: Arc<Limits>,
+    shared: Arc<Shared>,
     admission: Arc<Admission>,
     stopping: CancellationToken,
     hang_up: watch::Receiver<()>,
+}
+
+/// What all connections share.
+#[derive(Debug)]
+struct Shared {
+    limits: Limits,
+    /// Asked by each connection before each reading, so it must not take a
+    /// lock.
+    is_stopping: AtomicBool,
+    /// Wakes the connections, after `is_stopping` was set.
+    stopping: CancellationToken,
+}
+
+impl Shared {
+    fn stop(&self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
+        self.stopping.cancel();
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::SeqCst)
+    }
 }
 
 /// A listener that is bound and not yet accepting.
@@ -92,7 +115,9 @@ impl Intake {
             );
         }
         let admission = Arc::new(Admission::new(connections_max, limits.connections_per_address_max));
-        Intake { lane, limits: Arc::new(limits), admission, stopping, hang_up }
+        let shared =
+            Shared { limits, is_stopping: AtomicBool::new(false), stopping: CancellationToken::new() };
+        Intake { lane, shared: Arc::new(shared), admission, stopping, hang_up }
     }
 
     /// Accepts until it is told to stop, then waits for the connections to
@@ -116,6 +141,7 @@ impl Intake {
             }
         }
         self.accept_the_last(bound, number, &mut connections);
+        self.shared.stop();
         loop {
             tokio::select! {
                 Ok(()) = self.hang_up.changed() => connections.abort_all(),
@@ -158,8 +184,7 @@ impl Intake {
             source_of(listener, address),
             place,
             self.lane.speaker(),
-            Arc::clone(&self.limits),
-            self.stopping.clone(),
+            Arc::clone(&self.shared),
         ))
     }
 

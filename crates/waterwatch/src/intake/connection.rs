@@ -19,12 +19,12 @@ use rustix::net::RecvFlags;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 use waterwatch_core::wire::{self, End, Lines, Refusal};
 use waterwatch_core::{Report, Source};
 
+use super::Shared;
 use super::admission::Place;
-use crate::config::Limits;
 use crate::lane::{Reports, Room, Speaker, Verdict};
 
 /// Refused lines that are answered together: replies to garbage are longer
@@ -68,12 +68,16 @@ pub(super) struct Connection {
     held_lines: bool,
     /// When it last said a whole report, or connected.
     heard: Instant,
+    /// What it last said was one.
+    reported_last: bool,
     timer: Pin<Box<Sleep>>,
     /// The timer runs for an unterminated report, not for idleness.
     quiet_runs: bool,
     speaker: Speaker,
-    limits: Arc<Limits>,
+    shared: Arc<Shared>,
     stopping: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// `stopping` knows whom to wake: this task, as ever.
+    stopping_wakes: bool,
     /// Once the server stops: how many bytes are still read.
     last_bytes: Option<usize>,
     _place: Place,
@@ -110,23 +114,25 @@ impl Connection {
         source: Source,
         place: Place,
         speaker: Speaker,
-        limits: Arc<Limits>,
-        stopping: CancellationToken,
+        shared: Arc<Shared>,
     ) -> Connection {
         let heard = Instant::now();
+        let idle_timeout = shared.limits.idle_timeout();
         Connection {
             stream,
             peer,
             source,
-            lines: Lines::new(limits.line_bytes_max),
+            lines: Lines::new(shared.limits.line_bytes_max),
             held: Vec::new(),
             held_lines: false,
             heard,
-            timer: Box::pin(sleep_until(heard + limits.idle_timeout())),
+            reported_last: false,
+            timer: Box::pin(sleep_until(heard + idle_timeout)),
             quiet_runs: false,
             speaker,
-            limits,
-            stopping: Box::pin(stopping.cancelled_owned()),
+            stopping: Box::pin(shared.stopping.clone().cancelled_owned()),
+            stopping_wakes: false,
+            shared,
             last_bytes: None,
             _place: place,
         }
@@ -150,7 +156,7 @@ impl Connection {
     async fn next(&mut self) -> Option<Batch> {
         loop {
             // Asked here too: the timer is not heard while bytes never pause.
-            if self.is_idle() {
+            if !self.reported_last && self.is_idle() {
                 tracing::debug!(peer = %self.peer, "closed a connection: no whole report for idle_timeout_s");
                 return None;
             }
@@ -176,7 +182,7 @@ impl Connection {
                 Event::Stopping => self.last_bytes = Some(LAST_BYTES_MAX),
                 Event::Timer if self.quiet_runs => {
                     self.quiet_runs = false;
-                    self.timer.as_mut().reset(self.heard + self.limits.idle_timeout());
+                    self.timer.as_mut().reset(self.heard + self.shared.limits.idle_timeout());
                     if !self.would_block() {
                         // More has come that the runtime has not heard of.
                         continue;
@@ -190,19 +196,25 @@ impl Connection {
                 Event::Timer if self.last_bytes.is_some() => return None,
                 // It may have reported since the timer was set, which is not
                 // set anew for every report.
-                Event::Timer => self.timer.as_mut().reset(self.heard + self.limits.idle_timeout()),
+                Event::Timer => {
+                    self.reported_last = false;
+                    self.timer.as_mut().reset(self.heard + self.shared.limits.idle_timeout());
+                }
             }
         }
     }
 
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Event> {
         // First, or a gateway that never pauses would never hear of it.
-        if self.stopping.as_mut().poll(context).is_ready() {
+        if !self.stopping_wakes {
+            self.stopping_wakes = self.stopping.as_mut().poll(context).is_pending();
+        }
+        if self.shared.is_stopping() {
             return Poll::Ready(Event::Stopping);
         }
         // What could not be held is not read. Nobody is idle, and no line is
         // over, while it is us who do not read.
-        let room = ready!(self.speaker.poll_room(context, self.limits.in_flight_bytes_max));
+        let room = ready!(self.speaker.poll_room(context, self.shared.limits.in_flight_bytes_max));
         if let Poll::Ready(event) = self.poll_read(context, room) {
             return Poll::Ready(event);
         }
@@ -230,7 +242,7 @@ impl Connection {
         if last_bytes == 0 {
             return Event::Timer;
         }
-        let room = self.room(self.limits.in_flight_bytes_max).await;
+        let room = self.room(self.shared.limits.in_flight_bytes_max).await;
         SCRATCH.with_borrow_mut(|scratch| {
             let held = self.fill_scratch(scratch);
             match rustix::net::recv(&self.stream, &mut scratch[held..], RecvFlags::DONTWAIT) {
@@ -252,7 +264,7 @@ impl Connection {
     }
 
     fn is_idle(&self) -> bool {
-        self.last_bytes.is_none() && self.heard.elapsed() >= self.limits.idle_timeout()
+        self.last_bytes.is_none() && self.heard.elapsed() >= self.shared.limits.idle_timeout()
     }
 
     /// Whether nothing waits in the socket: neither bytes nor its end.
@@ -264,7 +276,7 @@ impl Connection {
     /// Puts the held piece to the front of the scratch buffer, whose rest is
     /// for reading. A piece is at most a line, so there is always a rest.
     fn fill_scratch(&self, scratch: &mut Vec<u8>) -> usize {
-        scratch.resize(self.limits.in_flight_bytes_max, 0);
+        scratch.resize(self.shared.limits.in_flight_bytes_max, 0);
         scratch[..self.held.len()].copy_from_slice(&self.held);
         self.held.len()
     }
@@ -298,6 +310,7 @@ impl Connection {
         let Batch { reports, refusals, room, .. } = batch;
         let lines = reports.len() + refusals.len();
         let mut verdict = Verdict::new();
+        self.reported_last = !reports.is_empty();
         if reports.is_empty() {
             drop(room);
         } else {
@@ -321,7 +334,7 @@ impl Connection {
                 Err(_gone) => return ControlFlow::Break(()),
             }
         }
-        let reply_timeout = self.limits.reply_timeout();
+        let reply_timeout = self.shared.limits.reply_timeout();
         let written = async {
             if all_ok {
                 self.acknowledge(written, ok_bytes).await
