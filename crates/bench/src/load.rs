@@ -78,6 +78,9 @@ pub(crate) struct Shape {
     /// How many further stations report while it warms up, instead of those that are measured; 0 for none
     #[arg(long, default_value_t = 0, value_name = "S", value_parser = clap::value_parser!(u32).range(..=100_000_000))]
     pub(crate) warm_up_stations: u32,
+    /// Stations report in no order, as independent ones do, and not in that of their ids
+    #[arg(long)]
+    pub(crate) shuffled: bool,
 }
 
 impl Shape {

@@ -99,7 +99,13 @@ impl Bench {
             let server = Peer::Waterwatch.start(&self.waterwatch, folder.path())?;
             // So that what the first connections and commits need once is not
             // counted as theirs.
-            let few = Shape { connections: 64, in_flight: 1, stations: connections, warm_up_stations: 0 };
+            let few = Shape {
+                connections: 64,
+                in_flight: 1,
+                stations: connections,
+                warm_up_stations: 0,
+                shuffled: false,
+            };
             let work = Work { protocol: Protocol::Lines, shape: few, pace: Pace::Once };
             Steady::connect(server.address, work)?.report_once(ANSWER_WAIT)?;
             thread::sleep(SETTLE);
@@ -129,7 +135,8 @@ impl Bench {
             self.fleets.copy(stations, folder.path())?;
             let began = Instant::now();
             let server = Peer::Waterwatch.start(&self.waterwatch, folder.path())?;
-            let shape = Shape { connections: 64, in_flight: 256, stations, warm_up_stations: 0 };
+            let shape =
+                Shape { connections: 64, in_flight: 256, stations, warm_up_stations: 0, shuffled: false };
             let mut stream = TcpStream::connect(server.address)?;
             stream.write_all(format!("{} 0 0\n", shape.first_id()).as_bytes())?;
             let mut reply = [0; 3];
@@ -157,7 +164,9 @@ impl Bench {
     /// A million stations, each with a report a minute: once, for minutes.
     pub(super) fn minute(&mut self) -> anyhow::Result<Run> {
         let reports_per_s = f64::from(MILLION) / MINUTE.as_secs_f64();
-        let work = thousand_connections(MILLION, Pace::Open { reports_per_s });
+        let mut work = thousand_connections(MILLION, Pace::Open { reports_per_s });
+        // In the order of their ids, neighbours would be written together.
+        work.shape.shuffled = true;
         eprintln!("a million stations at one report a minute, for {:?}", self.pacing.minute);
         let folder = tempfile::tempdir_in(&self.folder)?;
         self.fleets.copy(work.shape.stations + work.shape.warm_up_stations, folder.path())?;

@@ -55,7 +55,13 @@ impl Fleets {
         let folder = self.folder.path().join(stations.to_string());
         fs::create_dir(&folder)?;
         let server = Peer::Waterwatch.start(&self.waterwatch, &folder)?;
-        let shape = Shape { connections: GATEWAYS, in_flight: IN_FLIGHT, stations, warm_up_stations: 0 };
+        let shape = Shape {
+            connections: GATEWAYS,
+            in_flight: IN_FLIGHT,
+            stations,
+            warm_up_stations: 0,
+            shuffled: false,
+        };
         let work = Work { protocol: Protocol::Lines, shape, pace: Pace::Once };
         Steady::connect(server.address, work)
             .and_then(|mut load| load.report_once(PREPARE_WAIT))

@@ -224,6 +224,8 @@ const METHOD: &str = "
   spend next to nothing on each. Whoever must know what a report says cannot; what reading alone costs
   is the line of the minimal server that reads reports.
 - One report in 997 has an alarm that has changed.
+- Stations report in the order of their ids, as behind gateways; at one report a minute they are shuffled,
+  since independent stations have no order and neighbours that are written together cost less.
 - `last_date` has minutes, so repeats within a minute change nothing there, and a short run would never
   see a minute pass. Therefore the stations of a run are known from a database whose last contacts lie
   in an earlier minute, and the warm-up is done by other stations (5 % more, at least 1,000). So in each

@@ -158,7 +158,7 @@ impl Bench {
             for line in lines.iter_mut().filter(|line| line.missing.is_none()) {
                 let Entry { peer, stations, in_flight } = line.entry;
                 let warm_up_stations = warm_up_stations(stations);
-                let shape = Shape { connections, in_flight, stations, warm_up_stations };
+                let shape = Shape { connections, in_flight, stations, warm_up_stations, shuffled: false };
                 let work = Work { protocol: peer.protocol(), shape, pace };
                 match self.run(peer, work, self.pacing.measured) {
                     Ok(run) => {
@@ -230,7 +230,7 @@ pub(super) fn closed_rate(tables: &[Table]) -> Option<f64> {
 /// The work of 1,000 stations' connections.
 pub(super) fn thousand_connections(stations: u32, pace: Pace) -> Work {
     let warm_up_stations = warm_up_stations(stations);
-    let shape = Shape { connections: 1_000, in_flight: 1, stations, warm_up_stations };
+    let shape = Shape { connections: 1_000, in_flight: 1, stations, warm_up_stations, shuffled: false };
     Work { protocol: Peer::Waterwatch.protocol(), shape, pace }
 }
 

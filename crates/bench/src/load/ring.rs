@@ -36,6 +36,11 @@ pub(super) struct Ring {
     changes_at: u64,
 }
 
+/// Multiplied by it, and taken modulo their number, stations come in an order
+/// in which no neighbours are near each other. A prime that divides no number
+/// of stations that anybody measures, so that each comes once.
+const SHUFFLE: u64 = 611_953;
+
 impl Ring {
     /// The stations of connection `place`: `place`, `place + N`, … of the
     /// measured ones or of those that follow them for the warm-up. Both rings
@@ -45,7 +50,12 @@ impl Ring {
         let of_connection = |first: u32, count: u32| -> Vec<u64> {
             (place..count.max(place + 1))
                 .step_by(shape.connections as usize)
-                .map(|station| base + u64::from(first + station % count))
+                .map(|station| {
+                    let station = u64::from(station % count);
+                    let count = u64::from(count);
+                    let station = if shape.shuffled { station * SHUFFLE % count } else { station };
+                    base + u64::from(first) + station
+                })
                 .collect()
         };
         let measured = of_connection(0, shape.stations);
@@ -143,7 +153,8 @@ mod tests {
 
     use super::*;
 
-    const SHAPE: Shape = Shape { connections: 4, in_flight: 3, stations: 10, warm_up_stations: 0 };
+    const SHAPE: Shape =
+        Shape { connections: 4, in_flight: 3, stations: 10, warm_up_stations: 0, shuffled: false };
 
     fn lines(shape: Shape, place: u32, which: Stations) -> Ring {
         Ring::new(Protocol::Lines, shape, place, which)
@@ -181,7 +192,8 @@ mod tests {
 
     #[test]
     fn messages_in_flight_have_identifiers_of_their_own() {
-        let shape = Shape { connections: 1, in_flight: 100, stations: 3, warm_up_stations: 0 };
+        let shape =
+            Shape { connections: 1, in_flight: 100, stations: 3, warm_up_stations: 0, shuffled: false };
         let ring = Ring::new(Protocol::Mqtt, shape, 0, Stations::Measured);
         assert!(ring.reports() >= 100);
         let ids: std::collections::BTreeSet<&[u8]> =
@@ -190,9 +202,27 @@ mod tests {
     }
 
     #[test]
+    fn shuffled_stations_are_the_same_in_another_order() {
+        let stations = |shuffled| {
+            let shape =
+                Shape { connections: 1, in_flight: 1, stations: 1_000, warm_up_stations: 0, shuffled };
+            let mut ring = Ring::new(Protocol::Lines, shape, 0, Stations::Measured);
+            let bytes = send(&mut ring, 900, 1_000_000);
+            let lines = String::from_utf8(bytes).unwrap();
+            lines.lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let (ordered, mut shuffled) = (stations(false), stations(true));
+        assert!(ordered.is_sorted() && !shuffled.is_sorted());
+        shuffled.sort();
+        shuffled.dedup();
+        assert_eq!(shuffled.len(), 900);
+    }
+
+    #[test]
     fn an_alarm_changes_now_and_then_and_stays_as_it_is() {
         for in_flight in [1_u32, 500] {
-            let shape = Shape { connections: 1, in_flight, stations: 7, warm_up_stations: 0 };
+            let shape =
+                Shape { connections: 1, in_flight, stations: 7, warm_up_stations: 0, shuffled: false };
             let mut ring = lines(shape, 0, Stations::Measured);
             let windows = (1..=100_000).step_by(in_flight as usize).skip(1).chain([100_000]);
             let bytes: Vec<u8> = windows.flat_map(|report| send(&mut ring, report, 1_000)).collect();

@@ -67,7 +67,7 @@ fn fake_messages(
 }
 
 fn shape(connections: u32, in_flight: u32, stations: u32) -> Shape {
-    Shape { connections, in_flight, stations, warm_up_stations: 0 }
+    Shape { connections, in_flight, stations, warm_up_stations: 0, shuffled: false }
 }
 
 fn lines(connections: u32, in_flight: u32, stations: u32) -> Work {

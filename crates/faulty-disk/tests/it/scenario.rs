@@ -31,17 +31,38 @@ pub struct Scenario {
     oracle: Oracle,
     /// The stations of each flight of reports, one flight after the other.
     flights: Vec<Vec<i64>>,
+    /// How the server that is broken is to store them.
+    arguments: &'static [&'static str],
 }
+
+/// Everything that says nothing new is journaled, and folded before the end.
+const JOURNAL: &[&str] = &["--direct-reports-max", "0", "--direct-pages-max", "0"];
+
+/// The log is moved into the database while the server runs, and the journal
+/// is folded in a hurry.
+const SHORT: &[&str] = &["--wal-bytes-max", "1048576", "--journal-bytes-max", "65536"];
 
 impl Scenario {
     /// There is no database yet.
     pub fn fresh() -> Scenario {
-        Scenario { name: "fresh", folder: None, oracle: Oracle::default(), flights: small_flights() }
+        Scenario {
+            name: "fresh",
+            folder: None,
+            oracle: Oracle::default(),
+            flights: small_flights(),
+            arguments: &[],
+        }
     }
 
     /// There is one whose server was killed, with its log.
     pub fn killed() -> Scenario {
-        Scenario::prepared("killed", &small_flights(), small_flights())
+        Scenario::prepared("killed", &small_flights(), small_flights(), &[])
+    }
+
+    /// There is one with a journal whose server was killed, and the journal
+    /// grows until it is folded at the end.
+    pub fn journaled() -> Scenario {
+        Scenario::prepared("journaled", &small_flights(), small_flights(), JOURNAL)
     }
 
     /// There is a large one whose server was killed. The load makes the log
@@ -50,20 +71,25 @@ impl Scenario {
         let ids: Vec<i64> = (0..LARGE).collect();
         let before: Vec<_> = ids.chunks(1000).map(<[i64]>::to_vec).collect();
         let flight = |from: usize| ids.iter().copied().skip(from).step_by(APART).collect();
-        Scenario::prepared("large", &before, (0..6).map(flight).collect())
+        Scenario::prepared("large", &before, (0..6).map(flight).collect(), SHORT)
     }
 
-    fn prepared(name: &'static str, before: &[Vec<i64>], flights: Vec<Vec<i64>>) -> Scenario {
+    fn prepared(
+        name: &'static str,
+        before: &[Vec<i64>],
+        flights: Vec<Vec<i64>>,
+        arguments: &'static [&'static str],
+    ) -> Scenario {
         let folder = tempfile::tempdir().unwrap();
         let oracle = Oracle::default();
-        let server = Server::start(folder.path(), &[]);
+        let server = Server::start(folder.path(), arguments);
         let mut stream = server.connect().stream;
         for flight in before {
             assert!(oracle.report(&mut stream, flight.iter().copied()));
         }
         server.kill();
         assert!(folder.path().join("data.sqlite-wal").metadata().unwrap().len() > 0);
-        Scenario { name, folder: Some(folder), oracle, flights }
+        Scenario { name, folder: Some(folder), oracle, flights, arguments }
     }
 
     /// Runs it with these faults. Returns those that happened, as the log
@@ -109,6 +135,7 @@ impl Scenario {
         // What stays is waited out for nothing.
         let retry_s = if stays { "0" } else { "1" };
         let server = Server::try_start(folder, &["--store-retry-s", retry_s], |command| {
+            command.args(self.arguments);
             let faults: Vec<String> = faults.iter().map(Fault::to_string).collect();
             command.env("FAULTY_DISK", faults.join(","));
             command.envs(variables.iter().copied());

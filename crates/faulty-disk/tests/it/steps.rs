@@ -79,6 +79,17 @@ fn a_killed_database_survives_a_death_at_each_operation() {
 }
 
 #[test]
+fn a_journal_survives_the_failure_of_each_operation() {
+    each_step(&Scenario::journaled(), failures(), 5);
+}
+
+/// Between the journal, the rows that follow it, and its deletion.
+#[test]
+fn a_journal_survives_a_death_at_each_operation() {
+    each_step(&Scenario::journaled(), deaths(), 2);
+}
+
+#[test]
 fn a_large_database_survives_the_failure_of_each_operation() {
     each_step(&Scenario::large(), failures(), 1700);
 }

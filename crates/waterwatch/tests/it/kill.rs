@@ -1,13 +1,13 @@
 //! kill -9 under load, again and again. `./campaign kill` runs the long form.
 
-use crate::crash::{kill_rounds, rounds};
+use crate::crash::{kill_rounds, rounds, start_either};
 use crate::harness::Server;
 use crate::oracle::Oracle;
 
 #[test]
 fn nothing_acknowledged_is_lost_by_kill_9() {
     let rounds = rounds("WATERWATCH_KILL_ROUNDS", 20);
-    kill_rounds(rounds, &|folder| Server::start(folder, &[])).unwrap();
+    kill_rounds(rounds, &start_either).unwrap();
 }
 
 /// A test of the oracle itself: each thing that it is to find.

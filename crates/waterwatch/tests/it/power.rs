@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use crate::crash::{failing_disk_rounds, power_rounds, rounds};
+use crate::crash::{failing_disk_rounds, power_rounds, rounds, start_either};
 use crate::disk::Disk;
 use crate::harness::{PATIENCE, Server};
 use crate::load::{Intensity, Load};
@@ -21,7 +21,7 @@ const DISK_BYTES: u64 = 256 << 20;
 fn nothing_acknowledged_is_lost_by_a_power_cut_under_load() {
     let Some(mut disk) = Disk::ext4(DISK_BYTES) else { return };
     let rounds = rounds("WATERWATCH_POWER_ROUNDS", 5);
-    power_rounds(rounds, &mut disk, &|folder| Server::start(folder, &[])).unwrap();
+    power_rounds(rounds, &mut disk, &start_either).unwrap();
 }
 
 /// As when it is pulled out: nothing was acknowledged that is not there when it
@@ -29,7 +29,7 @@ fn nothing_acknowledged_is_lost_by_a_power_cut_under_load() {
 #[test]
 fn a_disk_that_fails_under_load_loses_nothing() {
     let Some(mut disk) = Disk::ext4(DISK_BYTES) else { return };
-    failing_disk_rounds(3, &mut disk, &|folder| Server::start(folder, &[])).unwrap();
+    failing_disk_rounds(4, &mut disk, &start_either).unwrap();
 }
 
 /// The system makes a file system read-only when it finds an error in it.
