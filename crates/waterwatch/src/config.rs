@@ -300,8 +300,8 @@ limits! {
     last_date_lag_s_max: u64, "last-date-lag-s-max", "WATERWATCH_LAST_DATE_LAG_S_MAX", "SECONDS", 10, 1..=3_600;
     /// Bytes of the journal, about: what a start after a crash has to read, two seconds' worth [default: 268435456]
     journal_bytes_max: u64, "journal-bytes-max", "WATERWATCH_JOURNAL_BYTES_MAX", "BYTES", 268_435_456, 65_536_u64..=17_179_869_184;
-    /// Bytes of SQLite's log (data.sqlite-wal) until it is emptied; a longer one writes each page to the database less often [default: 268435456]
-    wal_bytes_max: u64, "wal-bytes-max", "WATERWATCH_WAL_BYTES_MAX", "BYTES", 268_435_456, 65_536_u64..=17_179_869_184;
+    /// Bytes of SQLite's log (data.sqlite-wal) until it is emptied; a longer one writes each page to the database less often. It is emptied sooner once it has four times the database [default: 536870912]
+    wal_bytes_max: u64, "wal-bytes-max", "WATERWATCH_WAL_BYTES_MAX", "BYTES", 536_870_912, 65_536_u64..=17_179_869_184;
     /// Stations known; a new one beyond it is refused [default: 1100000]
     stations_max: usize, "stations-max", "WATERWATCH_STATIONS_MAX", "N", 1_100_000, 1..=100_000_000;
 }
@@ -324,7 +324,7 @@ impl Limits {
     /// wait for a commit to join.
     #[must_use]
     pub fn last_date_round(&self) -> Duration {
-        Duration::from_millis(self.last_date_lag_s_max * 900)
+        Duration::from_millis(self.last_date_lag_s_max * 950)
     }
 
     /// [`Limits::store_retry_s`] as a span of time.

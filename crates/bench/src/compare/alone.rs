@@ -163,15 +163,23 @@ impl Bench {
 
     /// A million stations, each with a report a minute: once, for minutes.
     pub(super) fn minute(&mut self) -> anyhow::Result<Run> {
-        let reports_per_s = f64::from(MILLION) / MINUTE.as_secs_f64();
+        let Shape { stations, warm_up_stations, .. } = thousand_connections(MILLION, Pace::Closed).shape;
+        // All that are known report, and warm up themselves, each once: so a
+        // fleet is measured that goes on reporting, and not one that comes
+        // back after a while, when every first report ends a span.
+        let fleet = stations + warm_up_stations;
+        let reports_per_s = f64::from(fleet) / MINUTE.as_secs_f64();
         let mut work = thousand_connections(MILLION, Pace::Open { reports_per_s });
+        (work.shape.stations, work.shape.warm_up_stations) = (fleet, 0);
         // In the order of their ids, neighbours would be written together.
         work.shape.shuffled = true;
         eprintln!("a million stations at one report a minute, for {:?}", self.pacing.minute);
         let folder = tempfile::tempdir_in(&self.folder)?;
-        self.fleets.copy(work.shape.stations + work.shape.warm_up_stations, folder.path())?;
+        self.fleets.copy(fleet, folder.path())?;
         let server = Peer::Waterwatch.start(&self.waterwatch, folder.path())?;
-        let span = Span { warm_up: 5 * self.pacing.warm_up, measured: self.pacing.minute, pid: None };
+        let warm_up =
+            if self.pacing.minute > MINUTE { MINUTE + 5 * self.pacing.warm_up } else { self.pacing.warm_up };
+        let span = Span { warm_up, measured: self.pacing.minute, pid: None };
         let (outcome, memory) = observe(&server, work, span)?;
         server.stop()?;
         Ok(Run::new(&outcome, Some(memory)))

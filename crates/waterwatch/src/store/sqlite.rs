@@ -12,46 +12,34 @@
 
 mod checkpoint;
 mod file;
+mod folding;
 mod load;
+mod opening;
 mod rows;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, ffi};
 use waterwatch_core::{Span, Station, StationId};
 
 use self::checkpoint::Checkpointer;
 use self::file::{Doubt, Found, OurFiles};
+use self::folding::{Folding, Journal};
 use self::load::Loaded;
+use self::opening::{Log, connect, keep_a_copy};
 use self::rows::{StateRows, StatusRows};
-use super::journal::{self, Entry};
 use super::last_date::{self, LastDate};
 use super::lock::{DataLock, folder_of};
 use super::schema::{self, Kind};
 use super::stations::{Slot, Stations};
-use super::sweep::{Marks, Slice, Sweep};
-use super::{Batch, Change, Store, StoreError, access, backup};
+use super::sweep::{Marks, Sweep};
+use super::{Batch, Change, Store, StoreError};
 use crate::config::Limits;
-
-/// How long a statement waits for another program's lock before the batch
-/// counts as not stored. The writer tries again after that.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// What SQLite answers for `synchronous=FULL`: a commit returns after its
-/// sync. Read back, since everything that is acknowledged rests on it.
-const SYNCHRONOUS_FULL: i64 = 2;
-
-/// How long an opening waits for readers that hold the log.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Pages that SQLite keeps in memory, in KiB: the inner pages of a million
-/// stations and the leaves in use.
-const PAGE_CACHE_KIB: i64 = 32 * 1024;
 
 /// How long our own table may be behind: each round writes all its pages, so
 /// as long as the journal that bridges it stays small.
@@ -63,14 +51,6 @@ const TEND_EVERY: Duration = Duration::from_millis(50);
 /// Bytes of the journal that are deleted in one transaction, at most, and not
 /// counting the last commit of them: it holds up a commit.
 const DROP_BYTES_MAX: u64 = 2 << 20;
-
-/// What a row of the journal costs beside its bytes, in bytes.
-const ROW_BYTES: u64 = 2_048;
-
-/// Spans that are kept until their rows are written, about; 100 bytes each.
-/// They come many at once only when a whole fleet is heard again after a
-/// while.
-const SPANS_MAX: u64 = 262_144;
 
 /// Rows that a transaction of the end writes: the end is checked for after
 /// each.
@@ -104,28 +84,6 @@ pub struct SqliteStore {
 struct Open {
     checkpointer: Checkpointer,
     connection: Connection,
-}
-
-/// What is in the journal.
-#[derive(Debug, Default)]
-struct Journal {
-    /// Its commits with their bytes, the oldest first.
-    commits: VecDeque<(i64, u64)>,
-    /// Bytes that were journaled since the state's round began, and spans
-    /// that were ended.
-    bytes_in_round: u64,
-    spans_in_round: usize,
-    /// Where a commit is put together.
-    scratch: Vec<u8>,
-}
-
-/// What one transaction writes beside its batch.
-#[derive(Debug, Default)]
-struct Folding {
-    status: Slice,
-    state: Slice,
-    /// The journal is no longer needed up to this commit.
-    drop_to: Option<i64>,
 }
 
 impl SqliteStore {
@@ -193,12 +151,7 @@ impl SqliteStore {
         let folded_to = loaded.journal.front().map_or(loaded.sequence, |(sequence, _)| sequence - 1);
         self.status = Sweep::new(self.limits.last_date_round(), loaded.journaled, folded_to, loaded.sequence);
         self.state = Sweep::new(STATE_PERIOD, loaded.behind, folded_to, loaded.sequence);
-        self.journal = Journal {
-            bytes_in_round: loaded.journal.iter().map(|(_, bytes)| bytes).sum(),
-            spans_in_round: loaded.spans.len(),
-            commits: loaded.journal,
-            scratch: Vec::new(),
-        };
+        self.journal = Journal::of(loaded.journal, loaded.spans.len());
         self.spans = loaded.spans;
     }
 
@@ -374,9 +327,7 @@ impl SqliteStore {
             self.journal.begin_round();
         }
         if let Some(drop_to) = folding.drop_to {
-            while self.journal.commits.front().is_some_and(|(sequence, _)| *sequence <= drop_to) {
-                self.journal.commits.pop_front();
-            }
+            self.journal.dropped(drop_to);
         }
         if (round_is_over || self.status.behind() == 0) && self.stations.is_out_of_order() {
             self.stations.put_in_order();
@@ -419,9 +370,7 @@ impl SqliteStore {
             self.stations.set(slot, change.station);
         }
         if let Some(bytes) = journaled {
-            self.journal.commits.push_back((batch.sequence, bytes));
-            self.journal.bytes_in_round += bytes;
-            self.journal.spans_in_round += spans;
+            self.journal.written(batch.sequence, bytes, spans);
         }
         self.sequence = batch.sequence;
     }
@@ -437,22 +386,10 @@ impl SqliteStore {
         }
     }
 
-    /// Up to which commit the journal may be deleted, so that about
-    /// `bytes_max` go.
+    /// Up to which commit the journal may be deleted.
     fn droppable(&self, bytes_max: u64) -> Option<i64> {
         let folded_to = self.status.folded_to(self.sequence).min(self.state.folded_to(self.sequence));
-        let mut bytes = 0;
-        self.journal
-            .commits
-            .iter()
-            .take_while(|(sequence, _)| *sequence <= folded_to)
-            .take_while(|(_, length)| {
-                let goes = bytes < bytes_max;
-                bytes += length + ROW_BYTES;
-                goes
-            })
-            .last()
-            .map(|(sequence, _)| *sequence)
+        self.journal.droppable(folded_to, bytes_max)
     }
 
     fn tend_log(&mut self) -> Result<(), StoreError> {
@@ -543,45 +480,6 @@ impl Store for SqliteStore {
     }
 }
 
-impl Folding {
-    fn is_empty(&self) -> bool {
-        self.status.is_empty() && self.state.is_empty() && self.drop_to.is_none()
-    }
-}
-
-impl Journal {
-    /// The state's round began afresh.
-    fn begin_round(&mut self) {
-        (self.bytes_in_round, self.spans_in_round) = (0, 0);
-    }
-
-    /// The share of the state's round that must be done by now, so that
-    /// neither the journal nor the spans without a row become too many.
-    fn hurry(&self, bytes_max: u64) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "a share")]
-        let share = |are: u64, max: u64| are as f64 / max as f64;
-        // Half, since there are two rounds at most: the one that is folded and
-        // the one that comes in.
-        share(self.bytes_in_round, bytes_max / 2).max(share(self.spans_in_round as u64, SPANS_MAX / 2))
-    }
-
-    /// Writes what of the batch is not written at once; returns its bytes.
-    fn write(
-        &mut self,
-        transaction: &rusqlite::Transaction<'_>,
-        batch: &Batch,
-    ) -> rusqlite::Result<Option<u64>> {
-        let mut later = batch.changes.iter().filter(|change| !batch.writes_at_once(change)).peekable();
-        if later.peek().is_none() {
-            return Ok(None);
-        }
-        let mut writer = journal::Writer::begin(&mut self.scratch, batch.reports, batch.sequence);
-        later.for_each(|change| writer.push(&Entry::of(change)));
-        rows::write_journal(transaction, batch.sequence, batch.received_at_ms, &self.scratch)?;
-        Ok(Some(self.scratch.len() as u64))
-    }
-}
-
 /// The stations whose rows the batch writes, in the order of their ids:
 /// neighbours share a page.
 fn at_once(batch: &Batch) -> Vec<&Change> {
@@ -594,68 +492,6 @@ fn forget_spans(spans: &mut BTreeMap<(StationId, i64), Span>, id: StationId) {
     while let Some((&key, _)) = spans.range((id, i64::MIN)..=(id, i64::MAX)).next() {
         spans.remove(&key);
     }
-}
-
-/// Copies a database of an older version before it is brought up to date: a
-/// newer one cannot be read by the program that was there before.
-fn keep_a_copy(path: &Path, version: i32) -> anyhow::Result<()> {
-    let copy = access::beside(path, &format!(".schema-{version}"));
-    if copy.exists() {
-        // Of an earlier try, which came no further.
-        return Ok(());
-    }
-    backup::backup(path, &copy).with_context(|| format!("cannot keep a copy of {}", path.display()))?;
-    tracing::info!(copy = %copy.display(), "brings the database up to date; a copy of it as it was is kept");
-    Ok(())
-}
-
-/// What is to be done with a log that a reader keeps from being emptied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Log {
-    /// After a failed sync: nothing may be appended to it.
-    MustBeEmptied,
-    /// At a start: stations do not wait for somebody's open query. What is in
-    /// the log was synced, unless the run before ended by a failed sync.
-    MayStay,
-}
-
-fn connect(path: &Path, create: bool, log: Log, wal_bytes_max: u64) -> anyhow::Result<Connection> {
-    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
-    let connect = || -> anyhow::Result<Connection> {
-        let connection = Connection::open_with_flags(path, flags)?;
-        // SQLite opens what it may not write as well, and says so later.
-        ensure!(
-            !connection.is_readonly("main")?,
-            "this user may not write it; run as its owner, or change the owner (chown)"
-        );
-        connection.busy_timeout(OPEN_TIMEOUT)?;
-        let journal: String =
-            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
-        ensure!(journal == "wal", "SQLite cannot keep a write-ahead log there (it chose {journal})");
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
-        ensure!(
-            synchronous == SYNCHRONOUS_FULL,
-            "SQLite does not sync each commit (synchronous = {synchronous})"
-        );
-        connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB)?;
-        // What a log grew to beyond its limit is given back to the disk once
-        // it is begun afresh; below it, a file that is there is written to
-        // faster than one that grows.
-        connection.pragma_update(None, "journal_size_limit", wal_bytes_max.cast_signed())?;
-        let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        if busy != 0 && log == Log::MayStay {
-            tracing::warn!(
-                "another program reads the database and does not end; its log grows until that program is closed"
-            );
-        } else {
-            ensure!(busy == 0, "another program is reading it and does not end; close that program");
-        }
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        Ok(connection)
-    };
-    connect().with_context(|| format!("cannot open the database {}", path.display()))
 }
 
 fn closed() -> StoreError {

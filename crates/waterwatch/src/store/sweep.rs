@@ -17,8 +17,9 @@ use super::stations::{Slot, Stations};
 /// write pages twice where they meet.
 const POSITIONS_MIN: usize = 1_024;
 
-/// Rows in one slice, at most: it holds up a commit.
-const ROWS_MAX: usize = 8_192;
+/// Rows in one slice, at most: it holds up a commit. So many are due only if
+/// commits are so few that they wait longer for the disk than for this.
+const ROWS_MAX: usize = 65_536;
 
 /// Rows to be folded and the hand that folds them.
 #[derive(Debug)]

@@ -26,6 +26,7 @@ mod status;
 mod storm;
 mod tampering;
 mod wire;
+mod write_behind;
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_waterwatch");

@@ -88,6 +88,9 @@ impl Checkpointer {
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )
         .context("a second connection, for the log")?;
+        // SQLite finds the log by its name, at the first look: now it is the
+        // one that the writer has.
+        own.query_row("PRAGMA schema_version", [], |_| Ok(()))?;
         let work = Arc::new(Work::default());
         let (ask, asked) = mpsc::sync_channel(1);
         let thread = {

@@ -7,6 +7,7 @@ use waterwatch_core::{OpenSpan, Report, Source};
 use super::*;
 use crate::store::Form;
 use crate::store::reader::Reader;
+use crate::store::sqlite::opening::SYNCHRONOUS_FULL;
 use crate::writer::draft::Draft;
 
 fn open(folder: &Path) -> SqliteStore {
