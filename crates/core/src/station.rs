@@ -57,7 +57,7 @@ impl fmt::Display for StationId {
 /// How long a station may say nothing until its next report opens a new span
 /// although its contacts are as they were, so that a time in which nothing
 /// was heard is seen as one: a station's usual period of 60 s and 120 s of
-/// grace.
+/// grace. A clock that was set back by more counts as such a time, too.
 pub const SPAN_GAP_MS: i64 = 180_000;
 
 /// What is known of one station: its last report and how it got here.
@@ -141,7 +141,8 @@ impl Station {
         let novelty = before.map_or(Novelty::First, |before| {
             if (before.alarm1, before.alarm2) != (report.alarm1, report.alarm2) {
                 Novelty::Changes
-            } else if before.span.reports == 0 || received_at_ms - before.received_at_ms > SPAN_GAP_MS {
+            } else if before.span.reports == 0 || (received_at_ms - before.received_at_ms).abs() > SPAN_GAP_MS
+            {
                 Novelty::Resumes
             } else {
                 Novelty::Repeats
@@ -218,8 +219,13 @@ mod tests {
             spans(&[(0, false, true), (gap, false, true), (2 * gap + 1, false, true)]),
             [(0, gap, false, true, 2), (2 * gap + 1, 2 * gap + 1, false, true, 1)]
         );
-        // A clock that is set back makes no gap.
-        assert_eq!(spans(&[(1_000, true, true), (0, true, true)]), [(1_000, 1_000, true, true, 2)]);
+        // A clock that is set back a little ends nothing; by more, what lay
+        // between is not known.
+        assert_eq!(spans(&[(100, true, true), (0, true, true)]), [(100, 100, true, true, 2)]);
+        assert_eq!(
+            spans(&[(1_000, true, true), (0, true, true)]),
+            [(1_000, 1_000, true, true, 1), (0, 0, true, true, 1)]
+        );
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl Store for HastyStore {
         self.store.due()
     }
 
-    fn tend(&mut self) -> Result<(), StoreError> {
+    fn tend(&mut self) -> Result<bool, StoreError> {
         self.store.tend()
     }
 

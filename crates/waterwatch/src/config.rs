@@ -302,6 +302,8 @@ limits! {
     journal_bytes_max: u64, "journal-bytes-max", "WATERWATCH_JOURNAL_BYTES_MAX", "BYTES", 268_435_456, 65_536_u64..=17_179_869_184;
     /// Bytes of SQLite's log (data.sqlite-wal) until it is emptied; a longer one writes each page to the database less often. It is emptied sooner once it has four times the database [default: 536870912]
     wal_bytes_max: u64, "wal-bytes-max", "WATERWATCH_WAL_BYTES_MAX", "BYTES", 536_870_912, 65_536_u64..=17_179_869_184;
+    /// Spans of the history that are kept in all; beyond it the oldest go, so that a contact that chatters fills no disk. 80 bytes each, about [default: 10000000]
+    spans_max: u64, "spans-max", "WATERWATCH_SPANS_MAX", "N", 10_000_000, 1_000_u64..=1_000_000_000;
     /// Stations known; a new one beyond it is refused [default: 1100000]
     stations_max: usize, "stations-max", "WATERWATCH_STATIONS_MAX", "N", 1_100_000, 1..=100_000_000;
 }

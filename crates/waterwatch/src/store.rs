@@ -62,12 +62,13 @@ pub trait Store {
     }
 
     /// Does what a commit would have done by the way: folds what is journaled,
-    /// and looks after the log.
+    /// and looks after the log. Whether that took a transaction, which shows
+    /// that the disk takes one.
     ///
     /// # Errors
     /// Those of [`Store::commit`]; nothing that was acknowledged is at stake.
-    fn tend(&mut self) -> Result<(), StoreError> {
-        Ok(())
+    fn tend(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     /// Before the end: folds what is journaled, as far as there is time. The

@@ -123,7 +123,10 @@ impl<S: Store, H: Fn()> Recorder<'_, S, H> {
 
     fn tend(&mut self) -> anyhow::Result<()> {
         match self.store.tend() {
-            Ok(()) => self.trouble.over(),
+            Ok(wrote) => {
+                self.doubtful &= !wrote;
+                self.trouble.over();
+            }
             Err(StoreError::Unavailable(reason)) => self.trouble.goes_on(&reason),
             Err(error) => self.recover(error)?,
         }

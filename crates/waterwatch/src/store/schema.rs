@@ -74,6 +74,7 @@ CREATE TABLE span (
     reports INTEGER NOT NULL,
     PRIMARY KEY (station_id, sequence)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX span_by_age ON span (sequence);
 CREATE TABLE journal (
     sequence INTEGER PRIMARY KEY,
     received_at INTEGER NOT NULL,

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, ffi};
 use waterwatch_core::{Span, Station, StationId};
 
@@ -52,6 +53,10 @@ const TEND_EVERY: Duration = Duration::from_millis(50);
 /// counting the last commit of them: it holds up a commit.
 const DROP_BYTES_MAX: u64 = 2 << 20;
 
+/// Bytes of the log that are moved into the database at the end: a slow disk
+/// takes a second or two for them.
+const CLOSE_BYTES_MAX: u64 = 32 << 20;
+
 /// Rows that a transaction of the end writes: the end is checked for after
 /// each.
 const SETTLE_ROWS: usize = 65_536;
@@ -73,6 +78,8 @@ pub struct SqliteStore {
     journal: Journal,
     /// Spans that the journal ended and that have no row yet.
     spans: BTreeMap<(StationId, i64), Span>,
+    /// How many have one; one that was written twice counts twice.
+    span_rows: u64,
     /// When the last transaction was, of whatever kind.
     wrote: Instant,
     disk_was_full: bool,
@@ -84,6 +91,14 @@ pub struct SqliteStore {
 struct Open {
     checkpointer: Checkpointer,
     connection: Connection,
+}
+
+/// What a transaction came to.
+struct Recorded {
+    /// How many bytes were journaled, if any.
+    journaled: Option<u64>,
+    /// How many spans have rows after it.
+    span_rows: u64,
 }
 
 impl SqliteStore {
@@ -134,6 +149,7 @@ impl SqliteStore {
             state: Sweep::new(STATE_PERIOD, Marks::default(), 0, 0),
             journal: Journal::default(),
             spans: BTreeMap::new(),
+            span_rows: 0,
             wrote: Instant::now(),
             disk_was_full: false,
             limits,
@@ -153,6 +169,7 @@ impl SqliteStore {
         self.state = Sweep::new(STATE_PERIOD, loaded.behind, folded_to, loaded.sequence);
         self.journal = Journal::of(loaded.journal, loaded.spans.len());
         self.spans = loaded.spans;
+        self.span_rows = loaded.span_rows;
     }
 
     /// Refuses to write if another file has our name.
@@ -207,7 +224,7 @@ impl SqliteStore {
         self.write(Some(batch), &folding)
     }
 
-    fn fold_what_is_due(&mut self) -> Result<(), StoreError> {
+    fn fold_what_is_due(&mut self) -> Result<bool, StoreError> {
         self.check_still_ours()?;
         self.tend_log()?;
         let folding = self.folding();
@@ -215,9 +232,9 @@ impl SqliteStore {
             // The hand moves on all the same.
             self.folded(&folding);
             self.wrote = Instant::now();
-            return Ok(());
+            return Ok(false);
         }
-        self.write(None, &folding)
+        self.write(None, &folding).map(|()| true)
     }
 
     fn fold_all(&mut self, until: Instant) -> Result<(), StoreError> {
@@ -244,7 +261,7 @@ impl SqliteStore {
 
     /// Leaves a mark for the next start if the log may be spoiled, should
     /// there be no other way for this process than to end.
-    fn noted(&self, done: Result<(), StoreError>) -> Result<(), StoreError> {
+    fn noted<T>(&self, done: Result<T, StoreError>) -> Result<T, StoreError> {
         if matches!(done, Err(StoreError::OutcomeUnknown(_))) {
             Doubt::about(&self.files.path).leave();
         }
@@ -256,21 +273,22 @@ impl SqliteStore {
     fn write(&mut self, batch: Option<&Batch>, folding: &Folding) -> Result<(), StoreError> {
         let recorded = self.record(batch, folding);
         self.wrote = Instant::now();
-        let journaled = recorded.map_err(|error| {
+        let recorded = recorded.map_err(|error| {
             self.disk_was_full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
             classify(&error)
         })?;
         self.disk_was_full = false;
+        self.span_rows = recorded.span_rows;
         self.folded(folding);
         if let Some(batch) = batch {
-            self.remember(batch, journaled);
+            self.remember(batch, recorded.journaled);
         }
         Ok(())
     }
 
-    /// Returns how many bytes were journaled, if any.
-    fn record(&mut self, batch: Option<&Batch>, folding: &Folding) -> rusqlite::Result<Option<u64>> {
-        let SqliteStore { open, last_date, stations, spans, journal, .. } = self;
+    fn record(&mut self, batch: Option<&Batch>, folding: &Folding) -> rusqlite::Result<Recorded> {
+        let SqliteStore { open, last_date, stations, spans, journal, limits, .. } = self;
+        let mut span_rows = self.span_rows;
         let open = open.as_mut().ok_or(rusqlite::Error::InvalidQuery)?;
         let transaction = open.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
@@ -285,6 +303,7 @@ impl SqliteStore {
                 let (id, station) = stations.at(slot);
                 state.write(*id, station)?;
                 for (_, span) in ended(*id) {
+                    span_rows += 1;
                     rows::write_span(&transaction, *id, span)?;
                 }
             }
@@ -293,12 +312,14 @@ impl SqliteStore {
                     status.write(change.id, &change.station)?;
                     state.write(change.id, &change.station)?;
                     for (_, span) in ended(change.id) {
+                        span_rows += 1;
                         rows::write_span(&transaction, change.id, span)?;
                     }
                 }
                 for (place, span) in &batch.spans {
                     let change = &batch.changes[*place as usize];
                     if batch.writes_at_once(change) {
+                        span_rows += 1;
                         rows::write_span(&transaction, change.id, span)?;
                     }
                 }
@@ -311,8 +332,11 @@ impl SqliteStore {
         if let Some(drop_to) = folding.drop_to {
             rows::drop_journal(&transaction, drop_to)?;
         }
+        if span_rows > limits.spans_max {
+            span_rows -= rows::drop_spans(&transaction, span_rows - limits.spans_max)?;
+        }
         transaction.commit()?;
-        Ok(journaled)
+        Ok(Recorded { journaled, span_rows })
     }
 
     /// What was folded is no longer behind.
@@ -380,7 +404,12 @@ impl SqliteStore {
         let now = Instant::now();
         let hurry = self.journal.hurry(self.limits.journal_bytes_max);
         Folding {
-            status: self.status.slice(&self.stations, now, 0.0),
+            // The journal goes only once both have passed.
+            status: self.status.slice(
+                &self.stations,
+                now,
+                self.journal.hurry_all(self.limits.journal_bytes_max),
+            ),
             state: self.state.slice(&self.stations, now, hurry),
             drop_to: self.droppable(DROP_BYTES_MAX),
         }
@@ -447,13 +476,19 @@ impl Store for SqliteStore {
         sweeps.chain(log).chain(droppable).min().map(|due| due.max(soon))
     }
 
-    fn tend(&mut self) -> Result<(), StoreError> {
+    fn tend(&mut self) -> Result<bool, StoreError> {
         let done = self.fold_what_is_due();
         self.noted(done)
     }
 
     fn settle(&mut self, until: Instant) -> Result<(), StoreError> {
         let done = self.fold_all(until);
+        if let Some(Open { checkpointer, connection }) = &self.open
+            && checkpointer.bytes() > CLOSE_BYTES_MAX
+        {
+            // Closing would move it all; the next start has the time.
+            let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        }
         self.noted(done)
     }
 

@@ -17,6 +17,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::super::StoreError;
 use super::classify;
+use super::opening::sync_in_full;
 use crate::log::Seldom;
 
 /// Bytes of the log for each page in it: SQLite's default page and its frame.
@@ -91,6 +92,8 @@ impl Checkpointer {
         // SQLite finds the log by its name, at the first look: now it is the
         // one that the writer has.
         own.query_row("PRAGMA schema_version", [], |_| Ok(()))?;
+        // What it moves is synced before the log is begun afresh.
+        sync_in_full(&own)?;
         let work = Arc::new(Work::default());
         let (ask, asked) = mpsc::sync_channel(1);
         let thread = {
@@ -113,7 +116,11 @@ impl Checkpointer {
 
     /// Whether the writer has something to do for the log.
     pub(super) fn is_due(&self) -> bool {
-        self.bytes() >= self.begin_at && !matches!(*self.work.stage(), Stage::Asked)
+        match *self.work.stage() {
+            Stage::Failed(_) => true,
+            Stage::Asked => false,
+            Stage::Idle | Stage::Moved(_) => self.bytes() >= self.begin_at,
+        }
     }
 
     /// Between two commits of the writer's: does what is to be done by now,
@@ -123,6 +130,7 @@ impl Checkpointer {
     /// The thread failed to sync. What it failed to sync may be the writer's,
     /// too.
     pub(super) fn tend(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        self.hear_of_failure()?;
         let bytes = self.bytes();
         if bytes < self.begin_at {
             return Ok(());
@@ -145,12 +153,11 @@ impl Checkpointer {
                 return Ok(());
             }
             Stage::Moved(rest) => rest,
-            Stage::Failed(StoreError::Unavailable(reason)) => {
-                self.say_that_it_grows(&reason);
-                self.let_grow(bytes);
-                return Ok(());
+            // Just now.
+            failed @ Stage::Failed(_) => {
+                *self.work.stage() = failed;
+                return self.hear_of_failure();
             }
-            Stage::Failed(error) => return Err(error),
         };
         if rest > REST_PAGES && !is_full {
             self.ask();
@@ -167,6 +174,20 @@ impl Checkpointer {
         Ok(())
     }
 
+    /// What the thread failed at, however long the log is.
+    fn hear_of_failure(&mut self) -> Result<(), StoreError> {
+        let mut stage = self.work.stage();
+        if !matches!(*stage, Stage::Failed(_)) {
+            return Ok(());
+        }
+        let Stage::Failed(error) = std::mem::take(&mut *stage) else { return Ok(()) };
+        drop(stage);
+        let StoreError::Unavailable(reason) = error else { return Err(error) };
+        self.say_that_it_grows(&reason);
+        self.let_grow(self.bytes());
+        Ok(())
+    }
+
     /// Frees the log on a disk that is full, if that is possible: then there
     /// is room in it.
     ///
@@ -174,6 +195,7 @@ impl Checkpointer {
     /// Those of [`Checkpointer::tend`].
     pub(super) fn make_room(&mut self, connection: &Connection) -> Result<(), StoreError> {
         self.work.wait(PAUSE_MAX);
+        self.hear_of_failure()?;
         if !matches!(*self.work.stage(), Stage::Asked) {
             self.move_the_rest(connection)?;
         }
@@ -191,14 +213,17 @@ impl Checkpointer {
         }
     }
 
-    fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         u64::from(self.pages.load(Ordering::Relaxed)) * PAGE_BYTES
     }
 
     fn ask(&self) {
         *self.work.stage() = Stage::Asked;
         let asked = self.ask.as_ref().is_some_and(|ask| ask.try_send(()).is_ok());
-        debug_assert!(asked, "it is asked only when it is idle");
+        if !asked {
+            let reason = "the thread that looks after the log is gone".to_owned();
+            *self.work.stage() = Stage::Failed(StoreError::OutcomeUnknown(reason));
+        }
     }
 
     /// Looks again when it has grown by another quarter.
@@ -264,7 +289,7 @@ fn begin_at(connection: &Connection, bytes_max: u64) -> u64 {
 
 /// Moves what is in the log, and then what came meanwhile, until little comes.
 fn passes(connection: &Connection) -> Stage {
-    let mut rest = 0;
+    let mut rest = i64::MAX;
     for _ in 0..PASSES_MAX {
         match pass(connection) {
             Ok(left) => rest = left,

@@ -20,6 +20,8 @@ const SPANS_MAX: u64 = 262_144;
 pub(super) struct Journal {
     /// Its commits with their bytes, the oldest first.
     pub(super) commits: VecDeque<(i64, u64)>,
+    /// All of their bytes, with what a row costs.
+    bytes: u64,
     /// Bytes that were journaled since the state's round began, and spans
     /// that were ended.
     bytes_in_round: u64,
@@ -46,8 +48,8 @@ impl Folding {
 impl Journal {
     /// One with these commits, which ended so many spans.
     pub(super) fn of(commits: VecDeque<(i64, u64)>, spans: usize) -> Journal {
-        let bytes_in_round = commits.iter().map(|(_, bytes)| bytes).sum();
-        Journal { commits, bytes_in_round, spans_in_round: spans, scratch: Vec::new() }
+        let bytes = commits.iter().map(|(_, bytes)| bytes + ROW_BYTES).sum();
+        Journal { commits, bytes, bytes_in_round: bytes, spans_in_round: spans, scratch: Vec::new() }
     }
 
     /// The state's round began afresh.
@@ -84,7 +86,9 @@ impl Journal {
     /// The commits up to this one are deleted.
     pub(super) fn dropped(&mut self, up_to: i64) {
         while self.commits.front().is_some_and(|(sequence, _)| *sequence <= up_to) {
-            self.commits.pop_front();
+            if let Some((_, bytes)) = self.commits.pop_front() {
+                self.bytes -= bytes + ROW_BYTES;
+            }
         }
     }
 
@@ -92,8 +96,15 @@ impl Journal {
     /// ended.
     pub(super) fn written(&mut self, sequence: i64, bytes: u64, spans: usize) {
         self.commits.push_back((sequence, bytes));
-        self.bytes_in_round += bytes;
+        self.bytes += bytes + ROW_BYTES;
+        self.bytes_in_round += bytes + ROW_BYTES;
         self.spans_in_round += spans;
+    }
+
+    /// The share of a round of `station_status` that must be done by now: all
+    /// of it, once the journal has nearly as many bytes as it may have.
+    pub(super) fn hurry_all(&self, bytes_max: u64) -> f64 {
+        if self.bytes > bytes_max / 4 * 3 { 1.0 } else { 0.0 }
     }
 
     /// Writes what of the batch is not written at once; returns its bytes.

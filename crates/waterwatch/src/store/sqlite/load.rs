@@ -13,6 +13,10 @@ use super::super::stations::Stations;
 use super::super::sweep::Marks;
 use super::rows::peer_of;
 
+/// No count and no time in milliseconds comes near it; adding to one below it
+/// never overflows.
+const COUNT_MAX: i64 = i64::MAX / 4;
+
 /// What a database held.
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
@@ -28,6 +32,8 @@ pub(super) struct Loaded {
     pub(super) behind: Marks,
     /// Spans that the journal ended.
     pub(super) spans: BTreeMap<(StationId, i64), Span>,
+    /// How many spans have rows.
+    pub(super) span_rows: u64,
 }
 
 /// Reads every station, and then what the journal adds.
@@ -36,6 +42,8 @@ pub(super) fn load(connection: &Connection, zone: &TimeZone) -> anyhow::Result<L
     read_stations(connection, zone, &mut loaded)?;
     loaded.stations.put_in_order();
     replay(connection, &mut loaded)?;
+    let span_rows: i64 = connection.query_row("SELECT count(*) FROM span", [], |row| row.get(0))?;
+    loaded.span_rows = u64::try_from(span_rows)?;
     Ok(loaded)
 }
 
@@ -101,6 +109,13 @@ fn next_state(states: &mut Rows<'_>) -> anyhow::Result<Option<(i64, Station)>> {
         span: OpenSpan { sequence: row.get(6)?, since_ms: row.get(7)?, reports: row.get(8)? },
         ..nothing_known()
     };
+    let counts = [station.sequence, station.reports, station.span.sequence, station.span.reports];
+    let times = [station.received_at_ms, station.span.since_ms];
+    ensure!(
+        counts.iter().all(|count| (0..=COUNT_MAX).contains(count))
+            && times.iter().all(|time| time.abs() <= COUNT_MAX),
+        "the state of station {number} has a number that no server wrote"
+    );
     Ok(Some((number, station)))
 }
 
@@ -131,6 +146,10 @@ fn replay(connection: &Connection, loaded: &mut Loaded) -> anyhow::Result<()> {
     let mut commits = commits.query([])?;
     while let Some(row) = commits.next()? {
         let (sequence, received_at_ms): (i64, i64) = (row.get(0)?, row.get(1)?);
+        ensure!(
+            (0..=COUNT_MAX).contains(&sequence) && received_at_ms.abs() <= COUNT_MAX,
+            "the commit {sequence} in the journal has a number that no server wrote"
+        );
         let bytes = row.get_ref(2)?.as_blob()?;
         read_commit(bytes, sequence, |entry| loaded.take(entry, received_at_ms))
             .with_context(|| format!("the commit {sequence} in the journal cannot be read"))?;

@@ -1,12 +1,14 @@
 //! Opens the file so that it can be trusted, and keeps a copy of one that is
 //! about to change its form.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use rusqlite::{Connection, OpenFlags};
 
+use super::super::lock::folder_of;
 use super::super::{access, backup};
 
 /// How long a statement waits for another program's lock before the batch
@@ -52,12 +54,7 @@ pub(super) fn connect(path: &Path, create: bool, log: Log, wal_bytes_max: u64) -
         let journal: String =
             connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
         ensure!(journal == "wal", "SQLite cannot keep a write-ahead log there (it chose {journal})");
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
-        ensure!(
-            synchronous == SYNCHRONOUS_FULL,
-            "SQLite does not sync each commit (synchronous = {synchronous})"
-        );
+        sync_in_full(&connection)?;
         connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB)?;
         // What a log grew to beyond its limit is given back to the disk once
         // it is begun afresh; below it, a file that is there is written to
@@ -77,17 +74,38 @@ pub(super) fn connect(path: &Path, create: bool, log: Log, wal_bytes_max: u64) -
     connect().with_context(|| format!("cannot open the database {}", path.display()))
 }
 
+/// Has each commit synced, and each checkpoint.
+///
+/// # Errors
+/// SQLite does not.
+pub(super) fn sync_in_full(connection: &Connection) -> anyhow::Result<()> {
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+    ensure!(
+        synchronous == SYNCHRONOUS_FULL,
+        "SQLite does not sync each commit (synchronous = {synchronous})"
+    );
+    Ok(())
+}
+
 /// Copies a database of an older version before it is brought up to date: a
 /// newer one cannot be read by the program that was there before.
 pub(super) fn keep_a_copy(path: &Path, version: i32) -> anyhow::Result<()> {
     let copy = access::beside(path, &format!(".schema-{version}"));
-    if copy.exists() {
-        // Of an earlier try, as a rule. Another one at each try could fill the
-        // disk.
-        tracing::warn!(copy = %copy.display(), "keeps the copy that is there, of an earlier start");
-        return Ok(());
-    }
-    backup::backup(path, &copy).with_context(|| format!("cannot keep a copy of {}", path.display()))?;
+    let new = access::beside(&copy, ".new");
+    let make = || -> anyhow::Result<()> {
+        // Of a try that was killed.
+        if new.exists() {
+            std::fs::remove_file(&new)?;
+        }
+        backup::backup(path, &new)?;
+        // In place of one of an earlier try: what was reported since must not
+        // be missing in it.
+        std::fs::rename(&new, &copy)?;
+        File::open(folder_of(&copy))?.sync_all()?;
+        Ok(())
+    };
+    make().with_context(|| format!("cannot keep a copy of {}", path.display()))?;
     tracing::info!(copy = %copy.display(), "brings the database up to date; a copy of it as it was is kept");
     Ok(())
 }

@@ -87,6 +87,18 @@ pub(super) fn write_span(transaction: &Transaction<'_>, id: StationId, span: &Sp
         .map(drop)
 }
 
+/// Deletes the oldest spans, so many.
+pub(super) fn drop_spans(transaction: &Transaction<'_>, spans: u64) -> rusqlite::Result<u64> {
+    let spans = i64::try_from(spans).unwrap_or(i64::MAX);
+    let dropped = transaction
+        .prepare_cached(
+            "DELETE FROM span WHERE (station_id, sequence) IN
+             (SELECT station_id, sequence FROM span ORDER BY sequence LIMIT ?1)",
+        )?
+        .execute([spans])?;
+    Ok(dropped as u64)
+}
+
 /// Writes one commit to the journal.
 pub(super) fn write_journal(
     transaction: &Transaction<'_>,

@@ -269,6 +269,42 @@ fn a_log_that_somebody_reads_grows_and_is_emptied_later() {
     }
 }
 
+/// A contact that chatters fills no disk.
+#[test]
+fn the_oldest_spans_go_when_there_are_too_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open_with(folder.path(), Limits { spans_max: 1_000, ..Limits::default() });
+    let chatter: Vec<(i64, bool)> = (0..500).map(|number| (7, number % 2 == 0)).collect();
+    for round in 0..6 {
+        store.commit(&batch(&store, Form::Direct, BEGAN_MS + round, &chatter)).unwrap();
+        if round == 3 {
+            store.reopen().unwrap();
+        }
+    }
+    let spans = |query: &str| -> i64 {
+        let database = Connection::open(folder.path().join("data.sqlite")).unwrap();
+        database.query_row(query, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(spans("SELECT count(*) FROM span"), 1_000);
+    assert_eq!(spans("SELECT min(sequence) FROM span"), 2_000, "the newest are kept");
+}
+
+/// Both tables are folded sooner then, whatever else they may be behind.
+#[test]
+fn a_journal_that_is_nearly_full_hurries_both_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { journal_bytes_max: 1 << 16, last_date_lag_s_max: 3_600, ..Limits::default() };
+    let mut store = open_with(folder.path(), limits);
+    store.commit(&batch(&store, Form::Direct, BEGAN_MS, &all_off(2_000))).unwrap();
+    let mut most = 0;
+    for minute in 1..200 {
+        let reports = batch(&store, Form::Journal, BEGAN_MS + minute * 60_000, &all_off(2_000));
+        store.commit(&reports).unwrap();
+        most = most.max(store.journal.commits.iter().map(|(_, bytes)| bytes).sum::<u64>());
+    }
+    assert!((1 << 12..1 << 17).contains(&most), "{most} bytes of journal");
+}
+
 #[test]
 fn an_older_database_is_brought_up_to_date_and_a_copy_kept() {
     let folder = tempfile::tempdir().unwrap();
@@ -285,6 +321,10 @@ fn an_older_database_is_brought_up_to_date_and_a_copy_kept() {
              PRAGMA application_id = 2002875511; PRAGMA user_version = 1",
         )
         .unwrap();
+    // Of an earlier start, and killed ones.
+    for stale in ["data.sqlite.schema-1", "data.sqlite.schema-1.new"] {
+        std::fs::write(folder.path().join(stale), "stale").unwrap();
+    }
     let store = open(folder.path());
     let (_, station) = store.find(StationId::new(5).unwrap()).unwrap();
     assert_eq!((station.sequence, station.reports, station.alarm1), (9, 4, true));
