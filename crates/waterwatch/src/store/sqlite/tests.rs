@@ -305,6 +305,29 @@ fn a_journal_that_is_nearly_full_hurries_both_tables() {
     assert!((1 << 12..1 << 17).contains(&most), "{most} bytes of journal");
 }
 
+/// A slow disk has no time to move it at the end.
+#[test]
+fn a_long_log_stays_at_a_stop_and_is_read_by_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    store.commit(&batch(&store, Form::Direct, BEGAN_MS, &all_off(5_000))).unwrap();
+    let reader = Connection::open(folder.path().join("data.sqlite")).unwrap();
+    reader.execute_batch("BEGIN; SELECT * FROM station_status").unwrap();
+    let log = folder.path().join("data.sqlite-wal");
+    let mut round = 0;
+    while std::fs::metadata(&log).unwrap().len() < CLOSE_BYTES_MAX + (4 << 20) {
+        round += 1;
+        store.commit(&batch(&store, Form::Direct, BEGAN_MS + round * 60_000, &all_off(5_000))).unwrap();
+    }
+    reader.execute_batch("COMMIT").unwrap();
+    drop(reader);
+    let before = known(&store);
+    store.settle(Instant::now() + Duration::from_secs(60)).unwrap();
+    drop(store);
+    assert!(std::fs::metadata(&log).unwrap().len() > CLOSE_BYTES_MAX);
+    assert_eq!(known(&open(folder.path())), before);
+}
+
 #[test]
 fn an_older_database_is_brought_up_to_date_and_a_copy_kept() {
     let folder = tempfile::tempdir().unwrap();
