@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
 
-use anyhow::Context;
-use jiff::Timestamp;
+use anyhow::{Context, ensure};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::Connection;
 use tempfile::TempDir;
+use waterwatch::store::last_date::LastDate;
 
 use crate::load::{Pace, Shape, Steady, Work};
 use crate::peers::Peer;
@@ -22,19 +24,17 @@ const PREPARE_WAIT: Duration = Duration::from_secs(600);
 const GATEWAYS: u32 = 64;
 const IN_FLIGHT: u32 = 1_024;
 
+/// How long ago the last contact of a fleet was that goes on reporting: an
+/// earlier minute, so that the next report changes `last_date`; and not so long
+/// that a report within the longest run ends a span, as after a silence.
+const LAST_CONTACT_AGO: SignedDuration = SignedDuration::from_secs(70);
+
 /// The databases, by how many stations they know.
 pub(super) struct Fleets {
     waterwatch: PathBuf,
     /// Gone with us.
     folder: TempDir,
-    prepared: BTreeMap<u32, Fleet>,
-}
-
-/// One of them.
-struct Fleet {
-    folder: PathBuf,
-    /// The minute of the last report in it, counted from 1970.
-    minute: i64,
+    prepared: BTreeMap<u32, PathBuf>,
 }
 
 impl Fleets {
@@ -67,37 +67,42 @@ impl Fleets {
             .and_then(|mut load| load.report_once(PREPARE_WAIT))
             .with_context(|| format!("the server's log:\n{}", server.log()))?;
         server.stop()?;
-        self.prepared.insert(stations, Fleet { folder, minute: minute_now() });
+        self.prepared.insert(stations, folder);
         Ok(())
     }
 
-    /// Copies the database with so many stations into `folder`, once their
-    /// last contact lies in an earlier minute, so that the next one changes
-    /// `last_date`.
+    /// Copies the database with so many stations into `folder`, as of a fleet
+    /// that goes on reporting.
     ///
     /// # Errors
     /// The disk has no room.
     pub(super) fn copy(&mut self, stations: u32, folder: &Path) -> anyhow::Result<()> {
         self.prepare(stations)?;
-        let fleet = &self.prepared[&stations];
-        while minute_now() <= fleet.minute {
-            thread::sleep(Duration::from_millis(200));
-        }
-        for entry in fs::read_dir(&fleet.folder)? {
+        for entry in fs::read_dir(&self.prepared[&stations])? {
             let entry = entry?;
-            if !entry.file_name().to_string_lossy().starts_with("data.sqlite") {
-                continue;
+            if entry.file_name().to_string_lossy().starts_with("data.sqlite") {
+                // Shares the blocks where the file system can.
+                fs::copy(entry.path(), folder.join(entry.file_name())).context("copying a database")?;
             }
-            let copy = folder.join(entry.file_name());
-            // Shares the blocks where the file system can.
-            fs::copy(entry.path(), &copy).context("copying a database")?;
-            // What is still to be written would be written while we measure.
-            File::open(&copy)?.sync_all()?;
         }
+        let database = folder.join("data.sqlite");
+        goes_on(&database).context("moving a fleet's last contacts")?;
+        // What is still to be written would be written while we measure.
+        File::open(&database)?.sync_all()?;
         Ok(())
     }
 }
 
-fn minute_now() -> i64 {
-    Timestamp::now().as_second() / 60
+/// Moves the last contact of every station to [`LAST_CONTACT_AGO`].
+fn goes_on(database: &Path) -> anyhow::Result<()> {
+    let connection = Connection::open(database)?;
+    let journaled: i64 = connection.query_row("SELECT count(*) FROM journal", [], |row| row.get(0))?;
+    ensure!(journaled == 0, "{journaled} commits in its journal would undo it");
+    let last_contact_ms = (Timestamp::now() - LAST_CONTACT_AGO).as_millisecond();
+    let last_date = LastDate::new(TimeZone::system()).of(last_contact_ms).to_owned();
+    let moved = connection.execute("UPDATE station_status SET last_date = ?1", [last_date])?;
+    let times = "UPDATE station_state SET received_at = ?1, span_since = ?1";
+    ensure!(connection.execute(times, [last_contact_ms])? == moved, "stations without a state");
+    connection.close().map_err(|(_, error)| error)?;
+    Ok(())
 }

@@ -228,7 +228,7 @@ const METHOD: &str = "
   since independent stations have no order and neighbours that are written together cost less.
 - `last_date` has minutes, so repeats within a minute change nothing there, and a short run would never
   see a minute pass. Therefore the stations of a run are known from a database whose last contacts lie
-  in an earlier minute, and the warm-up is done by other stations (5 % more, at least 1,000). So in each
+  70 s back, as in a fleet that goes on reporting, and the warm-up is done by other stations (5 % more, at least 1,000). So in each
   measured span the first report of every station changes `last_date`, as it does after the minute
   changes; in 5 s that is twelve times as often as the clock does it. The row of one report a minute
   lasts for minutes anyway.

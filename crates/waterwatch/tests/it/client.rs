@@ -4,8 +4,10 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -436,10 +438,14 @@ fn stop_after_signal(mut client: Running) -> String {
     logged
 }
 
-/// An address where nobody listens, and somebody can.
+/// An address where nobody listens, and somebody can: one of loopback that is
+/// this process' own, and a port that the system gives to nobody. A port that
+/// was free a moment ago may be another test's by now.
 fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address")
+    static PORT: AtomicU16 = AtomicU16::new(20_000);
+    let [_, high, middle, low] = process::id().to_be_bytes();
+    let host = Ipv4Addr::new(127, high | 0x80, middle, low);
+    (host, PORT.fetch_add(1, Ordering::Relaxed)).into()
 }
 
 /// A server that writes down each line and answers as told: first what is
