@@ -4,9 +4,13 @@
 //! argument, bytes are slices, and every function can be run by a property
 //! test or a fuzzer without a server.
 
+pub mod alarm;
 pub mod report;
+pub mod settings;
+pub mod silence;
 pub mod station;
 pub mod wire;
 
-pub use report::{Report, Source};
+pub use report::{Origin, Report};
+pub use settings::{Settings, StationSettings};
 pub use station::{Novelty, OpenSpan, Span, Station, StationId};

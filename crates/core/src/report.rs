@@ -26,7 +26,7 @@ impl fmt::Display for Report {
 /// Where a report came from. Without the peer's port, which is another one
 /// for each connection and tells nobody apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Source {
+pub struct Origin {
     /// The number of the listener that heard it, as the store gave it; 0 if
     /// it is not known.
     pub listener: u16,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::report::{Report, Source};
+use crate::report::{Origin, Report};
 
 /// A station's number, 0 to 9,223,372,036,854,775,807 (what an SQLite integer
 /// key holds). Never negative.
@@ -76,7 +76,7 @@ pub struct Station {
     /// How many of its reports were recorded.
     pub reports: i64,
     /// Where the last report came from.
-    pub source: Source,
+    pub origin: Origin,
     /// The span that lasts until now.
     pub span: OpenSpan,
 }
@@ -133,7 +133,7 @@ impl Station {
     pub fn hear(
         before: Option<&Station>,
         report: Report,
-        source: Source,
+        origin: Origin,
         received_at_ms: i64,
         sequence: i64,
     ) -> (Station, Novelty) {
@@ -158,7 +158,7 @@ impl Station {
             received_at_ms,
             sequence,
             reports: before.map_or(0, |station| station.reports) + 1,
-            source,
+            origin,
             span: OpenSpan { reports: span.reports + 1, ..span },
         };
         (station, novelty)
@@ -194,7 +194,7 @@ mod tests {
             let report = Report { station_id: id, alarm1, alarm2 };
             let sequence = i64::try_from(place).unwrap() + 1;
             let (after, novelty) =
-                Station::hear(known.as_ref(), report, Source::default(), at_s * 1_000, sequence);
+                Station::hear(known.as_ref(), report, Origin::default(), at_s * 1_000, sequence);
             if novelty > Novelty::Repeats {
                 over.extend(known.and_then(|known| known.span_until_now()));
             }
@@ -236,12 +236,12 @@ mod tests {
             received_at_ms: 5,
             sequence: 0,
             reports: 0,
-            source: Source::default(),
+            origin: Origin::default(),
             span: OpenSpan::default(),
         };
         assert_eq!(known.span_until_now(), None);
         let report = Report { station_id: StationId::MAX, alarm1: true, alarm2: false };
-        let (after, novelty) = Station::hear(Some(&known), report, Source::default(), 6, 1);
+        let (after, novelty) = Station::hear(Some(&known), report, Origin::default(), 6, 1);
         assert_eq!(novelty, Novelty::Resumes);
         assert_eq!(after.span, OpenSpan { sequence: 1, since_ms: 6, reports: 1 });
     }

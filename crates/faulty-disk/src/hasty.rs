@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use waterwatch::store::sqlite::SqliteStore;
-use waterwatch::store::{Batch, Slot, Store, StoreError};
-use waterwatch_core::{Station, StationId};
+use waterwatch::store::{Alarms, Batch, Slot, Store, StoreError};
+use waterwatch_core::settings::Fleet;
+use waterwatch_core::silence::Gap;
+use waterwatch_core::{Settings, Station, StationId};
 
 /// Says `Ok` to a batch at once and commits it with the next one, or at a
 /// stop.
@@ -14,6 +16,8 @@ use waterwatch_core::{Station, StationId};
 pub struct HastyStore {
     store: SqliteStore,
     pending: Option<Pending>,
+    /// The alarms with what is pending.
+    alarms: Alarms,
 }
 
 #[derive(Debug)]
@@ -21,13 +25,16 @@ struct Pending {
     batch: Batch,
     /// Its stations, each with the place that it will have.
     stations: HashMap<StationId, (Slot, Station)>,
+    /// Those that are new, in the order of their places.
+    new: Vec<(StationId, Station)>,
 }
 
 impl HastyStore {
     /// Over the real one.
     #[must_use]
     pub fn over(store: SqliteStore) -> HastyStore {
-        HastyStore { store, pending: None }
+        let alarms = store.alarms().clone();
+        HastyStore { store, pending: None, alarms }
     }
 
     fn commit_pending(&mut self) -> Result<(), StoreError> {
@@ -49,6 +56,38 @@ impl Store for HastyStore {
         self.store.station_count() + new.filter(|change| change.slot.is_none()).count()
     }
 
+    fn station(&self, slot: Slot) -> (StationId, &Station) {
+        let known = self.store.station_count();
+        if let Some(place) = slot.index().checked_sub(known) {
+            let new = self.pending.as_ref().and_then(|pending| pending.new.get(place));
+            let (id, station) = new.expect("its place was given by us");
+            return (*id, station);
+        }
+        let (id, station) = self.store.station(slot);
+        let pending = self.pending.as_ref().and_then(|pending| pending.stations.get(&id));
+        (id, pending.map_or(station, |(_, station)| station))
+    }
+
+    fn alarms(&self) -> &Alarms {
+        &self.alarms
+    }
+
+    fn alive_until_ms(&self) -> Option<i64> {
+        self.store.alive_until_ms()
+    }
+
+    fn gaps(&self, gaps_max: usize) -> Vec<Gap> {
+        self.store.gaps(gaps_max)
+    }
+
+    fn knew_no_alarms(&self) -> bool {
+        self.store.knew_no_alarms()
+    }
+
+    fn settings(&mut self, fleet: &Fleet) -> anyhow::Result<Settings> {
+        self.store.settings(fleet)
+    }
+
     fn sequence(&self) -> i64 {
         self.pending.as_ref().map_or_else(|| self.store.sequence(), |pending| pending.batch.sequence)
     }
@@ -68,7 +107,10 @@ impl Store for HastyStore {
             (change.id, (slot, change.station))
         };
         let stations = batch.changes.iter().map(place).collect();
-        self.pending = Some(Pending { batch: batch.clone(), stations });
+        let new = batch.changes.iter().filter(|change| change.slot.is_none());
+        let new = new.map(|change| (change.id, change.station)).collect();
+        self.alarms.apply(&batch.alarms);
+        self.pending = Some(Pending { batch: batch.clone(), stations, new });
         Ok(())
     }
 
@@ -87,7 +129,9 @@ impl Store for HastyStore {
 
     fn reopen(&mut self) -> anyhow::Result<()> {
         self.pending = None;
-        self.store.reopen()
+        self.store.reopen()?;
+        self.alarms = self.store.alarms().clone();
+        Ok(())
     }
 }
 

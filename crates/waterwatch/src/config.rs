@@ -1,6 +1,8 @@
 //! What `serve` is to do: options before variables before the file before
 //! the defaults, checked once and then only read.
 
+mod points;
+
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -11,7 +13,9 @@ use clap::Args;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use waterwatch_core::settings::Fleet;
 
+use self::points::FilePoints;
 use crate::log::{LogFormat, LogOptions};
 
 /// What `waterwatch serve` can be told on the command line and by variables.
@@ -35,6 +39,9 @@ pub struct ServeOptions {
     /// How the log is written
     #[command(flatten)]
     pub log: LogOptions,
+    /// What holds for every station
+    #[command(flatten, next_help_heading = "Stations")]
+    pub fleet: FleetOptions,
     /// Limits
     #[command(flatten, next_help_heading = "Limits")]
     pub limits: LimitOptions,
@@ -49,6 +56,10 @@ struct File {
     log_format: Option<LogFormat>,
     #[serde(default)]
     listen: Vec<FileListener>,
+    #[serde(default)]
+    fleet: FleetOptions,
+    #[serde(default)]
+    points: FilePoints,
     #[serde(default)]
     limits: LimitOptions,
 }
@@ -128,6 +139,8 @@ pub struct Config {
     pub time_zone: TimeZone,
     /// How the log is written.
     pub log_format: LogFormat,
+    /// What holds for every station that says nothing else.
+    pub fleet: Fleet,
     /// The limits.
     pub limits: Limits,
 }
@@ -164,6 +177,7 @@ impl Config {
             listeners: if listeners.is_empty() { vec![Listener::default()] } else { listeners },
             time_zone: time_zone(options.time_zone.or(file.time_zone).as_deref())?,
             log_format: options.log.log_format.or(file.log_format).unwrap_or_default(),
+            fleet: file.points.with(&options.fleet.or(file.fleet).checked()?)?,
             limits: options.limits.or(file.limits).checked()?,
         };
         let limits = &config.limits;
@@ -223,14 +237,16 @@ pub fn time_zone(name: Option<&str>) -> anyhow::Result<TimeZone> {
     }
 }
 
-/// Declares every limit once: as an option, a variable, a key under
-/// `[limits]`, and a field of [`Limits`] with its default.
-macro_rules! limits {
-    ($( $(#[doc = $doc:literal])+ $name:ident: $type:ty, $flag:literal, $variable:literal, $unit:literal, $default:expr, $range:expr; )+) => {
-        /// Limits as the options and the file give them.
+/// Declares each number once: as an option, a variable, a key of the file's
+/// table, and a field with its default and its range.
+macro_rules! numbers {
+    ($(#[doc = $options_doc:literal])+ $options:ident,
+     $(#[doc = $checked_doc:literal])+ $checked:ident,
+     $( $(#[doc = $doc:literal])+ $name:ident: $type:ty, $flag:literal, $variable:literal, $unit:literal, $default:expr, $range:expr; )+) => {
+        $(#[doc = $options_doc])+
         #[derive(Clone, Debug, Default, Args, Deserialize)]
         #[serde(deny_unknown_fields)]
-        pub struct LimitOptions {
+        pub struct $options {
             $(
                 $(#[doc = $doc])+
                 #[arg(long = $flag, env = $variable, value_name = $unit)]
@@ -238,12 +254,12 @@ macro_rules! limits {
             )+
         }
 
-        impl LimitOptions {
-            fn or(self, file: LimitOptions) -> LimitOptions {
-                LimitOptions { $( $name: self.$name.or(file.$name), )+ }
+        impl $options {
+            fn or(self, file: $options) -> $options {
+                $options { $( $name: self.$name.or(file.$name), )+ }
             }
 
-            fn checked(self) -> anyhow::Result<Limits> {
+            fn checked(self) -> anyhow::Result<$checked> {
                 $(
                     let $name = self.$name.unwrap_or($default);
                     if !$range.contains(&$name) {
@@ -252,26 +268,45 @@ macro_rules! limits {
                             stringify!($name), $name, range.start(), range.end());
                     }
                 )+
-                Ok(Limits { $( $name, )+ })
+                Ok($checked { $( $name, )+ })
             }
         }
 
-        /// Every limit of the server, named; the default stands beside its
-        /// reason.
+        $(#[doc = $checked_doc])+
         #[derive(Clone, Debug, PartialEq, Eq)]
-        pub struct Limits {
+        pub struct $checked {
             $( $(#[doc = $doc])+ pub $name: $type, )+
         }
 
-        impl Default for Limits {
-            fn default() -> Limits {
-                Limits { $( $name: $default, )+ }
+        impl Default for $checked {
+            fn default() -> $checked {
+                $checked { $( $name: $default, )+ }
             }
         }
     };
 }
 
-limits! {
+numbers! {
+    /// What the options and the file say of the stations.
+    FleetOptions,
+    /// What holds for every station that has no settings of its own.
+    FleetNumbers,
+    /// Seconds between two reports of a station; later than that it is late [default: 60]
+    period_s: u32, "period-s", "WATERWATCH_PERIOD_S", "SECONDS", 60, 1..=604_800;
+    /// Seconds beyond that until a station that says nothing is silent, which is an alarm: two more reports may be lost on the way [default: 120]
+    grace_s: u32, "grace-s", "WATERWATCH_GRACE_S", "SECONDS", 120, 0..=604_800;
+    /// Seconds that a contact must be on until that is an alarm [default: 0]
+    on_delay_s: u32, "on-delay-s", "WATERWATCH_ON_DELAY_S", "SECONDS", 0, 0..=86_400;
+    /// Seconds that a contact must be off, while its station reports, until its alarm has returned to normal [default: 0]
+    off_delay_s: u32, "off-delay-s", "WATERWATCH_OFF_DELAY_S", "SECONDS", 0, 0..=86_400;
+}
+
+numbers! {
+    /// Limits as the options and the file give them.
+    LimitOptions,
+    /// Every limit of the server, named; the default stands beside its
+    /// reason.
+    Limits,
     /// Bytes a line may have before its newline. A report with every field that is reserved for later fits; a port scan does not fill memory [default: 512]
     line_bytes_max: usize, "line-bytes-max", "WATERWATCH_LINE_BYTES_MAX", "BYTES", 512, 64..=65_536;
     /// Connections in all; kept below what the system allows (RLIMIT_NOFILE) [default: as many as the system allows, at most 100000]

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use waterwatch_core::Source;
+use waterwatch_core::Origin;
 
 use crate::config::{Limits, Listener, Range};
 use crate::lane::Lane;
@@ -181,7 +181,7 @@ impl Intake {
         Some(Connection::new(
             stream,
             peer,
-            source_of(listener, address),
+            origin_of(listener, address),
             place,
             self.lane.speaker(),
             Arc::clone(&self.shared),
@@ -220,12 +220,12 @@ impl Intake {
     }
 }
 
-fn source_of(listener: u16, address: IpAddr) -> Source {
+fn origin_of(listener: u16, address: IpAddr) -> Origin {
     let peer = match address {
         IpAddr::V4(address) => address.to_ipv6_mapped(),
         IpAddr::V6(address) => address,
     };
-    Source { listener, peer: peer.octets() }
+    Origin { listener, peer: peer.octets() }
 }
 
 /// How many connections the open files that the system allows leave room

@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::PollSemaphore;
 use waterwatch_core::wire::Refusal;
-use waterwatch_core::{Report, Source};
+use waterwatch_core::{Origin, Report};
 
 /// A connection that has reported within this time may report again while a
 /// batch waits for company.
@@ -74,7 +74,7 @@ pub struct Submission {
     /// In the order in which they arrived; never empty.
     pub reports: Reports,
     /// Where they came from.
-    pub source: Source,
+    pub origin: Origin,
     /// Where the verdict goes.
     pub answer: Answer,
     /// Held until the verdict is out.
@@ -171,9 +171,9 @@ impl Speaker {
 
     /// Hands reports to the writer and waits until they are durable. `None`:
     /// they are not stored, and nobody may be told that they are.
-    pub async fn submit(&mut self, reports: Reports, source: Source, room: Room) -> Option<Verdict> {
+    pub async fn submit(&mut self, reports: Reports, origin: Origin, room: Room) -> Option<Verdict> {
         let answer = Answer(Some(Arc::clone(&self.mailbox)));
-        self.entrance.0.push(Submission { reports, source, answer, room }, &mut self.counted_in);
+        self.entrance.0.push(Submission { reports, origin, answer, room }, &mut self.counted_in);
         poll_fn(|context| self.mailbox.poll(context)).await
     }
 }
@@ -388,7 +388,7 @@ mod tests {
     async fn submit(mut speaker: Speaker, reports: usize) -> Option<Verdict> {
         let room = poll_fn(|context| speaker.poll_room(context, 10)).await;
         let report = wire::parse(b"1 0 1").unwrap();
-        speaker.submit(smallvec::smallvec![report; reports], Source::default(), room).await
+        speaker.submit(smallvec::smallvec![report; reports], Origin::default(), room).await
     }
 
     /// Submits these sizes at once, and gives the batches that are taken.
@@ -459,7 +459,7 @@ mod tests {
         let report = wire::parse(b"1 0 1").unwrap();
         runtime.block_on(async {
             let room = poll_fn(|context| speaker.poll_room(context, 10)).await;
-            let submit = speaker.submit(smallvec::smallvec![report], Source::default(), room);
+            let submit = speaker.submit(smallvec::smallvec![report], Origin::default(), room);
             tokio::select! {
                 biased;
                 // Dropped already, if the other side was quick.

@@ -74,12 +74,17 @@ async fn run<S: Store + Send + 'static>(
         .map(|listener| store.listener(&listener.address.to_string()))
         .collect::<anyhow::Result<Vec<u16>>>()?;
 
+    let settings = store.settings(&config.fleet)?;
+    for warning in settings.fleet().warnings() {
+        tracing::warn!("{warning}");
+    }
+
     let (hang_up, hung_up) = watch::channel(());
     let (lane, submissions) = lane::open(config.limits.lane_bytes_max);
     let writer = {
         let (limits, stopping) = (config.limits.clone(), stopping.clone());
         let hang_up = move || hang_up.send_replace(());
-        Writer::start(move || writer::run(submissions, store, &limits, &hang_up, &stopping))?
+        Writer::start(move || writer::run(submissions, store, &limits, settings, &hang_up, &stopping))?
     };
     let intake = Intake::new(lane, config.limits, stopping.clone(), hung_up);
     let mut listeners = JoinSet::new();

@@ -5,14 +5,18 @@
 //! its own.
 
 pub mod access;
+pub mod alarm_rows;
+pub mod alarms;
 pub mod backup;
 pub mod import;
 pub mod journal;
 pub mod last_date;
 pub mod lock;
 pub mod new_file;
+pub mod peer;
 pub mod reader;
 pub mod schema;
+pub mod settings;
 pub mod sqlite;
 pub mod stations;
 pub mod sweep;
@@ -20,8 +24,14 @@ pub mod sweep;
 use std::time::Instant;
 
 use thiserror::Error;
-use waterwatch_core::{Novelty, Span, Station, StationId};
+#[cfg(doc)]
+use waterwatch_core::alarm::Kind;
+use waterwatch_core::alarm::{Alarm, Event};
+use waterwatch_core::settings::Fleet;
+use waterwatch_core::silence::Gap;
+use waterwatch_core::{Novelty, Settings, Span, Station, StationId};
 
+pub use alarms::{AlarmKey, Alarms};
 pub use stations::Slot;
 
 /// Holds every station's state, durably.
@@ -33,12 +43,36 @@ pub trait Store {
     /// What is known of a station, and its place, if it is known.
     fn find(&self, id: StationId) -> Option<(Slot, &Station)>;
 
-    /// How many stations are known.
+    /// How many stations are known. Their places are all below that.
     fn station_count(&self) -> usize;
 
-    /// The commit sequence of the newest report that is recorded; 0 if there
+    /// The station at a place.
+    fn station(&self, slot: Slot) -> (StationId, &Station);
+
+    /// All alarms that are not at rest.
+    fn alarms(&self) -> &Alarms;
+
+    /// The sequence of the newest report or event that is recorded; 0 if there
     /// is none.
     fn sequence(&self) -> i64;
+
+    /// Until when a server that had this database was last seen alive, in
+    /// milliseconds UTC; `None` if none ever was.
+    fn alive_until_ms(&self) -> Option<i64>;
+
+    /// The newest times, `gaps_max` at most and the oldest first, in which the
+    /// wall went on and nobody was heard: what the ledger has of the kinds
+    /// [`Kind::Blind`] and [`Kind::ClockJumped`], from the event's time to its
+    /// end. Asked once at a start.
+    fn gaps(&self, _gaps_max: usize) -> Vec<Gap> {
+        Vec::new()
+    }
+
+    /// Whether the database came from a server that knew no alarms: when it was
+    /// opened, nothing was in its ledger.
+    fn knew_no_alarms(&self) -> bool {
+        false
+    }
 
     /// The number by which reports name the listener at this address, the
     /// same after each start.
@@ -47,9 +81,18 @@ pub trait Store {
     /// If it cannot be recorded.
     fn listener(&mut self, address: &str) -> anyhow::Result<u16>;
 
+    /// What is settled for each station, with what the configuration says of
+    /// the fleet, which is recorded for those who only read.
+    ///
+    /// # Errors
+    /// If it cannot be read or recorded.
+    fn settings(&mut self, fleet: &Fleet) -> anyhow::Result<Settings> {
+        Ok(Settings::of_fleet(fleet.overrides.resolve()))
+    }
+
     /// Records the whole batch in one transaction. Only after `Ok`, which
-    /// means that it survives a power cut, do [`Store::find`] and
-    /// [`Store::sequence`] answer with it.
+    /// means that it survives a power cut, do [`Store::find`],
+    /// [`Store::alarms`] and [`Store::sequence`] answer with it.
     ///
     /// # Errors
     /// See [`StoreError`]: what is certain differs.
@@ -93,17 +136,25 @@ pub trait Store {
 pub struct Batch {
     /// When its reports were taken, in milliseconds UTC.
     pub received_at_ms: i64,
-    /// The commit sequence of its last report.
+    /// The sequence of its last report or event.
     pub sequence: i64,
-    /// How many reports it has; their sequences are the last so many.
+    /// How many reports it has.
     pub reports: usize,
     /// Each station that reported, once, in the order of its first report.
     pub changes: Vec<Change>,
     /// The spans that are over, each with the place of its station in
     /// `changes`.
     pub spans: Vec<(u32, Span)>,
+    /// What happened to alarms, in its order.
+    pub events: Vec<Event>,
+    /// The facts of each alarm that is another one after it, once; `None`: it
+    /// is at rest.
+    pub alarms: Vec<(AlarmKey, Option<Alarm>)>,
     /// How the reports that say nothing new are recorded.
     pub form: Form,
+    /// Whether it is recorded that the server is alive at
+    /// [`received_at_ms`](Self::received_at_ms).
+    pub is_alive: bool,
 }
 
 /// What a batch does to one station.
@@ -133,6 +184,12 @@ pub enum Form {
 }
 
 impl Batch {
+    /// Whether there is nothing to record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.events.is_empty() && self.alarms.is_empty() && !self.is_alive
+    }
+
     /// Whether the rows of this station are written at once. What is news is,
     /// at any load; and a station's first report could not be journaled, for
     /// the journal only adds to rows.

@@ -4,19 +4,32 @@
 //! It knows no socket and no SQL. It is the only caller of [`Store::commit`].
 
 pub mod draft;
+mod judgement;
 mod pace;
+pub mod watch;
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use self::draft::Draft;
 use self::pace::Pace;
+use self::watch::Watch;
 use crate::config::Limits;
 use crate::lane::{Submission, Submissions, Taken, Verdict};
 use crate::store::{Batch, Store, StoreError};
 use anyhow::{Context, bail};
 use jiff::Timestamp;
+use rustix::time::ClockId;
 use tokio_util::sync::CancellationToken;
+use waterwatch_core::Settings;
+use waterwatch_core::silence::Now;
+
+/// How long the writer waits for reports at a time.
+const TURN: Duration = Duration::from_millis(Watch::TURN_MS.cast_unsigned());
+
+/// How far apart the two clocks may be read, in milliseconds: far less than a
+/// wall may stray, far more than reading takes.
+const APART_MAX_MS: i64 = 20;
 
 /// How long to wait before a batch that found no room is tried again: short
 /// enough that nobody notices the healing, long enough to cost nothing.
@@ -43,62 +56,112 @@ pub fn run<S: Store>(
     mut submissions: Submissions,
     store: S,
     limits: &Limits,
+    settings: Settings,
     hang_up: impl Fn(),
     stopping: &CancellationToken,
 ) -> anyhow::Result<()> {
+    let watch = Watch::start(settings, &store, now());
+    let trouble = Trouble::default();
     let mut recorder =
-        Recorder { store, limits, hang_up, stopping, trouble: Trouble::default(), doubtful: false };
+        Recorder { store, watch, limits, hang_up, stopping, trouble, unstored: false, doubtful: false };
     let mut draft = Draft::default();
     let mut pace = Pace::new(limits);
+    let mut found = false;
     loop {
-        let due = recorder.due();
-        match submissions.take(limits.batch_reports_max, pace.company(), due) {
-            Taken::Batch(taken) => {
-                let now_ms = Timestamp::now().as_millisecond();
-                let reports = taken.iter().map(|submission| (&submission.reports[..], submission.source));
-                let verdicts = draft.decide(&recorder.store, now_ms, limits.stations_max, reports);
-                if draft.batch.changes.is_empty() {
-                    tell(taken, verdicts);
-                    continue;
-                }
-                draft.batch.form = pace.form(draft.batch.changes.len(), Instant::now());
-                // Not stored: the connections end unanswered and the stations
-                // send again.
-                if recorder.record(&draft.batch)? { tell(taken, verdicts) } else { drop(taken) }
+        let taken = submissions.take(limits.batch_reports_max, pace.company(), Some(recorder.due()));
+        let now = now();
+        recorder.turn(now);
+        if !found {
+            let is_all = draft.found(&recorder.store, &recorder.watch, now);
+            found = recorder.record(&draft.batch)? && is_all;
+        }
+        let taken = match taken {
+            Taken::Batch(taken) => taken,
+            Taken::Nothing if recorder.watch.is_due() => Vec::new(),
+            Taken::Nothing => {
+                recorder.tend()?;
+                continue;
             }
-            Taken::Nothing => recorder.tend()?,
             Taken::End => break,
+        };
+        let reports = taken.iter().map(|submission| (&submission.reports[..], submission.origin));
+        let verdicts = draft.decide(&recorder.store, &mut recorder.watch, now, limits.stations_max, reports);
+        draft.batch.form = pace.form(draft.batch.changes.len(), Instant::now());
+        // Not stored: the connections end unanswered and the stations send
+        // again; what is due stays due.
+        if recorder.record(&draft.batch)? {
+            tell(taken, verdicts);
         }
     }
-    recorder.settle();
-    Ok(())
+    recorder.end(&mut draft)
+}
+
+/// The clocks of this moment.
+fn now() -> Now {
+    loop {
+        let steady_ms = steady_ms();
+        let now = Now { wall_ms: Timestamp::now().as_millisecond(), steady_ms };
+        // A process that is stopped between the two would see a wall that
+        // jumps.
+        if self::steady_ms() - steady_ms <= APART_MAX_MS {
+            return now;
+        }
+    }
+}
+
+fn steady_ms() -> i64 {
+    let steady = rustix::time::clock_gettime(ClockId::Boottime);
+    steady.tv_sec * 1_000 + steady.tv_nsec / 1_000_000
 }
 
 /// Records batches, and does what is to be done when that fails.
 struct Recorder<'a, S, H> {
     store: S,
+    watch: Watch,
     limits: &'a Limits,
     hang_up: H,
     stopping: &'a CancellationToken,
     trouble: Trouble,
+    /// A batch since the last turn was not stored, or not at once: what came
+    /// meanwhile is not heard.
+    unstored: bool,
     /// The last commit may have failed or not.
     doubtful: bool,
 }
 
 impl<S: Store, H: Fn()> Recorder<'_, S, H> {
-    /// Whether the batch is durable. If not, nothing of it is stored, or it is
-    /// not known.
+    fn turn(&mut self, now: Now) {
+        // Also if the store was well meanwhile: a disk may have room for its
+        // own small works and none for a batch.
+        let unstored = std::mem::take(&mut self.unstored) || self.trouble.since.is_some();
+        self.watch.turn(now, unstored, self.store.sequence());
+    }
+
+    /// Whether the batch is durable, or there is nothing in it. If not, nothing
+    /// of it is stored, or it is not known.
     fn record(&mut self, batch: &Batch) -> anyhow::Result<bool> {
+        if batch.is_empty() {
+            return Ok(true);
+        }
+        let recorded = self.commit(batch)?;
+        self.unstored |= !recorded;
+        Ok(recorded)
+    }
+
+    fn commit(&mut self, batch: &Batch) -> anyhow::Result<bool> {
         let started = Instant::now();
         loop {
             match self.store.commit(batch) {
                 Ok(()) => {
                     self.trouble.over();
                     self.doubtful = false;
+                    self.watch.recorded(batch, &self.store);
                     return Ok(true);
                 }
                 Err(StoreError::Unavailable(reason)) => {
                     self.trouble.goes_on(&reason);
+                    // Also if it is stored in the end: nobody was heard meanwhile.
+                    self.unstored = true;
                     let given_up =
                         self.stopping.is_cancelled() && self.trouble.lasts() >= RETRY_WHILE_STOPPING;
                     if given_up || started.elapsed() >= self.limits.store_retry() {
@@ -114,14 +177,29 @@ impl<S: Store, H: Fn()> Recorder<'_, S, H> {
         }
     }
 
-    /// When there is something to do for the store.
-    fn due(&self) -> Option<Instant> {
-        let due = self.store.due()?;
-        // While nothing can be stored, no oftener than batches are tried.
-        Some(self.trouble.met.map_or(due, |last| due.max(last + RETRY_EVERY)))
+    /// When the next turn is due at the latest: at once while something has
+    /// fallen due that did not fit into the last batch.
+    fn due(&self) -> Instant {
+        let now = Instant::now();
+        let turn = if self.watch.is_due() { self.no_oftener(now) } else { now + TURN };
+        self.tend_due().map_or(turn, |due| due.min(turn))
     }
 
+    /// When there is something to do for the store.
+    fn tend_due(&self) -> Option<Instant> {
+        self.store.due().map(|due| self.no_oftener(due))
+    }
+
+    /// While nothing can be stored, no oftener than batches are tried.
+    fn no_oftener(&self, due: Instant) -> Instant {
+        self.trouble.met.map_or(due, |last| due.max(last + RETRY_EVERY))
+    }
+
+    /// Does what is due for the store, if anything is.
     fn tend(&mut self) -> anyhow::Result<()> {
+        if self.tend_due().is_none_or(|due| due > Instant::now()) {
+            return Ok(());
+        }
         match self.store.tend() {
             Ok(wrote) => {
                 self.doubtful &= !wrote;
@@ -131,6 +209,16 @@ impl<S: Store, H: Fn()> Recorder<'_, S, H> {
             Err(error) => self.recover(error)?,
         }
         Ok(())
+    }
+
+    /// The last that is recorded: until when the server was alive.
+    fn end(mut self, draft: &mut Draft) -> anyhow::Result<()> {
+        let now = now();
+        self.turn(now);
+        draft.last(&self.store, &mut self.watch, now);
+        let recorded = self.record(&draft.batch);
+        self.settle();
+        recorded.map(drop)
     }
 
     fn settle(&mut self) {
@@ -151,7 +239,9 @@ impl<S: Store, H: Fn()> Recorder<'_, S, H> {
         anyhow::ensure!(!self.doubtful, "the database failed twice in a row: {reason}");
         self.doubtful = true;
         tracing::error!(%reason, "a commit may have failed; opening the database again");
-        self.store.reopen().context("the database cannot be opened again")
+        self.store.reopen().context("the database cannot be opened again")?;
+        self.watch.read(&self.store);
+        Ok(())
     }
 }
 
@@ -201,5 +291,7 @@ impl Trouble {
     }
 }
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use waterwatch::config::ServeOptions;
 use waterwatch::failure::Failure;
 use waterwatch::server;
 use waterwatch::store::stations::Stations;
-use waterwatch::store::{Batch, Slot, Store, StoreError};
+use waterwatch::store::{Alarms, Batch, Slot, Store, StoreError};
 use waterwatch_core::{Station, StationId};
 
 pub(super) fn serve(data: PathBuf) -> anyhow::Result<()> {
@@ -24,6 +24,7 @@ pub(super) fn serve(data: PathBuf) -> anyhow::Result<()> {
 #[derive(Default)]
 struct Discard {
     stations: Stations,
+    alarms: Alarms,
     sequence: i64,
 }
 
@@ -36,8 +37,21 @@ impl Store for Discard {
         self.stations.len()
     }
 
+    fn station(&self, slot: Slot) -> (StationId, &Station) {
+        let (id, station) = self.stations.at(slot);
+        (*id, station)
+    }
+
+    fn alarms(&self) -> &Alarms {
+        &self.alarms
+    }
+
     fn sequence(&self) -> i64 {
         self.sequence
+    }
+
+    fn alive_until_ms(&self) -> Option<i64> {
+        None
     }
 
     fn listener(&mut self, _: &str) -> anyhow::Result<u16> {
@@ -51,6 +65,7 @@ impl Store for Discard {
                 None => drop(self.stations.add(change.id, change.station)),
             }
         }
+        self.alarms.apply(&batch.alarms);
         self.sequence = batch.sequence;
         Ok(())
     }

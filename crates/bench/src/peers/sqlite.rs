@@ -14,7 +14,9 @@ use waterwatch::store::lock::DataLock;
 use waterwatch::store::sqlite::SqliteStore;
 use waterwatch::store::{Form, Store};
 use waterwatch::writer::draft::Draft;
-use waterwatch_core::{Report, Source, StationId};
+use waterwatch::writer::watch::Watch;
+use waterwatch_core::silence::Now;
+use waterwatch_core::{Origin, Report, Settings, StationId};
 
 use crate::load::{Counts, Outcome, Shape, Span};
 use crate::process::Usage;
@@ -49,7 +51,10 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let limits = Limits::default();
     let batch_reports = limits.batch_reports_max as u64;
     let store = SqliteStore::open(&options.data, lock, TimeZone::system(), limits)?;
-    let mut bare = Loop { store, draft: Draft::default(), reports: 0, batch_reports };
+    let now_ms = Timestamp::now().as_millisecond();
+    let now = Now { wall_ms: now_ms, steady_ms: now_ms };
+    let watch = Watch::start(Settings::default(), &store, now);
+    let mut bare = Loop { store, watch, draft: Draft::default(), reports: 0, batch_reports };
     let (first, shape) = (options.shape.first_id(), options.shape);
     let (warm_up, measured) = (u64::from(shape.warm_up_stations), u64::from(shape.stations));
     let warm_up = if warm_up > 0 { (first + measured, warm_up) } else { (first, measured) };
@@ -66,6 +71,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
 
 struct Loop {
     store: SqliteStore,
+    watch: Watch,
     draft: Draft,
     reports: u64,
     batch_reports: u64,
@@ -77,6 +83,8 @@ impl Loop {
         let began = Instant::now();
         while began.elapsed() < lasts {
             let now_ms = Timestamp::now().as_millisecond();
+            let now = Now { wall_ms: now_ms, steady_ms: now_ms };
+            self.watch.turn(now, false, self.store.sequence());
             let reports = (self.reports..self.reports + self.batch_reports)
                 .map(|report| {
                     let number = i64::try_from(first + report % count)?;
@@ -87,11 +95,12 @@ impl Loop {
                     Ok(Report { station_id, alarm1, alarm2: false })
                 })
                 .collect::<anyhow::Result<Vec<_>>>()?;
-            let all = std::iter::once((&reports[..], Source::default()));
-            self.draft.decide(&self.store, now_ms, usize::MAX, all);
+            let all = std::iter::once((&reports[..], Origin::default()));
+            self.draft.decide(&self.store, &mut self.watch, now, usize::MAX, all);
             // As the writer records a batch of this size.
             self.draft.batch.form = Form::Journal;
             self.store.commit(&self.draft.batch)?;
+            self.watch.recorded(&self.draft.batch, &self.store);
             self.reports += self.batch_reports;
         }
         Ok(())

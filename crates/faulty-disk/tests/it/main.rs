@@ -13,6 +13,9 @@ mod disk;
 #[path = "../../../waterwatch/tests/it/harness.rs"]
 #[expect(dead_code, reason = "other tests need more of it")]
 mod harness;
+#[path = "../../../waterwatch/tests/it/ledger.rs"]
+#[expect(dead_code, reason = "other tests need more of it")]
+mod ledger;
 #[path = "../../../waterwatch/tests/it/load.rs"]
 #[expect(dead_code, reason = "other tests need more of it")]
 mod load;

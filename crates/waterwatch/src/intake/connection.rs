@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use waterwatch_core::wire::{self, End, Lines, Refusal};
-use waterwatch_core::{Report, Source};
+use waterwatch_core::{Origin, Report};
 
 use super::Shared;
 use super::admission::Place;
@@ -59,7 +59,7 @@ thread_local! {
 pub(super) struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
-    source: Source,
+    origin: Origin,
     lines: Lines,
     /// Bytes that are read and not yet used: the piece of a line, or what
     /// waits behind [`REFUSALS_MAX`] refusals.
@@ -111,7 +111,7 @@ impl Connection {
     pub(super) fn new(
         stream: TcpStream,
         peer: SocketAddr,
-        source: Source,
+        origin: Origin,
         place: Place,
         speaker: Speaker,
         shared: Arc<Shared>,
@@ -121,7 +121,7 @@ impl Connection {
         Connection {
             stream,
             peer,
-            source,
+            origin,
             lines: Lines::new(shared.limits.line_bytes_max),
             held: Vec::new(),
             held_lines: false,
@@ -314,7 +314,7 @@ impl Connection {
         if reports.is_empty() {
             drop(room);
         } else {
-            match self.speaker.submit(reports, self.source, room).await {
+            match self.speaker.submit(reports, self.origin, room).await {
                 Some(decided) => verdict = decided,
                 // Not stored: closed unanswered, the station sends again.
                 None => return ControlFlow::Break(()),

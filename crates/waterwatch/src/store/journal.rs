@@ -10,16 +10,17 @@
 //! | how many of its reports were in the commit, if more than one | a number |
 //! | the sequence of the last, as the difference to the one after the last of the station before, if there is one | a signed number |
 //! | how far before the last the first was, if it opened a span and is not the last | a number |
-//! | where the last came from, if it is another source than of the station before: the listener | a number |
+//! | where the last came from, if it is another origin than of the station before: the listener | a number |
 //! | and the peer's address | 4 or 16 |
 //!
 //! Numbers are LEB128, seven bits a byte, the lowest first; signed ones are
 //! zigzag. A station behind a gateway takes three bytes.
 
 use thiserror::Error;
-use waterwatch_core::{Novelty, OpenSpan, Source, Span, Station, StationId};
+use waterwatch_core::{Novelty, OpenSpan, Origin, Span, Station, StationId};
 
 use super::Change;
+use super::peer::IPV4_MAPPED;
 
 const VERSION: u8 = 1;
 
@@ -29,15 +30,12 @@ mod flag {
     pub const ALARM1: u8 = 1;
     pub const ALARM2: u8 = 1 << 1;
     pub const OPENS_SPAN: u8 = 1 << 2;
-    pub const SOURCE: u8 = 1 << 3;
+    pub const ORIGIN: u8 = 1 << 3;
     pub const IPV6: u8 = 1 << 4;
     pub const REPORTS: u8 = 1 << 5;
     pub const SEQUENCE: u8 = 1 << 6;
-    pub const KNOWN: u8 = ALARM1 | ALARM2 | OPENS_SPAN | SOURCE | IPV6 | REPORTS | SEQUENCE;
+    pub const KNOWN: u8 = ALARM1 | ALARM2 | OPENS_SPAN | ORIGIN | IPV6 | REPORTS | SEQUENCE;
 }
-
-/// What IPv4 addresses begin with as IPv6 ones (RFC 4291, 2.5.5.2).
-const IPV4_MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
 /// What one commit recorded of one station.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +53,7 @@ pub struct Entry {
     /// The commit sequence of the last.
     pub sequence: i64,
     /// Where the last came from.
-    pub source: Source,
+    pub origin: Origin,
 }
 
 impl Entry {
@@ -70,7 +68,7 @@ impl Entry {
             opens_span: (change.novelty == Novelty::Resumes).then_some(change.station.span.sequence),
             reports: change.reports,
             sequence: change.station.sequence,
-            source: change.station.source,
+            origin: change.station.origin,
         }
     }
 
@@ -95,7 +93,7 @@ impl Entry {
             received_at_ms,
             sequence: self.sequence,
             reports: before.reports + reports,
-            source: self.source,
+            origin: self.origin,
             span,
         };
         Some((after, over))
@@ -133,15 +131,15 @@ impl<'a> Writer<'a> {
     /// Adds a station.
     pub fn push(&mut self, entry: &Entry) {
         let sequence_step = entry.sequence.wrapping_sub(self.before.sequence.wrapping_add(1));
-        let source_is_new = entry.source != self.before.source;
-        let is_ipv4 = entry.source.peer.starts_with(&IPV4_MAPPED);
+        let origin_is_new = entry.origin != self.before.origin;
+        let is_ipv4 = entry.origin.peer.starts_with(&IPV4_MAPPED);
         let mut flags = 0;
         for (flag, is_set) in [
             (flag::ALARM1, entry.alarm1),
             (flag::ALARM2, entry.alarm2),
             (flag::OPENS_SPAN, entry.opens_span.is_some()),
-            (flag::SOURCE, source_is_new),
-            (flag::IPV6, source_is_new && !is_ipv4),
+            (flag::ORIGIN, origin_is_new),
+            (flag::IPV6, origin_is_new && !is_ipv4),
             (flag::REPORTS, entry.reports != 1),
             (flag::SEQUENCE, sequence_step != 0),
         ] {
@@ -160,12 +158,12 @@ impl<'a> Writer<'a> {
         {
             put(self.bytes, entry.sequence.wrapping_sub(first).cast_unsigned());
         }
-        if source_is_new {
-            put(self.bytes, u64::from(entry.source.listener));
-            let peer = &entry.source.peer;
+        if origin_is_new {
+            put(self.bytes, u64::from(entry.origin.listener));
+            let peer = &entry.origin.peer;
             self.bytes.extend_from_slice(if is_ipv4 { &peer[IPV4_MAPPED.len()..] } else { peer });
         }
-        self.before = Before { id: entry.id.get(), sequence: entry.sequence, source: entry.source };
+        self.before = Before { id: entry.id.get(), sequence: entry.sequence, origin: entry.origin };
     }
 }
 
@@ -220,8 +218,8 @@ impl Entries<'_> {
             true => take(&mut self.rest)?.cast_signed(),
             false => 0,
         };
-        let source = if is_set(flag::SOURCE) { self.source(is_set(flag::IPV6))? } else { self.before.source };
-        self.before = Before { id, sequence, source };
+        let origin = if is_set(flag::ORIGIN) { self.origin(is_set(flag::IPV6))? } else { self.before.origin };
+        self.before = Before { id, sequence, origin };
         Some(Entry {
             id: StationId::new(id)?,
             alarm1: is_set(flag::ALARM1),
@@ -229,11 +227,11 @@ impl Entries<'_> {
             opens_span: is_set(flag::OPENS_SPAN).then(|| sequence.wrapping_sub(to_first)),
             reports,
             sequence,
-            source,
+            origin,
         })
     }
 
-    fn source(&mut self, is_ipv6: bool) -> Option<Source> {
+    fn origin(&mut self, is_ipv6: bool) -> Option<Origin> {
         let listener = u16::try_from(take(&mut self.rest)?).ok()?;
         let mut peer = [0; 16];
         let begin = if is_ipv6 { 0 } else { IPV4_MAPPED.len() };
@@ -241,7 +239,7 @@ impl Entries<'_> {
         let (address, rest) = self.rest.split_at_checked(peer.len() - begin)?;
         peer[begin..].copy_from_slice(address);
         self.rest = rest;
-        Some(Source { listener, peer })
+        Some(Origin { listener, peer })
     }
 }
 
@@ -250,12 +248,12 @@ impl Entries<'_> {
 struct Before {
     id: i64,
     sequence: i64,
-    source: Source,
+    origin: Origin,
 }
 
 impl Before {
     fn the_first(reports: u64, sequence: i64) -> Before {
-        Before { id: 0, sequence: sequence.wrapping_sub(reports.cast_signed()), source: Source::default() }
+        Before { id: 0, sequence: sequence.wrapping_sub(reports.cast_signed()), origin: Origin::default() }
     }
 }
 
@@ -296,22 +294,22 @@ mod tests {
     use super::*;
 
     fn entry() -> impl Strategy<Value = Entry> {
-        let source =
+        let origin =
             (any::<u16>(), any::<[u8; 16]>(), any::<bool>()).prop_map(|(listener, mut peer, ipv4)| {
                 if ipv4 {
                     peer[..12].copy_from_slice(&IPV4_MAPPED);
                 }
-                Source { listener, peer }
+                Origin { listener, peer }
             });
         let numbers = (0..=i64::MAX, 0..1_000_000_i64, 1..=u32::MAX, 0..3_i64);
-        (numbers, any::<[bool; 4]>(), source).prop_map(|((id, near, reports, step), bits, source)| Entry {
+        (numbers, any::<[bool; 4]>(), origin).prop_map(|((id, near, reports, step), bits, origin)| Entry {
             id: StationId::new(if bits[3] { near } else { id }).unwrap(),
             alarm1: bits[0],
             alarm2: bits[1],
             opens_span: bits[2].then(|| if bits[3] || reports == 1 { near + step } else { near }),
             reports: if bits[3] { 1 } else { reports },
             sequence: near + step,
-            source,
+            origin,
         })
     }
 
@@ -343,7 +341,7 @@ mod tests {
         let mut bytes = Vec::new();
         let mut peer = [0; 16];
         peer[..12].copy_from_slice(&IPV4_MAPPED);
-        let source = Source { listener: 1, peer };
+        let origin = Origin { listener: 1, peer };
         let entry = |number: i64| Entry {
             id: StationId::new(1_000_000 + 64 * number).unwrap(),
             alarm1: false,
@@ -351,7 +349,7 @@ mod tests {
             opens_span: None,
             reports: 1,
             sequence: 900_000_000 + number,
-            source,
+            origin,
         };
         let mut writer = Writer::begin(&mut bytes, 1_000, 900_000_999);
         (0..1_000).for_each(|number| writer.push(&entry(number)));
@@ -361,7 +359,7 @@ mod tests {
     #[test]
     fn a_piece_and_a_newer_version_are_refused() {
         let mut bytes = Vec::new();
-        let source = Source { listener: 300, peer: [1; 16] };
+        let origin = Origin { listener: 300, peer: [1; 16] };
         let id = StationId::MAX;
         let entry = Entry {
             id,
@@ -370,7 +368,7 @@ mod tests {
             opens_span: Some(7),
             reports: 300,
             sequence: 77,
-            source,
+            origin,
         };
         Writer::begin(&mut bytes, 1, 99).push(&entry);
         for length in 3..bytes.len() {

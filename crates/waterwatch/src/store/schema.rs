@@ -1,7 +1,7 @@
 //! What a database file is, and how it becomes ours.
 //!
-//! Version 2 (version 1 had the first four columns of `station_state` and no
-//! other table of ours):
+//! Version 3 (version 2 had no alarms and no settings; version 1 had the first
+//! four columns of `station_state` and no other table of ours):
 //!
 //! | table | column | what |
 //! | --- | --- | --- |
@@ -14,14 +14,42 @@
 //! | | `span_sequence`, `span_since`, `span_reports` | the span that lasts: its first report, when that was, how many there were |
 //! | `span` | `station_id`, `sequence` | a span that is over: a time in which a station went on saying the same; named by its first report |
 //! | | `first_at`, `last_at`, `alarm1`, `alarm2`, `reports` | its first and last report, what they said, how many there were |
-//! | `journal` | `sequence` | a commit whose reports said nothing new, by the sequence of its last report |
+//! | `journal` | `sequence` | a commit whose reports said nothing new, by the sequence of its last report or event |
 //! | | `received_at`, `entries` | when its reports were taken; what they were (`journal.rs`) |
-//! | `listener` | `listener_id`, `address` | a listener by the number that sources name |
-//! | `server` | `name`, `value` | what the server says of itself: `time_zone`, the zone of `last_date` |
+//! | `alarm_event` | `sequence` | the ledger: what happened to alarms and to the server, in the one order of reports and events; only added to |
+//! | | `event_time`, `received_at` | when it happened, and when we came to know of it, in milliseconds UTC |
+//! | | `source`, `point` | whose alarm: a station's id as an integer, `area/NAME` or `server`; about what, none if about no alarm |
+//! | | `occurrence` | the event that raised what it belongs to |
+//! | | `kind`, `from_state`, `to_state` | what happened, and the alarm's state before and after |
+//! | | `by`, `reason`, `until` | who did it, why, and until when it is to last |
+//! | | `on_from`, `on_to` | when the alarm was last on while it was hidden |
+//! | | `count` | how many raises it stands for, where more than one |
+//! | | `listener_id`, `peer` | where the report came from that caused it, as in `station_state` |
+//! | | `cause` | the report or event that caused it |
+//! | `alarm` | `source`, `point` | an alarm that is not at rest, as in `alarm_event`; what follows are its facts |
+//! | | `contact`, `contact_since`, `delay_due` | the contact, since when it is so, and when the condition follows if a delay runs |
+//! | | `occurrence`, `raised_at`, `returned_at`, `raises` | the raise that is not over yet, and how many it stands for |
+//! | | `acknowledged_by`, `acknowledged_at`, `realarm_due` | who answered it and when, and when it asks again |
+//! | | `shelf_until`, `shelf_by`, `shelf_reason`, `shelf_warned` | the shelf that it is on |
+//! | | `service_until`, `service_by`, `service_reason`, `service_warned` | the same for being out of service |
+//! | | `suppressed_by` | the occurrence of the alarm that stands for it |
+//! | | `on_from`, `on_to` | when it was last on since it was hidden |
+//! | | `chatter_since`, `chatter_raises`, `chatter_due` | that it comes and goes too often |
+//! | | `raised_lately`, `forget_due` | its raises within the window, 8 bytes each, the lowest first; when they are forgotten |
+//! | `station_settings` | `station_id`, `name`, `area`, `location`, `access_note`, `telephones`, `tags` | what people say of a station |
+//! | | `period_s`, `grace_s` | how often it reports, and how much later it may; where empty, as its area or the fleet |
+//! | `area_settings` | `area`, `period_s`, `grace_s` | the same for the stations of an area |
+//! | `point_settings` | `scope`, `point` | what is settled for a point: for a station's id, `area/NAME`, or `fleet`, which each start writes as the configuration says |
+//! | | `enabled`, `priority`, `on_delay_s`, `off_delay_s`, `latched`, `realarm_after_s`, `chatter_raises`, `chatter_window_s` | how it is judged; where empty, as the wider scope |
+//! | | `label`, `consequence`, `response`, `respond_within_min` | what tells an operator what to do |
+//! | `listener` | `listener_id`, `address` | a listener by the number that origins name |
+//! | `server` | `name`, `value` | what the server says of itself: `time_zone`, the zone of `last_date`; `alive_at`, when it was alive, in milliseconds UTC; `period_s` and `grace_s`, what holds for the fleet |
 //!
 //! A station's rows may be behind the journal. What is newest is its
 //! `station_state` and every entry of the journal with a later sequence; its
 //! contacts in `station_status` are never behind.
+
+mod tables;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -33,65 +61,18 @@ use rusqlite::{
 };
 use thiserror::Error;
 
+use self::tables::{OURS, SINCE_VERSION_2, SINCE_VERSION_3, STATION_STATE, STATION_STATUS};
 use super::{access, last_date};
 
 /// In the file's header, so that `file` and we know whose it is: "watw".
 pub const APPLICATION_ID: i32 = 0x7761_7477;
 
 /// The schema that this program reads and writes (`user_version`).
-pub const VERSION: i32 = 2;
+pub const VERSION: i32 = 3;
 
-/// The table of the contract, as it is made in a new database.
-const STATION_STATUS: &str = "CREATE TABLE station_status (
-    station_id INTEGER PRIMARY KEY,
-    last_date TEXT NOT NULL,
-    alarm1 INTEGER NOT NULL,
-    alarm2 INTEGER NOT NULL
-)";
-
-/// What is ours alone, as version 1 had it.
-const STATION_STATE: &str = "CREATE TABLE station_state (
-    station_id INTEGER PRIMARY KEY,
-    sequence INTEGER NOT NULL,
-    received_at INTEGER NOT NULL,
-    reports INTEGER NOT NULL
-) STRICT";
-
-/// What version 2 brought.
-const SINCE_VERSION_2: &str = "
-ALTER TABLE station_state ADD COLUMN listener_id INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE station_state ADD COLUMN peer BLOB NOT NULL DEFAULT x'';
-ALTER TABLE station_state ADD COLUMN span_sequence INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE station_state ADD COLUMN span_since INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE station_state ADD COLUMN span_reports INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE span (
-    station_id INTEGER NOT NULL,
-    sequence INTEGER NOT NULL,
-    first_at INTEGER NOT NULL,
-    last_at INTEGER NOT NULL,
-    alarm1 INTEGER NOT NULL,
-    alarm2 INTEGER NOT NULL,
-    reports INTEGER NOT NULL,
-    PRIMARY KEY (station_id, sequence)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX span_by_age ON span (sequence);
-CREATE TABLE journal (
-    sequence INTEGER PRIMARY KEY,
-    received_at INTEGER NOT NULL,
-    entries BLOB NOT NULL
-) STRICT;
-CREATE TABLE listener (
-    listener_id INTEGER PRIMARY KEY,
-    address TEXT NOT NULL UNIQUE
-) STRICT;
-CREATE TABLE server (
-    name TEXT PRIMARY KEY,
-    value TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-";
-
-/// The names of our tables beside the contract's.
-const OURS: [&str; 5] = ["station_state", "span", "journal", "listener", "server"];
+/// No count and no time in milliseconds comes near it; adding to one below it
+/// never overflows.
+pub(super) const COUNT_MAX: i64 = i64::MAX / 4;
 
 /// The columns of the contract, in their order.
 pub const CONTRACT: [&str; 4] = ["station_id", "last_date", "alarm1", "alarm2"];
@@ -398,6 +379,7 @@ pub fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.execute_batch(STATION_STATUS)?;
     transaction.execute_batch(STATION_STATE)?;
     transaction.execute_batch(SINCE_VERSION_2)?;
+    transaction.execute_batch(SINCE_VERSION_3)?;
     sign(&transaction)?;
     transaction.commit()
 }
@@ -411,6 +393,7 @@ pub fn adopt(connection: &mut Connection, zone: &TimeZone) -> rusqlite::Result<(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(STATION_STATE)?;
     transaction.execute_batch(SINCE_VERSION_2)?;
+    transaction.execute_batch(SINCE_VERSION_3)?;
     {
         let mut read = transaction.prepare("SELECT station_id, last_date FROM station_status")?;
         let mut write = transaction.prepare(
@@ -432,7 +415,11 @@ pub fn adopt(connection: &mut Connection, zone: &TimeZone) -> rusqlite::Result<(
 /// What SQLite says.
 pub fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(SINCE_VERSION_2)?;
+    let version: i32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version < 2 {
+        transaction.execute_batch(SINCE_VERSION_2)?;
+    }
+    transaction.execute_batch(SINCE_VERSION_3)?;
     sign(&transaction)?;
     transaction.commit()
 }

@@ -10,11 +10,13 @@
 //! are behind until a [`Sweep`] comes by. There are two, since `last_date` is
 //! promised within seconds and our own table is not.
 
+mod alive;
 mod checkpoint;
 mod file;
 mod folding;
 mod load;
 mod opening;
+mod recording;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -25,21 +27,25 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, TransactionBehavior, ffi};
-use waterwatch_core::{Span, Station, StationId};
+use rusqlite::{Connection, ErrorCode, ffi};
+use waterwatch_core::settings::Fleet;
+use waterwatch_core::silence::Gap;
+use waterwatch_core::{Settings, Span, Station, StationId};
 
+use self::alive::Alive;
 use self::checkpoint::Checkpointer;
 use self::file::{Doubt, Found, OurFiles};
 use self::folding::{Folding, Journal};
 use self::load::Loaded;
 use self::opening::{Log, connect, keep_a_copy};
-use self::rows::{StateRows, StatusRows};
+use super::alarms::Alarms;
 use super::last_date::{self, LastDate};
 use super::lock::{DataLock, folder_of};
 use super::schema::{self, Kind};
+use super::settings;
 use super::stations::{Slot, Stations};
 use super::sweep::{Marks, Sweep};
-use super::{Batch, Change, Store, StoreError};
+use super::{Batch, Store, StoreError};
 use crate::config::Limits;
 
 /// How long our own table may be behind: each round writes all its pages, so
@@ -72,7 +78,12 @@ pub struct SqliteStore {
     /// `None` only while it is opened again.
     open: Option<Open>,
     stations: Stations,
+    alarms: Alarms,
     sequence: i64,
+    alive: Alive,
+    /// As the ledger had them when it was opened.
+    gaps: Vec<Gap>,
+    knew_no_alarms: bool,
     status: Sweep,
     state: Sweep,
     journal: Journal,
@@ -91,14 +102,6 @@ pub struct SqliteStore {
 struct Open {
     checkpointer: Checkpointer,
     connection: Connection,
-}
-
-/// What a transaction came to.
-struct Recorded {
-    /// How many bytes were journaled, if any.
-    journaled: Option<u64>,
-    /// How many spans have rows after it.
-    span_rows: u64,
 }
 
 impl SqliteStore {
@@ -144,7 +147,11 @@ impl SqliteStore {
             zone,
             open: Some(Open { checkpointer, connection }),
             stations: Stations::default(),
+            alarms: Alarms::default(),
             sequence: 0,
+            alive: Alive::default(),
+            gaps: Vec::new(),
+            knew_no_alarms: false,
             status: Sweep::new(limits.last_date_round(), Marks::default(), 0, 0),
             state: Sweep::new(STATE_PERIOD, Marks::default(), 0, 0),
             journal: Journal::default(),
@@ -162,7 +169,11 @@ impl SqliteStore {
     /// What was read is what is known.
     fn take(&mut self, loaded: Loaded) {
         self.stations = loaded.stations;
+        self.alarms = loaded.alarms;
         self.sequence = loaded.sequence;
+        self.alive = loaded.alive;
+        self.gaps = loaded.gaps;
+        self.knew_no_alarms = loaded.knew_no_alarms;
         // The oldest commit in the journal is what is still to be folded.
         let folded_to = loaded.journal.front().map_or(loaded.sequence, |(sequence, _)| sequence - 1);
         self.status = Sweep::new(self.limits.last_date_round(), loaded.journaled, folded_to, loaded.sequence);
@@ -286,59 +297,6 @@ impl SqliteStore {
         Ok(())
     }
 
-    fn record(&mut self, batch: Option<&Batch>, folding: &Folding) -> rusqlite::Result<Recorded> {
-        let SqliteStore { open, last_date, stations, spans, journal, limits, .. } = self;
-        let mut span_rows = self.span_rows;
-        let open = open.as_mut().ok_or(rusqlite::Error::InvalidQuery)?;
-        let transaction = open.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        {
-            let mut status = StatusRows::of(&transaction, last_date)?;
-            let mut state = StateRows::of(&transaction)?;
-            let ended = |id: StationId| spans.range((id, i64::MIN)..=(id, i64::MAX));
-            for &slot in &folding.status.slots {
-                let (id, station) = stations.at(slot);
-                status.write(*id, station)?;
-            }
-            for &slot in &folding.state.slots {
-                let (id, station) = stations.at(slot);
-                state.write(*id, station)?;
-                for (_, span) in ended(*id) {
-                    span_rows += 1;
-                    rows::write_span(&transaction, *id, span)?;
-                }
-            }
-            if let Some(batch) = batch {
-                for change in at_once(batch) {
-                    status.write(change.id, &change.station)?;
-                    state.write(change.id, &change.station)?;
-                    for (_, span) in ended(change.id) {
-                        span_rows += 1;
-                        rows::write_span(&transaction, change.id, span)?;
-                    }
-                }
-                for (place, span) in &batch.spans {
-                    let change = &batch.changes[*place as usize];
-                    if batch.writes_at_once(change) {
-                        span_rows += 1;
-                        rows::write_span(&transaction, change.id, span)?;
-                    }
-                }
-            }
-        }
-        let journaled = match batch {
-            Some(batch) => journal.write(&transaction, batch)?,
-            None => None,
-        };
-        if let Some(drop_to) = folding.drop_to {
-            rows::drop_journal(&transaction, drop_to)?;
-        }
-        if span_rows > limits.spans_max {
-            span_rows -= rows::drop_spans(&transaction, span_rows - limits.spans_max)?;
-        }
-        transaction.commit()?;
-        Ok(Recorded { journaled, span_rows })
-    }
-
     /// What was folded is no longer behind.
     fn folded(&mut self, folding: &Folding) {
         let now = Instant::now();
@@ -396,6 +354,8 @@ impl SqliteStore {
         if let Some(bytes) = journaled {
             self.journal.written(batch.sequence, bytes, spans);
         }
+        self.alarms.apply(&batch.alarms);
+        self.alive.recorded(batch);
         self.sequence = batch.sequence;
     }
 
@@ -451,8 +411,29 @@ impl Store for SqliteStore {
         self.stations.len()
     }
 
+    fn station(&self, slot: Slot) -> (StationId, &Station) {
+        let (id, station) = self.stations.at(slot);
+        (*id, station)
+    }
+
+    fn alarms(&self) -> &Alarms {
+        &self.alarms
+    }
+
     fn sequence(&self) -> i64 {
         self.sequence
+    }
+
+    fn alive_until_ms(&self) -> Option<i64> {
+        self.alive.until_ms()
+    }
+
+    fn gaps(&self, gaps_max: usize) -> Vec<Gap> {
+        self.gaps[self.gaps.len().saturating_sub(gaps_max)..].to_vec()
+    }
+
+    fn knew_no_alarms(&self) -> bool {
+        self.knew_no_alarms
     }
 
     fn listener(&mut self, address: &str) -> anyhow::Result<u16> {
@@ -461,8 +442,14 @@ impl Store for SqliteStore {
             .with_context(|| format!("cannot record the listener {address}"))
     }
 
+    fn settings(&mut self, fleet: &Fleet) -> anyhow::Result<Settings> {
+        let open = self.open.as_mut().context("the database is closed")?;
+        settings::publish(&mut open.connection, fleet).context("cannot record the settings of the fleet")?;
+        settings::read(&open.connection, fleet)
+    }
+
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        assert!(batch.sequence > self.sequence, "a batch comes after what is recorded");
+        assert!(batch.sequence >= self.sequence, "a batch comes after what is recorded");
         let done = self.commit_with_what_is_due(batch);
         self.noted(done)
     }
@@ -497,6 +484,7 @@ impl Store for SqliteStore {
         // with another one.
         self.open = None;
         self.stations = Stations::default();
+        self.alarms = Alarms::default();
         let path = self.files.path.clone();
         match schema::examine(&path)? {
             Some(Kind::Ours) => {}
@@ -513,14 +501,6 @@ impl Store for SqliteStore {
         self.take(loaded);
         Ok(())
     }
-}
-
-/// The stations whose rows the batch writes, in the order of their ids:
-/// neighbours share a page.
-fn at_once(batch: &Batch) -> Vec<&Change> {
-    let mut changes: Vec<_> = batch.changes.iter().filter(|change| batch.writes_at_once(change)).collect();
-    changes.sort_unstable_by_key(|change| change.id);
-    changes
 }
 
 fn forget_spans(spans: &mut BTreeMap<(StationId, i64), Span>, id: StationId) {

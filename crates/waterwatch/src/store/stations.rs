@@ -140,7 +140,7 @@ impl Stations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use waterwatch_core::{OpenSpan, Source};
+    use waterwatch_core::{OpenSpan, Origin};
 
     fn station(reports: i64) -> Station {
         Station {
@@ -149,7 +149,7 @@ mod tests {
             received_at_ms: 0,
             sequence: reports,
             reports,
-            source: Source::default(),
+            origin: Origin::default(),
             span: OpenSpan::default(),
         }
     }

@@ -164,7 +164,9 @@ pub struct Marks {
 }
 
 impl Marks {
-    fn contains(&self, slot: Slot) -> bool {
+    /// Whether a station is in it.
+    #[must_use]
+    pub fn contains(&self, slot: Slot) -> bool {
         self.words.get(slot.index() / 64).is_some_and(|word| word >> (slot.index() % 64) & 1 == 1)
     }
 
@@ -180,7 +182,8 @@ impl Marks {
         *word |= bit;
     }
 
-    fn remove(&mut self, slot: Slot) {
+    /// Takes a station out.
+    pub fn remove(&mut self, slot: Slot) {
         if let Some(word) = self.words.get_mut(slot.index() / 64) {
             let bit = 1 << (slot.index() % 64);
             self.count -= usize::from(*word & bit != 0);

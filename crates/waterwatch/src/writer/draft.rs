@@ -3,12 +3,29 @@
 
 use std::collections::HashMap;
 
+use waterwatch_core::alarm::{AlarmSource, Input, Point, Subject};
+use waterwatch_core::silence::Now;
 use waterwatch_core::wire::Refusal;
-use waterwatch_core::{Novelty, Report, Source, Span, Station, StationId};
+use waterwatch_core::{Novelty, Origin, Report, Settings, Span, Station, StationId};
 
+use super::judgement::Judgement;
+use super::watch::Watch;
 use crate::lane::Verdict;
 use crate::log::Seldom;
-use crate::store::{Batch, Change, Slot, Store};
+use crate::store::{AlarmKey, Batch, Change, Slot, Store};
+
+/// How many alarms and silences fall due in one batch, at most: reports and
+/// operators do not wait behind more.
+const DUE_MAX: usize = 1_024;
+
+/// How many alarms that an older server left on are raised in one batch, at
+/// most: those of any fleet but a very large one that is wholly in alarm.
+const FOUND_MAX: usize = 16_384;
+
+/// Why an alarm is raised at a start: the server before knew no alarms, or did
+/// not judge this one.
+const BEFORE_THE_UPGRADE: &str = "on since before the upgrade";
+const ON_ALREADY: &str = "on already when the server started";
 
 /// Stations that are looked for together: a million of them are in no cache,
 /// and the processor waits for many of them at once only if nothing else
@@ -27,46 +44,117 @@ pub struct Draft {
     places: Vec<u32>,
     /// The same for stations that are new in the batch.
     new: HashMap<StationId, u32>,
+    judgement: Judgement,
+}
+
+/// What a batch is decided upon.
+struct Ground<'a, S> {
+    store: &'a S,
+    watch: &'a Watch,
+    stations_max: usize,
 }
 
 impl Draft {
-    /// Decides what connections have sent, each with where it came from;
-    /// returns a verdict for each.
+    /// Begins a batch that is decided `now`, with what is to be said of the
+    /// server itself: each batch that is recorded has that.
+    fn begin<S: Store>(&mut self, store: &S, watch: &Watch, now: Now, is_last: bool) {
+        let Batch { received_at_ms, sequence, reports, changes, spans, events, alarms, form: _, is_alive } =
+            &mut self.batch;
+        (*received_at_ms, *sequence) = (now.wall_ms, store.sequence());
+        (*reports, *is_alive) = (0, false);
+        changes.clear();
+        spans.clear();
+        events.clear();
+        alarms.clear();
+        self.new.clear();
+        self.judgement.clear();
+        let jumped_ms = watch.tell(&mut self.batch, is_last);
+        if jumped_ms != 0 {
+            self.shift(store, watch, jumped_ms);
+        }
+    }
+
+    /// Decides what connections have sent, each with where it came from, and
+    /// then what is due; returns a verdict for each of the connections.
     pub fn decide<'a, S: Store>(
         &mut self,
         store: &S,
-        now_ms: i64,
+        watch: &mut Watch,
+        now: Now,
         stations_max: usize,
-        submissions: impl Iterator<Item = (&'a [Report], Source)>,
+        submissions: impl Iterator<Item = (&'a [Report], Origin)>,
     ) -> Vec<Verdict> {
-        self.batch.changes.clear();
-        self.batch.spans.clear();
-        self.new.clear();
-        self.batch.received_at_ms = now_ms;
-        self.batch.sequence = store.sequence();
-        let verdicts = submissions
-            .map(|(reports, source)| self.hear_all(store, reports, source, stations_max))
-            .collect();
-        let reports = self.batch.sequence - store.sequence();
-        self.batch.reports = usize::try_from(reports).expect("a batch is bounded");
+        self.begin(store, watch, now, false);
+        let ground = Ground { store, watch, stations_max };
+        let verdicts = submissions.map(|(reports, origin)| self.hear_all(&ground, reports, origin)).collect();
+        self.fall_due(store, watch);
         verdicts
     }
 
-    fn hear_all<S: Store>(
+    /// The last batch of all: what time has brought, and until when the server
+    /// was alive.
+    pub fn last<S: Store>(&mut self, store: &S, watch: &mut Watch, now: Now) {
+        self.begin(store, watch, now, true);
+        self.fall_due(store, watch);
+    }
+
+    /// Decides what follows from the stations as they were found at a start:
+    /// alarms that are no longer judged are closed, and contacts that are on
+    /// without an alarm raise one. Whether that is all; else there is more once this is recorded.
+    pub fn found<S: Store>(&mut self, store: &S, watch: &Watch, now: Now) -> bool {
+        self.begin(store, watch, now, false);
+        let settings = watch.settings();
+        let is_judged = |(source, point): &AlarmKey| settings.of_source(source).point(*point).enabled;
+        for (key, _) in store.alarms().iter().filter(|(key, _)| !is_judged(key)) {
+            let (source, point) = key.clone();
+            let subject = self.subject(source, point, Origin::default(), None);
+            self.step(store, settings, &subject, Input::Time);
+        }
+        for slot in (0..store.station_count()).map(Slot::new) {
+            if self.batch.alarms.len() >= FOUND_MAX {
+                return false;
+            }
+            let (id, station) = store.station(slot);
+            let source = AlarmSource::Station(id);
+            for (point, contact) in contacts(station) {
+                // One that went off was reported, and judged then.
+                if contact && !store.alarms().get(&(source.clone(), point)).is_some_and(|known| known.contact)
+                {
+                    let reason = Some(if store.knew_no_alarms() { BEFORE_THE_UPGRADE } else { ON_ALREADY });
+                    let subject =
+                        Subject { reason, ..self.subject(source.clone(), point, Origin::default(), None) };
+                    self.step(store, watch.settings(), &subject, Input::Contact(true));
+                }
+            }
+        }
+        true
+    }
+
+    /// Decides what an operator wants of one alarm. The seam for commands,
+    /// which come before the reports of a batch.
+    #[cfg(test)]
+    pub(super) fn order<S: Store>(
         &mut self,
         store: &S,
-        reports: &[Report],
-        source: Source,
-        stations_max: usize,
-    ) -> Verdict {
+        watch: &Watch,
+        now: Now,
+        (source, point): AlarmKey,
+        input: Input<'_>,
+    ) -> Result<(), waterwatch_core::alarm::Rejected> {
+        self.begin(store, watch, now, false);
+        let subject = self.subject(source, point, Origin::default(), None);
+        self.judgement.step(store, &mut self.batch, watch.settings(), &subject, input)
+    }
+
+    fn hear_all<S: Store>(&mut self, ground: &Ground<'_, S>, reports: &[Report], origin: Origin) -> Verdict {
         let mut refused = Verdict::new();
         for (part, reports) in reports.chunks(FOUND_TOGETHER).enumerate() {
             let mut found = [None; FOUND_TOGETHER];
             for (found, report) in found.iter_mut().zip(reports) {
-                *found = store.find(report.station_id);
+                *found = ground.store.find(report.station_id);
             }
             for (place, (&report, known)) in reports.iter().zip(found).enumerate() {
-                if let Err(refusal) = self.hear(store, known, report, source, stations_max) {
+                if let Err(refusal) = self.hear(ground, known, report, origin) {
                     refused.push((part * FOUND_TOGETHER + place, refusal));
                 }
             }
@@ -76,66 +164,128 @@ impl Draft {
 
     fn hear<S: Store>(
         &mut self,
-        store: &S,
+        ground: &Ground<'_, S>,
         known: Option<(Slot, &Station)>,
         report: Report,
-        source: Source,
-        stations_max: usize,
+        origin: Origin,
     ) -> Result<(), Refusal> {
         let id = report.station_id;
         let place = match known {
-            Some((slot, _)) => self.places.get(slot.index()).copied().filter(|&place| {
-                self.batch.changes.get(place as usize).is_some_and(|change| change.slot == Some(slot))
-            }),
+            Some((slot, _)) => self.place(slot),
             None => self.new.get(&id).copied(),
         };
-        let Batch { changes, spans, sequence, received_at_ms, .. } = &mut self.batch;
-        if let Some(place) = place {
-            *sequence += 1;
-            changes[place as usize].hear(report, source, *received_at_ms, *sequence, |span| {
-                spans.push((place, span));
-            });
-            return Ok(());
-        }
-        if known.is_none() && store.station_count() + self.new.len() >= stations_max {
-            return Err(no_more_stations(id, stations_max));
+        let Batch { changes, spans, sequence, received_at_ms, reports, .. } = &mut self.batch;
+        let is_new = place.is_none() && known.is_none();
+        if is_new && ground.store.station_count() + self.new.len() >= ground.stations_max {
+            return Err(no_more_stations(id, ground.stations_max));
         }
         *sequence += 1;
-        let (station, novelty) =
-            Station::hear(known.map(|(_, before)| before), report, source, *received_at_ms, *sequence);
-        let place = u32::try_from(changes.len()).expect("a batch is bounded");
-        if let (Some((_, before)), true) = (known, novelty > Novelty::Repeats)
-            && let Some(span) = before.span_until_now()
-        {
-            spans.push((place, span));
-        }
-        changes.push(Change { id, slot: known.map(|(slot, _)| slot), station, reports: 1, novelty });
-        match known {
-            Some((slot, _)) => {
-                if self.places.len() <= slot.index() {
-                    self.places.resize(store.station_count(), 0);
-                }
-                self.places[slot.index()] = place;
+        *reports += 1;
+        let novelty = if let Some(place) = place {
+            changes[place as usize].hear(report, origin, *received_at_ms, *sequence, |span| {
+                spans.push((place, span));
+            })
+        } else {
+            let before = known.map(|(_, before)| before);
+            let (station, novelty) = Station::hear(before, report, origin, *received_at_ms, *sequence);
+            let place = u32::try_from(changes.len()).expect("a batch is bounded");
+            if novelty > Novelty::Repeats
+                && let Some(span) = before.and_then(Station::span_until_now)
+            {
+                spans.push((place, span));
             }
-            None => drop(self.new.insert(id, place)),
+            changes.push(Change { id, slot: known.map(|(slot, _)| slot), station, reports: 1, novelty });
+            match known {
+                Some((slot, _)) => {
+                    if self.places.len() <= slot.index() {
+                        self.places.resize(ground.store.station_count(), 0);
+                    }
+                    self.places[slot.index()] = place;
+                }
+                None => drop(self.new.insert(id, place)),
+            }
+            novelty
+        };
+        if novelty >= Novelty::Changes || known.is_some_and(|(slot, _)| ground.watch.needs(slot)) {
+            self.judge(ground, report, origin);
         }
         Ok(())
     }
+
+    /// Where in the batch a known station's change is, if it has one.
+    fn place(&self, slot: Slot) -> Option<u32> {
+        let place = self.places.get(slot.index()).copied()?;
+        let change = self.batch.changes.get(place as usize)?;
+        (change.slot == Some(slot)).then_some(place)
+    }
+
+    /// What a report means for the alarms of its station.
+    fn judge<S: Store>(&mut self, ground: &Ground<'_, S>, report: Report, origin: Origin) {
+        let Report { station_id, alarm1, alarm2 } = report;
+        let cause = Some(self.batch.sequence);
+        for (point, contact) in [(Point::Alarm1, alarm1), (Point::Alarm2, alarm2), (Point::Comms, false)] {
+            let subject = self.subject(AlarmSource::Station(station_id), point, origin, cause);
+            self.step(ground.store, ground.watch.settings(), &subject, Input::Contact(contact));
+        }
+    }
+
+    /// Whatever time alone brings, up to a limit; the rest falls due in the
+    /// next batch.
+    fn fall_due<S: Store>(&mut self, store: &S, watch: &mut Watch) {
+        let overdue = watch.overdue(store, DUE_MAX);
+        let settings = watch.settings();
+        for (source, point) in watch.due_alarms(DUE_MAX) {
+            let subject = self.subject(source, point, Origin::default(), None);
+            self.step(store, settings, &subject, Input::Time);
+        }
+        for slot in overdue {
+            if self.place(slot).is_none() {
+                let (id, _) = store.station(slot);
+                let source = AlarmSource::Station(id);
+                let subject = self.subject(source, Point::Comms, Origin::default(), None);
+                self.step(store, settings, &subject, Input::Contact(true));
+            }
+        }
+    }
+
+    /// The clock on the wall has jumped: what counts from it goes along.
+    fn shift<S: Store>(&mut self, store: &S, watch: &Watch, by_ms: i64) {
+        let keys: Vec<AlarmKey> = store.alarms().iter().map(|(key, _)| key.clone()).collect();
+        for (source, point) in keys {
+            let subject = self.subject(source, point, Origin::default(), None);
+            self.step(store, watch.settings(), &subject, Input::ClockJump { by_ms });
+        }
+    }
+
+    fn subject(&self, source: AlarmSource, point: Point, origin: Origin, cause: Option<i64>) -> Subject {
+        let now_ms = self.batch.received_at_ms;
+        Subject { source, point, event_time_ms: now_ms, received_at_ms: now_ms, origin, cause, reason: None }
+    }
+
+    fn step<S: Store>(&mut self, store: &S, settings: &Settings, subject: &Subject, input: Input<'_>) {
+        // Only an operator's input can be rejected.
+        let stepped = self.judgement.step(store, &mut self.batch, settings, subject, input);
+        debug_assert_eq!(stepped, Ok(()));
+    }
+}
+
+fn contacts(station: &Station) -> [(Point, bool); 2] {
+    [(Point::Alarm1, station.alarm1), (Point::Alarm2, station.alarm2)]
 }
 
 impl Change {
-    /// One more report of the same station. `over` is told the span that it
-    /// ended, if it did.
+    /// One more report of the same station; gives what was new in it. `over`
+    /// is told the span that it ended, if it did.
     fn hear(
         &mut self,
         report: Report,
-        source: Source,
+        origin: Origin,
         received_at_ms: i64,
         sequence: i64,
         over: impl FnOnce(Span),
-    ) {
+    ) -> Novelty {
         let before = self.station;
-        let (station, novelty) = Station::hear(Some(&before), report, source, received_at_ms, sequence);
+        let (station, novelty) = Station::hear(Some(&before), report, origin, received_at_ms, sequence);
         if novelty > Novelty::Repeats
             && let Some(span) = before.span_until_now()
         {
@@ -144,6 +294,7 @@ impl Change {
         self.station = station;
         self.reports += 1;
         self.novelty = self.novelty.max(novelty);
+        novelty
     }
 }
 

@@ -1,13 +1,17 @@
 //! The writer against a store that fails as told.
 
+mod time;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::lane::{self, Lane};
+use crate::store::Alarms;
 use crate::store::stations::{Slot, Stations};
-use waterwatch_core::{Report, Source, Span, Station, StationId};
+use waterwatch_core::alarm::Event;
+use waterwatch_core::{Origin, Report, Span, Station, StationId};
 
 /// What happens at one commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +26,7 @@ enum Fault {
 struct FaultyStore {
     durable: Arc<Mutex<Durable>>,
     stations: Stations,
+    alarms: Alarms,
     sequence: i64,
 }
 
@@ -29,6 +34,9 @@ struct FaultyStore {
 struct Durable {
     faults: Vec<Fault>,
     stations: BTreeMap<StationId, Station>,
+    alarms: Alarms,
+    events: Vec<Event>,
+    sequence: i64,
     spans: Vec<(StationId, Span)>,
     reopened: usize,
     reopen_fails: bool,
@@ -43,8 +51,21 @@ impl Store for FaultyStore {
         self.stations.len()
     }
 
+    fn station(&self, slot: Slot) -> (StationId, &Station) {
+        let (id, station) = self.stations.at(slot);
+        (*id, station)
+    }
+
+    fn alarms(&self) -> &Alarms {
+        &self.alarms
+    }
+
     fn sequence(&self) -> i64 {
         self.sequence
+    }
+
+    fn alive_until_ms(&self) -> Option<i64> {
+        None
     }
 
     fn listener(&mut self, _address: &str) -> anyhow::Result<u16> {
@@ -53,7 +74,10 @@ impl Store for FaultyStore {
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         let mut durable = self.durable.lock().unwrap();
-        let fault = (!durable.faults.is_empty()).then(|| durable.faults.remove(0));
+        // That the server is alive is recorded when it is; only what is heard
+        // and decided meets a fault.
+        let is_alive_alone = batch.changes.is_empty() && batch.events.is_empty();
+        let fault = (!is_alive_alone && !durable.faults.is_empty()).then(|| durable.faults.remove(0));
         match fault {
             Some(Fault::Full) => return Err(StoreError::Unavailable("full".to_owned())),
             Some(Fault::Unknown) => return Err(StoreError::OutcomeUnknown("sync failed".to_owned())),
@@ -61,7 +85,8 @@ impl Store for FaultyStore {
         }
         let reports: u32 = batch.changes.iter().map(|change| change.reports).sum();
         assert_eq!(reports as usize, batch.reports);
-        assert_eq!(batch.sequence, self.sequence + i64::from(reports));
+        let events = i64::try_from(batch.events.len()).unwrap();
+        assert_eq!(batch.sequence, self.sequence + i64::from(reports) + events);
         for change in &batch.changes {
             let earlier = durable.stations.insert(change.id, change.station);
             assert_eq!(earlier.is_some(), change.slot.is_some(), "a station is once in a batch");
@@ -73,7 +98,11 @@ impl Store for FaultyStore {
         durable
             .spans
             .extend(batch.spans.iter().map(|(place, span)| (batch.changes[*place as usize].id, *span)));
+        self.alarms.apply(&batch.alarms);
         self.sequence = batch.sequence;
+        durable.alarms.apply(&batch.alarms);
+        durable.events.extend_from_slice(&batch.events);
+        durable.sequence = batch.sequence;
         Ok(())
     }
 
@@ -85,7 +114,8 @@ impl Store for FaultyStore {
         for (id, station) in &durable.stations {
             self.stations.add(*id, *station);
         }
-        self.sequence = durable.stations.values().map(|station| station.sequence).max().unwrap_or(0);
+        self.alarms = durable.alarms.clone();
+        self.sequence = durable.sequence;
         Ok(())
     }
 }
@@ -117,7 +147,8 @@ fn run_on(store: FaultyStore, limits: &Limits, submissions: &[&[&str]]) -> Outco
         let writer = scope.spawn(move || {
             let hang_ups = Cell::new(0);
             let hang_up = || hang_ups.set(hang_ups.get() + 1);
-            let ended = run(receiver, store, limits, hang_up, &CancellationToken::new());
+            let settings = Settings::default();
+            let ended = run(receiver, store, limits, settings, hang_up, &CancellationToken::new());
             (ended, hang_ups.get())
         });
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -139,7 +170,7 @@ async fn submit(lane: &Lane, lines: &[&str]) -> Option<Verdict> {
     let mut speaker = lane.speaker();
     let room = std::future::poll_fn(|context| speaker.poll_room(context, 10)).await;
     let reports = lines.iter().map(|line| report(line)).collect();
-    speaker.submit(reports, Source::default(), room).await
+    speaker.submit(reports, Origin::default(), room).await
 }
 
 fn limits() -> Limits {
@@ -173,10 +204,11 @@ fn each_change_ends_a_span() {
         let spans: Vec<_> = (durable.spans.iter())
             .map(|(id, span)| (id.get(), span.sequence, span.alarm1, span.reports))
             .collect();
-        assert_eq!(spans, [(1, 1, false, 2), (1, 4, true, 1)], "{submissions:?}");
+        // Alarms that are raised are numbered in the same order.
+        assert_eq!(spans, [(1, 1, false, 2), (1, 6, true, 1)], "{submissions:?}");
         let open: Vec<_> =
             durable.stations.values().map(|station| (station.span.sequence, station.span.reports)).collect();
-        assert_eq!(open, [(5, 2), (3, 2)], "{submissions:?}");
+        assert_eq!(open, [(8, 2), (3, 2)], "{submissions:?}");
     }
 }
 

@@ -120,6 +120,7 @@ impl Oracle {
         if verdict != "ok" {
             return Err(format!("the database is damaged: {verdict}"));
         }
+        crate::ledger::check(data)?;
         let stored = stored(data);
         let histories = self.histories.lock().unwrap();
         for (id, history) in histories.iter() {

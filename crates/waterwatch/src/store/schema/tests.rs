@@ -164,7 +164,7 @@ fn a_newer_database_is_left_alone() {
     let (_folder, path) =
         database(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}", VERSION + 1));
     let refusal = examined(&path).unwrap_err();
-    assert!(refusal.contains("was written by a newer waterwatch (schema 3, this one knows 2)"), "{refusal}");
+    assert!(refusal.contains("was written by a newer waterwatch (schema 4, this one knows 3)"), "{refusal}");
 }
 
 #[test]
@@ -245,4 +245,42 @@ fn adopting_keeps_every_row_and_adds_ours() {
     drop(statement);
     connection.close().unwrap();
     assert_eq!(examined(&path), Ok(Kind::Ours));
+}
+
+/// Whatever version it was, it has what a new one has.
+#[test]
+fn each_earlier_version_becomes_what_is_made_anew() {
+    let objects = |connection: &Connection| -> Vec<String> {
+        let query = "SELECT type || ' ' || name || ' ' || ifnull(sql, '') FROM sqlite_schema ORDER BY 1";
+        let mut statement = connection.prepare(query).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().collect::<rusqlite::Result<_>>().unwrap()
+    };
+    let mut new = Connection::open_in_memory().unwrap();
+    create(&mut new).unwrap();
+    for (version, statements) in
+        [(1, ["", ""]), (2, [SINCE_VERSION_2, "INSERT INTO listener (address) VALUES ('127.0.0.1:54321')"])]
+    {
+        let (_folder, path) = database(&format!(
+            "{STATION_STATUS}; {STATION_STATE}; {}; {};
+             INSERT INTO station_status VALUES (5, '2026-11-24 01:46', 1, 0);
+             INSERT INTO station_state (station_id, sequence, received_at, reports) VALUES (5, 9, 7, 4);
+             PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version}",
+            statements[0], statements[1],
+        ));
+        assert_eq!(examined(&path), Ok(Kind::Older(version)));
+        let mut connection = Connection::open(&path).unwrap();
+        migrate(&mut connection).unwrap();
+        assert_eq!(objects(&connection), objects(&new), "from version {version}");
+        let kept: (i64, i64, i64) = connection
+            .query_row("SELECT sequence, received_at, reports FROM station_state", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .unwrap();
+        assert_eq!(kept, (9, 7, 4));
+        let listeners: i64 =
+            connection.query_row("SELECT count(*) FROM listener", [], |row| row.get(0)).unwrap();
+        assert_eq!(listeners, i64::from(version == 2));
+        drop(connection);
+        assert_eq!(examined(&path), Ok(Kind::Ours));
+    }
 }

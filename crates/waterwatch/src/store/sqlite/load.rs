@@ -5,24 +5,33 @@ use std::collections::{BTreeMap, VecDeque};
 use anyhow::{Context, bail, ensure};
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, Row, Rows};
-use waterwatch_core::{OpenSpan, Source, Span, Station, StationId};
+use waterwatch_core::silence::{Gap, ListeningClock};
+use waterwatch_core::{OpenSpan, Origin, Span, Station, StationId};
 
+use super::super::alarm_rows;
+use super::super::alarms::Alarms;
 use super::super::journal::{self, Entry};
 use super::super::last_date;
+use super::super::peer;
+use super::super::schema::COUNT_MAX;
 use super::super::stations::Stations;
 use super::super::sweep::Marks;
-use super::rows::peer_of;
-
-/// No count and no time in milliseconds comes near it; adding to one below it
-/// never overflows.
-const COUNT_MAX: i64 = i64::MAX / 4;
+use super::alive::Alive;
 
 /// What a database held.
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
     pub(super) stations: Stations,
-    /// The newest report's.
+    pub(super) alarms: Alarms,
+    /// The newest report's or event's.
     pub(super) sequence: i64,
+    /// When that was received, in milliseconds UTC; `None` before the first.
+    newest_ms: Option<i64>,
+    pub(super) alive: Alive,
+    /// The newest times in which nobody was heard, the oldest first.
+    pub(super) gaps: Vec<Gap>,
+    /// Nothing is in the ledger.
+    pub(super) knew_no_alarms: bool,
     /// The commits in the journal: their sequences and bytes, the oldest
     /// first.
     pub(super) journal: VecDeque<(i64, u64)>,
@@ -42,6 +51,11 @@ pub(super) fn load(connection: &Connection, zone: &TimeZone) -> anyhow::Result<L
     read_stations(connection, zone, &mut loaded)?;
     loaded.stations.put_in_order();
     replay(connection, &mut loaded)?;
+    read_alarms(connection, &mut loaded)?;
+    loaded.alive = Alive::read(connection, loaded.newest_ms)?;
+    loaded.gaps = alarm_rows::read_gaps(connection, ListeningClock::RATES_MAX)?;
+    loaded.knew_no_alarms =
+        connection.query_row("SELECT NOT EXISTS (SELECT * FROM alarm_event)", [], |row| row.get(0))?;
     let span_rows: i64 = connection.query_row("SELECT count(*) FROM span", [], |row| row.get(0))?;
     loaded.span_rows = u64::try_from(span_rows)?;
     Ok(loaded)
@@ -81,13 +95,13 @@ fn read_stations(connection: &Connection, zone: &TimeZone, loaded: &mut Loaded) 
         };
         station.alarm1 = alarm(row, 1).with_context(|| format!("alarm1 of station {id}"))?;
         station.alarm2 = alarm(row, 2).with_context(|| format!("alarm2 of station {id}"))?;
-        loaded.sequence = loaded.sequence.max(station.sequence);
+        loaded.saw(station.sequence, station.received_at_ms);
         loaded.stations.add(id, station);
     }
     // The sequence of a row without a status counts all the same: it was
     // given away.
     while let Some((_, station)) = state {
-        loaded.sequence = loaded.sequence.max(station.sequence);
+        loaded.saw(station.sequence, station.received_at_ms);
         state = next_state(&mut states)?;
     }
     Ok(())
@@ -96,15 +110,15 @@ fn read_stations(connection: &Connection, zone: &TimeZone, loaded: &mut Loaded) 
 fn next_state(states: &mut Rows<'_>) -> anyhow::Result<Option<(i64, Station)>> {
     let Some(row) = states.next()? else { return Ok(None) };
     let number: i64 = row.get(0)?;
-    let peer = row.get_ref(5)?.as_blob()?;
+    let address = row.get_ref(5)?.as_blob()?;
     let station = Station {
         sequence: row.get(1)?,
         received_at_ms: row.get(2)?,
         reports: row.get(3)?,
-        source: Source {
+        origin: Origin {
             listener: row.get(4)?,
-            peer: peer_of(peer)
-                .with_context(|| format!("the peer of station {number} has {} bytes", peer.len()))?,
+            peer: peer::of(address)
+                .with_context(|| format!("the peer of station {number} has {} bytes", address.len()))?,
         },
         span: OpenSpan { sequence: row.get(6)?, since_ms: row.get(7)?, reports: row.get(8)? },
         ..nothing_known()
@@ -126,7 +140,7 @@ fn nothing_known() -> Station {
         received_at_ms: 0,
         sequence: 0,
         reports: 0,
-        source: Source::default(),
+        origin: Origin::default(),
         span: OpenSpan::default(),
     }
 }
@@ -154,7 +168,21 @@ fn replay(connection: &Connection, loaded: &mut Loaded) -> anyhow::Result<()> {
         read_commit(bytes, sequence, |entry| loaded.take(entry, received_at_ms))
             .with_context(|| format!("the commit {sequence} in the journal cannot be read"))?;
         loaded.journal.push_back((sequence, bytes.len() as u64));
-        loaded.sequence = loaded.sequence.max(sequence);
+        loaded.saw(sequence, received_at_ms);
+    }
+    Ok(())
+}
+
+/// The facts of alarms, and how far the ledger goes.
+fn read_alarms(connection: &Connection, loaded: &mut Loaded) -> anyhow::Result<()> {
+    for (key, alarm) in alarm_rows::read_alarms(connection)? {
+        loaded.alarms.set(key, Some(alarm));
+    }
+    let query =
+        format!("SELECT {} FROM alarm_event ORDER BY sequence DESC LIMIT 1", alarm_rows::EVENT_COLUMNS);
+    if let Some(event) = connection.prepare(&query)?.query_and_then([], alarm_rows::event)?.next() {
+        let event = event?;
+        loaded.saw(event.sequence, event.received_at_ms);
     }
     Ok(())
 }
@@ -169,6 +197,16 @@ fn read_commit(bytes: &[u8], sequence: i64, mut take: impl FnMut(&Entry)) -> any
 }
 
 impl Loaded {
+    /// One more that was given a sequence, and when it was received.
+    fn saw(&mut self, sequence: i64, received_at_ms: i64) {
+        // Of stations that only an older server heard, none is the newest; a
+        // row that was made by hand may not say when.
+        let is_known = sequence > 0 || received_at_ms > 0;
+        if is_known && (sequence, Some(received_at_ms)) > (self.sequence, self.newest_ms) {
+            (self.sequence, self.newest_ms) = (sequence, Some(received_at_ms));
+        }
+    }
+
     /// What a journaled report says of its station, unless the station's row
     /// knows already.
     fn take(&mut self, entry: &Entry, received_at_ms: i64) {

@@ -1,12 +1,10 @@
 //! The rows of one transaction: every statement that the server writes with.
 
 use rusqlite::{CachedStatement, Transaction, params};
-use waterwatch_core::{Source, Span, Station, StationId};
+use waterwatch_core::{Origin, Span, Station, StationId};
 
 use super::super::last_date::LastDate;
-
-/// What IPv4 addresses begin with as IPv6 ones.
-const IPV4_MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+use super::super::peer;
 
 /// Upserts of rows of `station_status`.
 pub(super) struct StatusRows<'t> {
@@ -50,7 +48,7 @@ impl<'t> StateRows<'t> {
     }
 
     pub(super) fn write(&mut self, id: StationId, station: &Station) -> rusqlite::Result<()> {
-        let Source { listener, peer } = &station.source;
+        let Origin { listener, peer: address } = &station.origin;
         let span = &station.span;
         let row = params![
             id.get(),
@@ -58,7 +56,7 @@ impl<'t> StateRows<'t> {
             station.received_at_ms,
             station.reports,
             listener,
-            peer_bytes(peer),
+            peer::bytes(address),
             span.sequence,
             span.since_ms,
             span.reports
@@ -115,25 +113,4 @@ pub(super) fn write_journal(
 /// Deletes the commits up to this one from the journal.
 pub(super) fn drop_journal(transaction: &Transaction<'_>, up_to: i64) -> rusqlite::Result<()> {
     transaction.prepare_cached("DELETE FROM journal WHERE sequence <= ?1")?.execute([up_to]).map(drop)
-}
-
-/// A peer's address as it is stored: 4 bytes of IPv4 or 16 of IPv6, none if
-/// it is not known.
-fn peer_bytes(peer: &[u8; 16]) -> &[u8] {
-    if *peer == [0; 16] { &[] } else { peer.strip_prefix(&IPV4_MAPPED).unwrap_or(peer) }
-}
-
-/// The same back; `None` if it is neither.
-pub(super) fn peer_of(bytes: &[u8]) -> Option<[u8; 16]> {
-    let mut peer = [0; 16];
-    match bytes.len() {
-        0 => {}
-        4 => {
-            peer[..12].copy_from_slice(&IPV4_MAPPED);
-            peer[12..].copy_from_slice(bytes);
-        }
-        16 => peer.copy_from_slice(bytes),
-        _ => return None,
-    }
-    Some(peer)
 }

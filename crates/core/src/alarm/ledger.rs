@@ -1,0 +1,176 @@
+//! What happened, entry by entry, in the one order of everything.
+
+use super::facts::OnWhileHidden;
+use super::input::Order;
+use super::words::{AlarmSource, Kind, Point, State};
+use crate::report::Origin;
+
+/// One entry of the ledger. It is written once and never changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its place in the one order of reports and events.
+    pub sequence: i64,
+    /// When it happened, in milliseconds UTC.
+    pub event_time_ms: i64,
+    /// When we came to know of it, in milliseconds UTC.
+    pub received_at_ms: i64,
+    /// Who it is about.
+    pub source: AlarmSource,
+    /// Which of its alarms; `None` if it is about none.
+    pub point: Option<Point>,
+    /// The occurrence that it belongs to: the sequence of the event that
+    /// raised it. `None` if there was none.
+    pub occurrence: Option<i64>,
+    /// What happened.
+    pub kind: Kind,
+    /// The state of the alarm before; `None` if it is about none.
+    pub from: Option<State>,
+    /// The state after.
+    pub to: Option<State>,
+    /// Who did it; `None` if nobody did.
+    pub by: Option<Box<str>>,
+    /// Why, in words.
+    pub reason: Option<Box<str>>,
+    /// Until when what began here is to last, in milliseconds UTC.
+    pub until_ms: Option<i64>,
+    /// When it was on while it was hidden: said once that is over.
+    pub was_on: Option<OnWhileHidden>,
+    /// How many raises this stands for, where more than one.
+    pub count: Option<u32>,
+    /// Where the report came from that caused it.
+    pub origin: Origin,
+    /// The sequence of the report or event that caused it; `None` if time
+    /// did, or a person.
+    pub cause: Option<i64>,
+}
+
+/// Whose alarm is being stepped, when, and because of what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Whose alarm.
+    pub source: AlarmSource,
+    /// Which of its alarms.
+    pub point: Point,
+    /// When what causes the step happened, in milliseconds UTC.
+    pub event_time_ms: i64,
+    /// When we came to know of it.
+    pub received_at_ms: i64,
+    /// Where the report came from; unknown if it is none.
+    pub origin: Origin,
+    /// The sequence of the report or event that is the cause.
+    pub cause: Option<i64>,
+    /// What is to be said of it beyond that.
+    pub reason: Option<&'static str>,
+}
+
+impl Subject {
+    /// The same alarm at the same moment, when nothing but time is the cause.
+    pub(super) fn by_time(&self) -> Subject {
+        Subject {
+            event_time_ms: self.received_at_ms,
+            origin: Origin::default(),
+            cause: None,
+            reason: None,
+            ..self.clone()
+        }
+    }
+}
+
+/// Where events are written to, and numbered.
+#[derive(Debug)]
+pub struct Ledger<'a> {
+    /// The sequence of the newest report or event.
+    pub sequence: &'a mut i64,
+    /// What was written.
+    pub events: &'a mut Vec<Event>,
+}
+
+impl Ledger<'_> {
+    /// Writes what the alarm of `subject` went through, and gives its
+    /// sequence.
+    pub(super) fn write(
+        &mut self,
+        subject: &Subject,
+        kind: Kind,
+        from: State,
+        to: State,
+        entry: Entry<'_>,
+    ) -> i64 {
+        *self.sequence += 1;
+        let sequence = *self.sequence;
+        let Entry { occurrence, by, reason, until_ms, was_on, count, cause } = entry;
+        self.events.push(Event {
+            sequence,
+            event_time_ms: subject.event_time_ms,
+            received_at_ms: subject.received_at_ms,
+            source: subject.source.clone(),
+            point: Some(subject.point),
+            occurrence,
+            kind,
+            from: Some(from),
+            to: Some(to),
+            by: by.map(Into::into),
+            reason: reason.or(subject.reason).map(Into::into),
+            until_ms,
+            was_on,
+            count,
+            origin: subject.origin,
+            cause: cause.or(subject.cause),
+        });
+        sequence
+    }
+
+    /// Writes that the server was blind until `now_ms`: it could not read or
+    /// not store, or was not running.
+    pub fn was_blind(&mut self, from_ms: i64, now_ms: i64, reason: &str) {
+        self.of_the_server(Kind::Blind, from_ms, now_ms, reason);
+    }
+
+    /// Writes that the clock on the wall has jumped to `now_ms`, from where it
+    /// would be without that.
+    pub fn clock_jumped(&mut self, from_ms: i64, now_ms: i64) {
+        self.of_the_server(Kind::ClockJumped, from_ms, now_ms, "the system's clock was set");
+    }
+
+    fn of_the_server(&mut self, kind: Kind, from_ms: i64, now_ms: i64, reason: &str) {
+        *self.sequence += 1;
+        self.events.push(Event {
+            sequence: *self.sequence,
+            event_time_ms: from_ms,
+            received_at_ms: now_ms,
+            source: AlarmSource::Server,
+            point: None,
+            occurrence: None,
+            kind,
+            from: None,
+            to: None,
+            by: None,
+            reason: Some(reason.into()),
+            until_ms: Some(now_ms),
+            was_on: None,
+            count: None,
+            origin: Origin::default(),
+            cause: None,
+        });
+    }
+}
+
+/// What a step adds to what is known of its subject.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Entry<'a> {
+    pub(super) occurrence: Option<i64>,
+    pub(super) by: Option<&'a str>,
+    pub(super) reason: Option<&'a str>,
+    pub(super) until_ms: Option<i64>,
+    pub(super) was_on: Option<OnWhileHidden>,
+    pub(super) count: Option<u32>,
+    /// If it is another than the subject's.
+    pub(super) cause: Option<i64>,
+}
+
+impl<'a> Entry<'a> {
+    pub(super) fn of(order: Order<'a>) -> Entry<'a> {
+        let Order { until_ms, by, reason } = order;
+        Entry { by: Some(by), reason: Some(reason), until_ms: Some(until_ms), ..Entry::default() }
+    }
+}

@@ -1,0 +1,208 @@
+//! The closed sets that alarms speak of, with the names by which databases
+//! and people know them.
+
+use std::fmt;
+
+use crate::station::StationId;
+
+/// Gives each variant of a closed set its name, and finds it by that.
+macro_rules! named {
+    ($type:ident { $($variant:ident => $name:literal),+ $(,)? }) => {
+        impl $type {
+            /// All of them, in their order.
+            pub const ALL: &'static [$type] = &[$($type::$variant),+];
+
+            /// Its name, in databases and on the wire.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $($type::$variant => $name),+ }
+            }
+
+            /// The one with this name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<$type> {
+                match name { $($name => Some($type::$variant),)+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+    };
+}
+pub(super) use named;
+
+/// What a source can be in alarm about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Point {
+    /// A station's first alarm contact.
+    Alarm1,
+    /// A station's second alarm contact.
+    Alarm2,
+    /// That nothing is heard: derived from the reports that do not come.
+    Comms,
+}
+
+named!(Point { Alarm1 => "alarm1", Alarm2 => "alarm2", Comms => "comms" });
+
+/// Who is in alarm.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AlarmSource {
+    /// A station.
+    Station(StationId),
+    /// Many stations of an area together.
+    Area(Box<str>),
+    /// waterwatch itself.
+    Server,
+}
+
+impl fmt::Display for AlarmSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AlarmSource::Station(id) => id.fmt(f),
+            AlarmSource::Area(name) => write!(f, "area/{name}"),
+            AlarmSource::Server => f.write_str("server"),
+        }
+    }
+}
+
+/// What an operator sees of an alarm, derived from its facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// Nothing is wrong, and nothing waits for anybody.
+    Normal,
+    /// It is on, and nobody has answered.
+    Unacknowledged,
+    /// It is on, and somebody has answered.
+    Acknowledged,
+    /// It went away, and nobody has answered.
+    ReturnedUnacknowledged,
+    /// An operator put it aside for a while.
+    Shelved,
+    /// Another alarm stands for it.
+    Suppressed,
+    /// It is being worked on.
+    OutOfService,
+}
+
+named!(State {
+    Normal => "normal",
+    Unacknowledged => "unacknowledged",
+    Acknowledged => "acknowledged",
+    ReturnedUnacknowledged => "rtn_unacknowledged",
+    Shelved => "shelved",
+    Suppressed => "suppressed",
+    OutOfService => "out_of_service",
+});
+
+impl State {
+    /// The short form of pages and tables, as in ISA-18.2.
+    #[must_use]
+    pub fn short(self) -> &'static str {
+        match self {
+            State::Normal => "NORM",
+            State::Unacknowledged => "UNACK",
+            State::Acknowledged => "ACKED",
+            State::ReturnedUnacknowledged => "RTNUN",
+            State::Shelved => "SHLVD",
+            State::Suppressed => "DSUPR",
+            State::OutOfService => "OOSRV",
+        }
+    }
+}
+
+/// What an entry of the ledger tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// The contact went on, and the on-delay runs.
+    OnDelayStarted,
+    /// The contact went off before the on-delay was over: no alarm.
+    OnDelayCancelled,
+    /// A new occurrence.
+    Raised,
+    /// On again before anybody acknowledged: the same occurrence.
+    RaisedAgain,
+    /// The contact went off, and the off-delay runs.
+    OffDelayStarted,
+    /// The contact went on again before the off-delay was over: it never
+    /// returned.
+    OffDelayCancelled,
+    /// It returned to normal.
+    Returned,
+    /// Somebody acknowledged.
+    Acknowledged,
+    /// Still on so long after the acknowledgement: somebody must look again.
+    Realarmed,
+    /// An operator shelved it, or changed until when.
+    Shelved,
+    /// An operator unshelved it.
+    Unshelved,
+    /// Its time on the shelf is over.
+    ShelfExpired,
+    /// Its time on the shelf is over soon.
+    ShelfExpiring,
+    /// An operator took it out of service, or changed until when.
+    TakenOutOfService,
+    /// An operator returned it to service.
+    ReturnedToService,
+    /// Its time out of service is over.
+    ServiceExpired,
+    /// Its time out of service is over soon.
+    ServiceExpiring,
+    /// Another alarm stands for it.
+    Suppressed,
+    /// No other alarm stands for it any more.
+    Unsuppressed,
+    /// It went on while it was hidden.
+    OnWhileHidden,
+    /// It went off while it was hidden.
+    OffWhileHidden,
+    /// It comes and goes too often: one occurrence stays until it is calm.
+    ChatterStarted,
+    /// It has been off for so long that it is calm.
+    ChatterCalmed,
+    /// It has been on for so long that it no longer comes and goes: somebody
+    /// must look again.
+    ChatterStuck,
+    /// Its station was retired.
+    Retired,
+    /// It is no longer judged: its point was disabled.
+    Disabled,
+    /// The server could hear nobody from the event's time until its end.
+    Blind,
+    /// The clock on the wall jumped from the event's time to its end.
+    ClockJumped,
+}
+
+named!(Kind {
+    OnDelayStarted => "on_delay_started",
+    OnDelayCancelled => "on_delay_cancelled",
+    Raised => "raised",
+    RaisedAgain => "raised_again",
+    OffDelayStarted => "off_delay_started",
+    OffDelayCancelled => "off_delay_cancelled",
+    Returned => "returned",
+    Acknowledged => "acknowledged",
+    Realarmed => "realarmed",
+    Shelved => "shelved",
+    Unshelved => "unshelved",
+    ShelfExpired => "shelf_expired",
+    ShelfExpiring => "shelf_expiring",
+    TakenOutOfService => "taken_out_of_service",
+    ReturnedToService => "returned_to_service",
+    ServiceExpired => "service_expired",
+    ServiceExpiring => "service_expiring",
+    Suppressed => "suppressed",
+    Unsuppressed => "unsuppressed",
+    OnWhileHidden => "on_while_hidden",
+    OffWhileHidden => "off_while_hidden",
+    ChatterStarted => "chatter_started",
+    ChatterCalmed => "chatter_calmed",
+    ChatterStuck => "chatter_stuck",
+    Retired => "retired",
+    Disabled => "disabled",
+    Blind => "blind",
+    ClockJumped => "clock_jumped",
+});

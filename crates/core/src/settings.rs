@@ -1,0 +1,312 @@
+//! What is settled for stations and their points: what a scope says, and what
+//! holds in the end.
+//!
+//! There are three scopes, the fleet, an area and a station. What a narrower
+//! one leaves out comes from the wider one, and what nobody says is a default.
+//! Defaults that hang on another setting (whether an alarm waits for its
+//! acknowledgement hangs on its priority) are worked out last, from the
+//! setting that holds.
+
+use std::collections::HashMap;
+
+use crate::alarm::{AlarmSource, Point, PointSettings, Priority};
+use crate::station::StationId;
+
+/// What one scope says of a point.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PointOverrides {
+    /// Whether its contact is judged at all.
+    pub enabled: Option<bool>,
+    /// How urgent it is.
+    pub priority: Option<Priority>,
+    /// How long the contact must be on until that is an alarm.
+    pub on_delay_s: Option<u32>,
+    /// How long it must be off until the alarm has returned.
+    pub off_delay_s: Option<u32>,
+    /// Whether an alarm that has returned waits for its acknowledgement.
+    pub latched: Option<bool>,
+    /// How long after its acknowledgement an alarm that is still on needs
+    /// another one; 0: never.
+    pub realarm_after_s: Option<u32>,
+    /// More raises than this within the window are chatter; 0: none is.
+    pub chatter_raises: Option<u32>,
+    /// The window of chatter.
+    pub chatter_window_s: Option<u32>,
+}
+
+/// What tells an operator what to do about a point.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PointTexts {
+    /// What its contact means, such as "high level".
+    pub label: Option<Box<str>>,
+    /// What happens if nobody comes.
+    pub consequence: Option<Box<str>>,
+    /// What is to be done.
+    pub response: Option<Box<str>>,
+    /// How soon somebody must have come, in minutes.
+    pub respond_within_min: Option<u32>,
+}
+
+/// What the fleet's scope says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fleet {
+    /// How stations and points are judged.
+    pub overrides: StationOverrides,
+    /// What tells an operator what to do, in the order of [`Point::ALL`].
+    pub texts: [PointTexts; Point::ALL.len()],
+}
+
+/// What one scope says of a station.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct StationOverrides {
+    /// How often it reports.
+    pub period_s: Option<u32>,
+    /// How much later a report may come until it is silent.
+    pub grace_s: Option<u32>,
+    /// Of its points, in the order of [`Point::ALL`].
+    pub points: [PointOverrides; Point::ALL.len()],
+}
+
+/// What holds for one station.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StationSettings {
+    /// How often it reports, in milliseconds.
+    pub period_ms: i64,
+    /// How much later a report may come until it is silent.
+    pub grace_ms: i64,
+    points: [PointSettings; Point::ALL.len()],
+}
+
+/// What holds for every station: for most that of the fleet, and for the
+/// others one of few combinations, each kept once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    combinations: Vec<StationSettings>,
+    /// Which of them holds for a station that is not as the fleet.
+    own: HashMap<StationId, u32>,
+}
+
+impl Settings {
+    /// Of a fleet in which no station has settings of its own.
+    #[must_use]
+    pub fn of_fleet(fleet: StationSettings) -> Settings {
+        Settings { combinations: vec![fleet], own: HashMap::new() }
+    }
+
+    /// Sets what holds for stations that are not as the fleet.
+    pub fn set(&mut self, stations: impl IntoIterator<Item = (StationId, StationSettings)>) {
+        let mut known: HashMap<StationSettings, u32> =
+            (0..).zip(&self.combinations).map(|(place, settings)| (*settings, place)).collect();
+        for (id, settings) in stations {
+            let place = *known.entry(settings).or_insert_with(|| {
+                self.combinations.push(settings);
+                u32::try_from(self.combinations.len() - 1).expect("not more than there are stations")
+            });
+            if place == 0 {
+                self.own.remove(&id)
+            } else {
+                self.own.insert(id, place)
+            };
+        }
+    }
+
+    /// What holds for the fleet.
+    #[must_use]
+    pub fn fleet(&self) -> &StationSettings {
+        &self.combinations[0]
+    }
+
+    /// What holds for a station.
+    #[must_use]
+    pub fn of(&self, id: StationId) -> &StationSettings {
+        // Most fleets have none.
+        if self.own.is_empty() {
+            return self.fleet();
+        }
+        self.own.get(&id).map_or(self.fleet(), |&place| &self.combinations[place as usize])
+    }
+
+    /// What holds for whoever is in alarm.
+    #[must_use]
+    pub fn of_source(&self, source: &AlarmSource) -> &StationSettings {
+        match source {
+            AlarmSource::Station(id) => self.of(*id),
+            AlarmSource::Area(_) | AlarmSource::Server => self.fleet(),
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings::of_fleet(StationSettings::default())
+    }
+}
+
+/// A setting that will not do what it seems to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// Of which point.
+    pub point: Point,
+    /// Which of its delays.
+    pub delay: &'static str,
+    /// How long it is.
+    pub delay_ms: i64,
+    /// The station's period.
+    pub period_ms: i64,
+}
+
+impl PointOverrides {
+    /// What this says, and where it says nothing, what `wider` says.
+    #[must_use]
+    pub fn or(&self, wider: &PointOverrides) -> PointOverrides {
+        PointOverrides {
+            enabled: self.enabled.or(wider.enabled),
+            priority: self.priority.or(wider.priority),
+            on_delay_s: self.on_delay_s.or(wider.on_delay_s),
+            off_delay_s: self.off_delay_s.or(wider.off_delay_s),
+            latched: self.latched.or(wider.latched),
+            realarm_after_s: self.realarm_after_s.or(wider.realarm_after_s),
+            chatter_raises: self.chatter_raises.or(wider.chatter_raises),
+            chatter_window_s: self.chatter_window_s.or(wider.chatter_window_s),
+        }
+    }
+
+    /// What holds for this point of a station with this period.
+    #[must_use]
+    pub fn resolve(&self, point: Point, period_ms: i64) -> PointSettings {
+        let defaults = PointSettings::of(self.priority.unwrap_or(Priority::High));
+        let in_ms = |seconds: u32| i64::from(seconds) * 1_000;
+        // A station that is heard again needs nobody's answer.
+        let latches = defaults.latched && point != Point::Comms;
+        PointSettings {
+            enabled: self.enabled.unwrap_or(true),
+            on_delay_ms: in_ms(self.on_delay_s.unwrap_or(0)),
+            off_delay_ms: in_ms(self.off_delay_s.unwrap_or(0)),
+            latched: self.latched.unwrap_or(latches),
+            realarm_after_ms: match self.realarm_after_s {
+                None => defaults.realarm_after_ms,
+                Some(0) => None,
+                Some(after_s) => Some(in_ms(after_s)),
+            },
+            chatter_raises: self.chatter_raises.unwrap_or(defaults.chatter_raises),
+            chatter_window_ms: self.chatter_window_s.map_or(defaults.chatter_window_ms, in_ms),
+            // That it no longer comes and goes is seen by three reports.
+            stuck_after_ms: 3 * period_ms,
+            ..defaults
+        }
+    }
+}
+
+impl StationOverrides {
+    /// What this says, and where it says nothing, what `wider` says.
+    #[must_use]
+    pub fn or(&self, wider: &StationOverrides) -> StationOverrides {
+        StationOverrides {
+            period_s: self.period_s.or(wider.period_s),
+            grace_s: self.grace_s.or(wider.grace_s),
+            points: std::array::from_fn(|place| self.points[place].or(&wider.points[place])),
+        }
+    }
+
+    /// What holds.
+    #[must_use]
+    pub fn resolve(&self) -> StationSettings {
+        let period_ms = i64::from(self.period_s.unwrap_or(60)) * 1_000;
+        StationSettings {
+            period_ms,
+            grace_ms: i64::from(self.grace_s.unwrap_or(120)) * 1_000,
+            points: std::array::from_fn(|place| self.points[place].resolve(Point::ALL[place], period_ms)),
+        }
+    }
+}
+
+impl StationSettings {
+    /// How a point is judged.
+    #[must_use]
+    pub fn point(&self, point: Point) -> &PointSettings {
+        &self.points[point as usize]
+    }
+
+    /// Settings that will not do what they seem to: a delay that is over
+    /// before two more reports could say otherwise rests on a single one.
+    pub fn warnings(&self) -> impl Iterator<Item = Warning> + '_ {
+        let period_ms = self.period_ms;
+        Point::ALL.iter().filter(|point| **point != Point::Comms).flat_map(move |&point| {
+            let PointSettings { on_delay_ms, off_delay_ms, .. } = *self.point(point);
+            [("on_delay_s", on_delay_ms), ("off_delay_s", off_delay_ms)]
+                .into_iter()
+                .filter(move |(_, delay_ms)| (1..2 * period_ms).contains(delay_ms))
+                .map(move |(delay, delay_ms)| Warning { point, delay, delay_ms, period_ms })
+        })
+    }
+}
+
+impl Default for StationSettings {
+    fn default() -> StationSettings {
+        StationOverrides::default().resolve()
+    }
+}
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Warning { point, delay, delay_ms, period_ms } = self;
+        write!(
+            f,
+            "{delay} of {point} is {} s, less than two periods of {} s: it rests on a single report",
+            delay_ms / 1_000,
+            period_ms / 1_000
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrower_scope_wins_and_leaves_the_rest() {
+        let priority = |priority| PointOverrides { priority: Some(priority), ..PointOverrides::default() };
+        let scope = |period_s, alarm1| StationOverrides {
+            period_s,
+            points: [alarm1, PointOverrides::default(), PointOverrides::default()],
+            ..StationOverrides::default()
+        };
+        let fleet = scope(Some(30), PointOverrides { on_delay_s: Some(90), ..priority(Priority::Low) });
+        let area = scope(Some(10), priority(Priority::Critical));
+        let station = scope(None, PointOverrides { latched: Some(false), ..PointOverrides::default() });
+        let holds = station.or(&area).or(&fleet).resolve();
+        assert_eq!((holds.period_ms, holds.grace_ms), (10_000, 120_000));
+        let alarm1 = holds.point(Point::Alarm1);
+        assert_eq!(
+            (alarm1.priority, alarm1.on_delay_ms, alarm1.latched),
+            (Priority::Critical, 90_000, false)
+        );
+        assert_eq!(alarm1.realarm_after_ms, Some(3_600_000), "of the priority that holds");
+        assert_eq!(alarm1.stuck_after_ms, 30_000, "of the period that holds");
+        let alarm2 = holds.point(Point::Alarm2);
+        assert_eq!((alarm2.priority, alarm2.latched), (Priority::High, true));
+        assert!(!holds.point(Point::Comms).latched, "who is heard again needs nobody's answer");
+    }
+
+    #[test]
+    fn a_delay_under_two_periods_is_warned_of() {
+        let with = |on_delay_s, off_delay_s| {
+            let alarm2 = PointOverrides {
+                on_delay_s: Some(on_delay_s),
+                off_delay_s: Some(off_delay_s),
+                ..PointOverrides::default()
+            };
+            let points = [PointOverrides::default(), alarm2, PointOverrides::default()];
+            let holds = StationOverrides { points, ..StationOverrides::default() }.resolve();
+            holds.warnings().map(|warning| warning.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(with(0, 120), [""; 0]);
+        assert_eq!(
+            with(119, 1),
+            [
+                "on_delay_s of alarm2 is 119 s, less than two periods of 60 s: it rests on a single report",
+                "off_delay_s of alarm2 is 1 s, less than two periods of 60 s: it rests on a single report",
+            ]
+        );
+    }
+}

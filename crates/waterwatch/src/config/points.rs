@@ -1,0 +1,130 @@
+//! The points' tables of the configuration file: what holds for a point of
+//! every station, and what tells an operator what to do about it.
+
+use anyhow::{bail, ensure};
+use serde::Deserialize;
+use waterwatch_core::alarm::{Point, PointSettings, Priority};
+use waterwatch_core::settings::{Fleet, PointOverrides, PointTexts, StationOverrides};
+
+use super::FleetNumbers;
+
+/// No delay and no window is longer: a month.
+const SECONDS_MAX: u32 = 31 * 86_400;
+
+/// A text is read by a person on a phone, and stands in every notice.
+const TEXT_CHARS_MAX: usize = 500;
+
+/// `[points.alarm1]`, `[points.alarm2]`, `[points.comms]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FilePoints {
+    #[serde(default)]
+    alarm1: FilePoint,
+    #[serde(default)]
+    alarm2: FilePoint,
+    #[serde(default)]
+    comms: FilePoint,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FilePoint {
+    enabled: Option<bool>,
+    priority: Option<FilePriority>,
+    on_delay_s: Option<u32>,
+    off_delay_s: Option<u32>,
+    latched: Option<bool>,
+    realarm_after_s: Option<u32>,
+    chatter_raises: Option<u32>,
+    chatter_window_s: Option<u32>,
+    label: Option<Box<str>>,
+    consequence: Option<Box<str>>,
+    response: Option<Box<str>>,
+    respond_within_min: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct FilePriority(Priority);
+
+impl TryFrom<String> for FilePriority {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<FilePriority, String> {
+        Priority::from_name(&text)
+            .map(FilePriority)
+            .ok_or_else(|| format!("\"{text}\" is no priority; write critical, high, medium or low"))
+    }
+}
+
+impl FilePoints {
+    /// The fleet's scope: the file's points, and what the numbers say of all
+    /// contacts where a point says nothing.
+    pub(super) fn with(self, numbers: &FleetNumbers) -> anyhow::Result<Fleet> {
+        let contacts = PointOverrides {
+            on_delay_s: Some(numbers.on_delay_s),
+            off_delay_s: Some(numbers.off_delay_s),
+            ..PointOverrides::default()
+        };
+        let FilePoints { alarm1, alarm2, comms } = self;
+        let (alarm1, alarm1_texts) = alarm1.checked(Point::Alarm1)?;
+        let (alarm2, alarm2_texts) = alarm2.checked(Point::Alarm2)?;
+        let (comms, comms_texts) = comms.checked(Point::Comms)?;
+        let overrides = StationOverrides {
+            period_s: Some(numbers.period_s),
+            grace_s: Some(numbers.grace_s),
+            points: [alarm1.or(&contacts), alarm2.or(&contacts), comms],
+        };
+        Ok(Fleet { overrides, texts: [alarm1_texts, alarm2_texts, comms_texts] })
+    }
+}
+
+impl FilePoint {
+    fn checked(self, point: Point) -> anyhow::Result<(PointOverrides, PointTexts)> {
+        let seconds = [
+            ("on_delay_s", self.on_delay_s),
+            ("off_delay_s", self.off_delay_s),
+            ("realarm_after_s", self.realarm_after_s),
+            ("chatter_window_s", self.chatter_window_s),
+        ];
+        for (name, seconds) in seconds {
+            if let Some(seconds) = seconds.filter(|seconds| *seconds > SECONDS_MAX) {
+                bail!("{name} = {seconds} of [points.{point}] is out of range: from 0 to {SECONDS_MAX}");
+            }
+        }
+        let raises_max = PointSettings::CHATTER_RAISES_MAX;
+        ensure!(
+            self.chatter_raises.is_none_or(|raises| raises <= raises_max),
+            "chatter_raises of [points.{point}] is out of range: from 0 (never) to {raises_max}"
+        );
+        ensure!(
+            point != Point::Comms || (self.on_delay_s.is_none() && self.off_delay_s.is_none()),
+            "[points.comms] has no delays: a station's period and grace say when it is silent"
+        );
+        let texts = PointTexts {
+            label: self.label,
+            consequence: self.consequence,
+            response: self.response,
+            respond_within_min: self.respond_within_min,
+        };
+        for (name, text) in
+            [("label", &texts.label), ("consequence", &texts.consequence), ("response", &texts.response)]
+        {
+            ensure!(
+                text.as_ref().is_none_or(|text| (1..=TEXT_CHARS_MAX).contains(&text.chars().count())),
+                "{name} of [points.{point}] must have from 1 to {TEXT_CHARS_MAX} characters"
+            );
+        }
+        let overrides = PointOverrides {
+            enabled: self.enabled,
+            priority: self.priority.map(|FilePriority(priority)| priority),
+            on_delay_s: self.on_delay_s,
+            off_delay_s: self.off_delay_s,
+            latched: self.latched,
+            realarm_after_s: self.realarm_after_s,
+            chatter_raises: self.chatter_raises,
+            chatter_window_s: self.chatter_window_s,
+        };
+        Ok((overrides, texts))
+    }
+}

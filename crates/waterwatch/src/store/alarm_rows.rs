@@ -1,0 +1,480 @@
+//! The rows of the ledger and of the alarms' facts, both ways. What is read
+//! is checked: a database may come from anywhere.
+
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, Row, Transaction, params};
+use thiserror::Error;
+use waterwatch_core::alarm::{
+    Acknowledgement, Alarm, AlarmSource, Aside, Chatter, Chattering, Event, Hidden, Kind, Occurrence,
+    OnWhileHidden, Point, State,
+};
+use waterwatch_core::silence::Gap;
+use waterwatch_core::{Origin, StationId};
+
+use super::alarms::AlarmKey;
+use super::peer;
+use super::schema::{COUNT_MAX, describe};
+
+/// The columns of `alarm_event` that [`event`] reads, in its order.
+pub const EVENT_COLUMNS: &str = "sequence, event_time, received_at, source, point, occurrence, kind, \
+    from_state, to_state, \"by\", reason, until, on_from, on_to, count, listener_id, peer, cause";
+
+/// The columns of `alarm` that [`alarm`] reads, in its order.
+const ALARM_COLUMNS: &str = "source, point, contact, contact_since, delay_due, occurrence, raised_at, \
+    returned_at, acknowledged_by, acknowledged_at, realarm_due, raises, shelf_until, shelf_by, \
+    shelf_reason, shelf_warned, service_until, service_by, service_reason, service_warned, \
+    suppressed_by, on_from, on_to, chatter_since, chatter_raises, chatter_due, raised_lately, forget_due";
+
+/// How an area is written in a source.
+const AREA: &str = "area/";
+
+/// How waterwatch itself is.
+const SERVER: &str = "server";
+
+/// Why a row cannot be read.
+#[derive(Debug, Error)]
+pub enum RowError {
+    /// A column holds what no server writes.
+    #[error("{row} cannot be read: {column} is {value}")]
+    Column {
+        /// Which row.
+        row: String,
+        /// The column.
+        column: String,
+        /// What is there.
+        value: String,
+    },
+    /// Its columns do not go together.
+    #[error("{row} cannot be: {why}")]
+    Whole {
+        /// Which row.
+        row: String,
+        /// What always holds.
+        why: &'static str,
+    },
+    /// SQLite cannot read it.
+    #[error(transparent)]
+    Unreadable(#[from] rusqlite::Error),
+}
+
+/// All alarms that are not at rest, in the order of their sources and points.
+///
+/// # Errors
+/// If a row cannot be read.
+pub fn read_alarms(connection: &Connection) -> Result<Vec<(AlarmKey, Alarm)>, RowError> {
+    let query = format!("SELECT {ALARM_COLUMNS} FROM alarm ORDER BY source, point");
+    let mut statement = connection.prepare(&query)?;
+    let mut alarms: Vec<(AlarmKey, Alarm)> =
+        statement.query_and_then([], alarm)?.collect::<Result<_, _>>()?;
+    // One at rest says nothing, and whoever left its row meant no more.
+    alarms.retain(|(_, alarm)| !alarm.is_at_rest());
+    Ok(alarms)
+}
+
+/// What the ledger tells of the server itself: by how much the wall went on
+/// while nobody was heard. The newest, `gaps_max` at most, the oldest of them
+/// first.
+///
+/// # Errors
+/// If a row cannot be read.
+pub fn read_gaps(connection: &Connection, gaps_max: usize) -> Result<Vec<Gap>, RowError> {
+    let mut statement = connection.prepare(&gaps_query())?;
+    let (blind, jumped) = (Kind::Blind.name(), Kind::ClockJumped.name());
+    let gaps_max = i64::try_from(gaps_max).unwrap_or(i64::MAX);
+    let entries = statement.query_and_then(params![blind, jumped, gaps_max], event)?;
+    let mut gaps: Vec<Gap> = entries
+        .map(|entry| {
+            let Event { sequence, event_time_ms, until_ms, .. } = entry?;
+            // No sum of two times overflows: both are checked.
+            Ok(Gap { sequence, lasted_ms: until_ms.unwrap_or(event_time_ms) - event_time_ms })
+        })
+        .collect::<Result<_, RowError>>()?;
+    gaps.reverse();
+    Ok(gaps)
+}
+
+/// By an index: a start does not read the whole ledger.
+fn gaps_query() -> String {
+    format!(
+        "SELECT {EVENT_COLUMNS} FROM alarm_event
+         WHERE source = '{SERVER}' AND point IS NULL AND kind IN (?1, ?2) ORDER BY sequence DESC LIMIT ?3"
+    )
+}
+
+/// The entry of the ledger in a row that begins with [`EVENT_COLUMNS`].
+///
+/// # Errors
+/// If it cannot be read.
+pub fn event(row: &Row<'_>) -> Result<Event, RowError> {
+    let mut cells = Cells { row, next: 0, is: Table::Events };
+    let event = Event {
+        sequence: cells.count()?,
+        event_time_ms: cells.time()?,
+        received_at_ms: cells.time()?,
+        source: cells.source()?,
+        point: cells.optional(Cells::point)?,
+        occurrence: cells.optional(Cells::count)?,
+        kind: cells.word(Kind::from_name)?,
+        from: cells.optional(|cells| cells.word(State::from_name))?,
+        to: cells.optional(|cells| cells.word(State::from_name))?,
+        by: cells.optional(Cells::text)?,
+        reason: cells.optional(Cells::text)?,
+        until_ms: cells.optional(Cells::time)?,
+        was_on: cells.was_on()?,
+        count: cells.optional(Cells::small)?,
+        origin: Origin { listener: cells.small()?, peer: cells.peer()? },
+        cause: cells.optional(Cells::count)?,
+    };
+    let is_about_an_alarm = event.point.is_some();
+    cells.ensure(
+        event.from.is_some() == is_about_an_alarm && event.to.is_some() == is_about_an_alarm,
+        "an entry about an alarm has the states before and after, and no other has",
+    )?;
+    Ok(event)
+}
+
+/// The facts in a row of [`ALARM_COLUMNS`].
+fn alarm(row: &Row<'_>) -> Result<(AlarmKey, Alarm), RowError> {
+    let mut cells = Cells { row, next: 0, is: Table::Alarms };
+    let key = (cells.source()?, cells.point()?);
+    let alarm = Alarm {
+        contact: cells.flag()?,
+        contact_since_ms: cells.time()?,
+        delay_due_ms: cells.optional(Cells::time)?,
+        occurrence: cells.occurrence()?,
+        hidden: Hidden {
+            shelf: cells.aside()?,
+            service: cells.aside()?,
+            suppressed_by: cells.optional(Cells::count)?,
+            was_on: cells.was_on()?,
+        },
+        chatter: {
+            let chattering = cells.chattering()?;
+            let raised_at_ms = cells.optional(Cells::times)?.unwrap_or_default();
+            Chatter { raised_at_ms, forget_due_ms: cells.optional(Cells::time)?, chattering }
+        },
+    };
+    match alarm.flaw() {
+        Some(why) => Err(cells.cannot_be(why)),
+        None => Ok((key, alarm)),
+    }
+}
+
+/// Whose rows they are, for messages.
+#[derive(Clone, Copy)]
+enum Table {
+    Events,
+    Alarms,
+}
+
+/// The columns of a row, read one after the other.
+struct Cells<'r> {
+    row: &'r Row<'r>,
+    next: usize,
+    is: Table,
+}
+
+impl<'r> Cells<'r> {
+    fn value(&mut self) -> Result<ValueRef<'r>, RowError> {
+        self.next += 1;
+        Ok(self.row.get_ref(self.next - 1)?)
+    }
+
+    /// What is read, or `None` if the next column is NULL.
+    fn optional<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, RowError>,
+    ) -> Result<Option<T>, RowError> {
+        if self.row.get_ref(self.next)? == ValueRef::Null {
+            self.next += 1;
+            return Ok(None);
+        }
+        read(self).map(Some)
+    }
+
+    fn integer(&mut self) -> Result<i64, RowError> {
+        self.value()?.as_i64().map_err(|_| self.unfit())
+    }
+
+    /// A sequence.
+    fn count(&mut self) -> Result<i64, RowError> {
+        let count = self.integer()?;
+        if (1..=COUNT_MAX).contains(&count) { Ok(count) } else { Err(self.unfit()) }
+    }
+
+    /// Milliseconds UTC.
+    fn time(&mut self) -> Result<i64, RowError> {
+        let time_ms = self.integer()?;
+        if (-COUNT_MAX..=COUNT_MAX).contains(&time_ms) { Ok(time_ms) } else { Err(self.unfit()) }
+    }
+
+    fn small<T: TryFrom<i64>>(&mut self) -> Result<T, RowError> {
+        T::try_from(self.integer()?).map_err(|_| self.unfit())
+    }
+
+    fn flag(&mut self) -> Result<bool, RowError> {
+        match self.integer()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(self.unfit()),
+        }
+    }
+
+    fn text(&mut self) -> Result<Box<str>, RowError> {
+        self.value()?.as_str().map(Box::from).map_err(|_| self.unfit())
+    }
+
+    /// A word of a closed set.
+    fn word<T>(&mut self, from_name: fn(&str) -> Option<T>) -> Result<T, RowError> {
+        self.value()?.as_str().ok().and_then(from_name).ok_or_else(|| self.unfit())
+    }
+
+    fn point(&mut self) -> Result<Point, RowError> {
+        self.word(Point::from_name)
+    }
+
+    fn source(&mut self) -> Result<AlarmSource, RowError> {
+        let source = match self.value()? {
+            ValueRef::Integer(id) => StationId::new(id).map(AlarmSource::Station),
+            ValueRef::Text(text) => match std::str::from_utf8(text).ok() {
+                Some(SERVER) => Some(AlarmSource::Server),
+                Some(text) => text
+                    .strip_prefix(AREA)
+                    .filter(|name| !name.is_empty())
+                    .map(|name| AlarmSource::Area(name.into())),
+                None => None,
+            },
+            _ => None,
+        };
+        source.ok_or_else(|| self.unfit())
+    }
+
+    fn peer(&mut self) -> Result<[u8; 16], RowError> {
+        self.value()?.as_blob().ok().and_then(peer::of).ok_or_else(|| self.unfit())
+    }
+
+    fn times(&mut self) -> Result<Vec<i64>, RowError> {
+        let (times, rest) = self.value()?.as_blob().map_err(|_| self.unfit())?.as_chunks::<8>();
+        let times: Vec<i64> = times.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect();
+        let fit = rest.is_empty() && times.iter().all(|time| (-COUNT_MAX..=COUNT_MAX).contains(time));
+        if fit { Ok(times) } else { Err(self.unfit()) }
+    }
+
+    fn was_on(&mut self) -> Result<Option<OnWhileHidden>, RowError> {
+        let (from_ms, to_ms) = (self.optional(Self::time)?, self.optional(Self::time)?);
+        self.ensure(from_ms.is_some() || to_ms.is_none(), "what was on until then was on from some time on")?;
+        Ok(from_ms.map(|from_ms| OnWhileHidden { from_ms, to_ms }))
+    }
+
+    fn occurrence(&mut self) -> Result<Option<Occurrence>, RowError> {
+        let sequence = self.optional(Self::count)?;
+        let raised_at_ms = self.optional(Self::time)?;
+        let returned_at_ms = self.optional(Self::time)?;
+        let by = self.optional(Self::text)?;
+        let at_ms = self.optional(Self::time)?;
+        let realarm_due_ms = self.optional(Self::time)?;
+        let raises = self.optional(Self::small)?;
+        let acknowledged = match (by, at_ms) {
+            (Some(by), Some(at_ms)) => Some(Acknowledgement { by, at_ms }),
+            (None, None) => None,
+            _ => return Err(self.cannot_be("an acknowledgement has a name and a time")),
+        };
+        match (sequence, raised_at_ms, raises) {
+            (Some(sequence), Some(raised_at_ms), Some(raises)) => Ok(Some(Occurrence {
+                sequence,
+                raised_at_ms,
+                returned_at_ms,
+                acknowledged,
+                realarm_due_ms,
+                raises,
+            })),
+            (None, None, None)
+                if returned_at_ms.is_none() && acknowledged.is_none() && realarm_due_ms.is_none() =>
+            {
+                Ok(None)
+            }
+            _ => {
+                Err(self
+                    .cannot_be("an occurrence has its sequence, its time and how many raises it stands for"))
+            }
+        }
+    }
+
+    fn aside(&mut self) -> Result<Option<Aside>, RowError> {
+        let until_ms = self.optional(Self::time)?;
+        let by = self.optional(Self::text)?;
+        let reason = self.optional(Self::text)?;
+        let warned = self.optional(Self::flag)?;
+        match (until_ms, by, reason, warned) {
+            (Some(until_ms), Some(by), Some(reason), Some(warned)) => {
+                Ok(Some(Aside { until_ms, by, reason, warned }))
+            }
+            (None, None, None, None) => Ok(None),
+            _ => Err(self.cannot_be("what hides it has an end, a name and a reason")),
+        }
+    }
+
+    fn chattering(&mut self) -> Result<Option<Chattering>, RowError> {
+        let since_ms = self.optional(Self::time)?;
+        let raises = self.optional(Self::small)?;
+        let due_ms = self.optional(Self::time)?;
+        match (since_ms, raises, due_ms) {
+            (Some(since_ms), Some(raises), Some(due_ms)) => Ok(Some(Chattering { since_ms, raises, due_ms })),
+            (None, None, None) => Ok(None),
+            _ => Err(self.cannot_be("what chatters has a beginning, a number of raises and an end")),
+        }
+    }
+
+    fn ensure(&self, holds: bool, why: &'static str) -> Result<(), RowError> {
+        if holds { Ok(()) } else { Err(self.cannot_be(why)) }
+    }
+
+    fn cannot_be(&self, why: &'static str) -> RowError {
+        RowError::Whole { row: self.name(), why }
+    }
+
+    /// That the column read last does not fit.
+    fn unfit(&self) -> RowError {
+        let place = self.next - 1;
+        let column = self.row.as_ref().column_name(place).unwrap_or_default().to_owned();
+        RowError::Column { row: self.name(), column, value: self.shown(place) }
+    }
+
+    fn name(&self) -> String {
+        match self.is {
+            Table::Events => format!("in alarm_event, the row of sequence {}", self.shown(0)),
+            Table::Alarms => {
+                format!("in alarm, the row of source {} and point {}", self.shown(0), self.shown(1))
+            }
+        }
+    }
+
+    fn shown(&self, place: usize) -> String {
+        describe(self.row.get_ref(place).unwrap_or(ValueRef::Null))
+    }
+}
+
+/// Writes what happened to alarms, in its order, and the facts after it.
+/// Nothing is prepared, or asked of SQLite, for nothing.
+pub(super) fn write(
+    transaction: &Transaction<'_>,
+    events: &[Event],
+    alarms: &[(AlarmKey, Option<Alarm>)],
+) -> rusqlite::Result<()> {
+    if !events.is_empty() {
+        write_events(transaction, events)?;
+    }
+    if !alarms.is_empty() {
+        write_alarms(transaction, alarms)?;
+    }
+    Ok(())
+}
+
+fn write_events(transaction: &Transaction<'_>, events: &[Event]) -> rusqlite::Result<()> {
+    let mut statement = transaction.prepare_cached(&format!(
+        "INSERT INTO alarm_event ({EVENT_COLUMNS})
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
+    ))?;
+    for event in events {
+        statement.execute(params![
+            event.sequence,
+            event.event_time_ms,
+            event.received_at_ms,
+            Source(&event.source),
+            event.point.map(Point::name),
+            event.occurrence,
+            event.kind.name(),
+            event.from.map(State::name),
+            event.to.map(State::name),
+            event.by,
+            event.reason,
+            event.until_ms,
+            event.was_on.map(|was_on| was_on.from_ms),
+            event.was_on.and_then(|was_on| was_on.to_ms),
+            event.count,
+            event.origin.listener,
+            peer::bytes(&event.origin.peer),
+            event.cause,
+        ])?;
+    }
+    Ok(())
+}
+
+/// In the order of their keys: neighbours share a page.
+fn write_alarms(transaction: &Transaction<'_>, alarms: &[(AlarmKey, Option<Alarm>)]) -> rusqlite::Result<()> {
+    let mut sorted: Vec<_> = alarms.iter().collect();
+    sorted.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    let mut upsert = transaction.prepare_cached(&format!(
+        "INSERT OR REPLACE INTO alarm ({ALARM_COLUMNS})
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+         ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)"
+    ))?;
+    let mut delete = transaction.prepare_cached("DELETE FROM alarm WHERE source = ?1 AND point = ?2")?;
+    for (key, alarm) in sorted {
+        match alarm {
+            Some(alarm) => write_alarm(&mut upsert, key, alarm)?,
+            None => drop(delete.execute(params![Source(&key.0), key.1.name()])?),
+        }
+    }
+    Ok(())
+}
+
+fn write_alarm(upsert: &mut CachedStatement<'_>, key: &AlarmKey, alarm: &Alarm) -> rusqlite::Result<()> {
+    debug_assert!(!alarm.is_at_rest(), "{key:?} is at rest: {alarm:?}");
+    let Alarm { contact, contact_since_ms, delay_due_ms, occurrence, hidden, chatter } = alarm;
+    let Hidden { shelf, service, suppressed_by, was_on } = hidden;
+    let Chatter { raised_at_ms, forget_due_ms, chattering } = chatter;
+    let occurrence = occurrence.as_ref();
+    let acknowledged = occurrence.and_then(|occurrence| occurrence.acknowledged.as_ref());
+    let (shelf, service) = (shelf.as_ref(), service.as_ref());
+    let raised_lately: Vec<u8> = raised_at_ms.iter().flat_map(|time_ms| time_ms.to_le_bytes()).collect();
+    upsert
+        .execute(params![
+            Source(&key.0),
+            key.1.name(),
+            contact,
+            contact_since_ms,
+            delay_due_ms,
+            occurrence.map(|occurrence| occurrence.sequence),
+            occurrence.map(|occurrence| occurrence.raised_at_ms),
+            occurrence.and_then(|occurrence| occurrence.returned_at_ms),
+            acknowledged.map(|acknowledged| &*acknowledged.by),
+            acknowledged.map(|acknowledged| acknowledged.at_ms),
+            occurrence.and_then(|occurrence| occurrence.realarm_due_ms),
+            occurrence.map(|occurrence| occurrence.raises),
+            shelf.map(|shelf| shelf.until_ms),
+            shelf.map(|shelf| &*shelf.by),
+            shelf.map(|shelf| &*shelf.reason),
+            shelf.map(|shelf| shelf.warned),
+            service.map(|service| service.until_ms),
+            service.map(|service| &*service.by),
+            service.map(|service| &*service.reason),
+            service.map(|service| service.warned),
+            suppressed_by,
+            was_on.map(|was_on| was_on.from_ms),
+            was_on.and_then(|was_on| was_on.to_ms),
+            chattering.map(|chattering| chattering.since_ms),
+            chattering.map(|chattering| chattering.raises),
+            chattering.map(|chattering| chattering.due_ms),
+            (!raised_lately.is_empty()).then_some(raised_lately),
+            forget_due_ms,
+        ])
+        .map(drop)
+}
+
+/// A source as it is stored: a station's id as an integer, the others as text.
+#[derive(Debug)]
+pub struct Source<'a>(pub &'a AlarmSource);
+
+impl ToSql for Source<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self.0 {
+            AlarmSource::Station(id) => id.get().into(),
+            AlarmSource::Area(name) => format!("{AREA}{name}").into(),
+            AlarmSource::Server => SERVER.into(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,363 @@
+use proptest::prelude::*;
+use waterwatch_core::alarm::{Input, Ledger, Order, PointSettings, Priority, Subject};
+
+use super::super::schema;
+use super::*;
+
+fn database() -> Connection {
+    let mut connection = Connection::open_in_memory().unwrap();
+    schema::create(&mut connection).unwrap();
+    connection
+}
+
+fn recorded(connection: &mut Connection, events: &[Event], alarms: &[(AlarmKey, Option<Alarm>)]) {
+    let transaction = connection.transaction().unwrap();
+    write(&transaction, events, alarms).unwrap();
+    transaction.commit().unwrap();
+}
+
+fn read_events(connection: &Connection) -> Result<Vec<Event>, RowError> {
+    let query = format!("SELECT {EVENT_COLUMNS} FROM alarm_event ORDER BY sequence");
+    connection.prepare(&query)?.query_and_then([], event)?.collect()
+}
+
+fn source() -> impl Strategy<Value = AlarmSource> {
+    prop_oneof![
+        4 => prop_oneof![0..20_i64, Just(i64::MAX)]
+            .prop_map(|number| AlarmSource::Station(StationId::new(number).unwrap())),
+        2 => prop_oneof![Just("North"), Just("Süd/Hafen 'A'"), Just("server"), Just("area/7")]
+            .prop_map(|name| AlarmSource::Area(name.into())),
+        1 => Just(AlarmSource::Server),
+    ]
+}
+
+fn time() -> impl Strategy<Value = i64> {
+    prop_oneof![0..1_000_i64, Just(-1), Just(1_795_484_760_000), Just(COUNT_MAX)]
+}
+
+fn words() -> impl Strategy<Value = Option<Box<str>>> {
+    prop::option::of(prop_oneof![Just(""), Just("Ann"), Just("Zoë; DROP TABLE alarm --")].prop_map(Box::from))
+}
+
+fn origin() -> impl Strategy<Value = Origin> {
+    let peer = prop_oneof![
+        Just([0; 16]),
+        any::<[u8; 16]>(),
+        any::<[u8; 4]>().prop_map(|address| peer::of(&address).unwrap()),
+    ];
+    (any::<u16>(), peer).prop_map(|(listener, peer)| Origin { listener, peer })
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let states = (prop::sample::select(State::ALL), prop::sample::select(State::ALL));
+    let about = prop::option::of((prop::sample::select(Point::ALL), states));
+    let sequences =
+        (prop::option::of(1..=COUNT_MAX), prop::option::of(1..9_i64), prop::option::of(any::<u32>()));
+    let times = (time(), time(), prop::option::of(time()));
+    let was_on = prop::option::of((time(), prop::option::of(time())));
+    let kind = prop::sample::select(Kind::ALL);
+    (source(), about, sequences, times, was_on, (words(), words()), kind, origin()).prop_map(
+        |(source, about, (occurrence, cause, count), times, was_on, (by, reason), kind, origin)| Event {
+            sequence: 0,
+            event_time_ms: times.0,
+            received_at_ms: times.1,
+            source,
+            point: about.map(|(point, _)| point),
+            occurrence,
+            kind,
+            from: about.map(|(_, (from, _))| from),
+            to: about.map(|(_, (_, to))| to),
+            by,
+            reason,
+            until_ms: times.2,
+            was_on: was_on.map(|(from_ms, to_ms)| OnWhileHidden { from_ms, to_ms }),
+            count,
+            origin,
+            cause,
+        },
+    )
+}
+
+/// What happens to an alarm, without its times.
+#[derive(Clone, Copy, Debug)]
+enum Happens {
+    Contact(bool),
+    Time,
+    Acknowledge,
+    Shelve,
+    Unshelve,
+    Service,
+    Suppress,
+    Unsuppress,
+}
+
+fn happens() -> impl Strategy<Value = (i64, Happens)> {
+    use Happens::*;
+    let passes = prop_oneof![3 => 0..20_000_i64, 1 => 0..3_600_000_i64];
+    let what = prop_oneof![
+        6 => any::<bool>().prop_map(Contact),
+        2 => Just(Time),
+        2 => Just(Acknowledge),
+        1 => prop::sample::select(vec![Shelve, Unshelve, Service, Suppress, Unsuppress]),
+    ];
+    (passes, what)
+}
+
+/// The facts that these lead to, and the ledger of it.
+fn lived(
+    (source, point): &AlarmKey,
+    life: &[(i64, Happens)],
+    sequence: &mut i64,
+    events: &mut Vec<Event>,
+) -> Option<Alarm> {
+    let settings = PointSettings {
+        on_delay_ms: if *point == Point::Alarm2 { 15_000 } else { 0 },
+        off_delay_ms: if *point == Point::Alarm2 { 15_000 } else { 0 },
+        ..PointSettings::of(Priority::High)
+    };
+    let mut alarm: Option<Alarm> = None;
+    let mut now_ms = 1_795_484_760_000;
+    for (passes_ms, happens) in life {
+        now_ms += passes_ms;
+        let occurrence = alarm.as_ref().and_then(|alarm| alarm.occurrence.as_ref());
+        let order = Order { until_ms: now_ms + 3_600_000, by: "Ann", reason: "the pump is away" };
+        let input = match happens {
+            Happens::Contact(on) => Input::Contact(*on),
+            Happens::Time => Input::Time,
+            Happens::Acknowledge => Input::Acknowledge {
+                occurrence: occurrence.map_or(0, |occurrence| occurrence.sequence),
+                by: "Ben",
+            },
+            Happens::Shelve => Input::Shelve(order),
+            Happens::Unshelve => Input::Unshelve { by: "Cem" },
+            Happens::Service => Input::TakeOutOfService(order),
+            Happens::Suppress => Input::Suppress { occurrence: 7 },
+            Happens::Unsuppress => Input::Unsuppress,
+        };
+        let subject = Subject {
+            source: source.clone(),
+            point: *point,
+            event_time_ms: now_ms,
+            received_at_ms: now_ms,
+            origin: Origin::default(),
+            cause: None,
+            reason: None,
+        };
+        let mut ledger = Ledger { sequence, events };
+        if let Ok(after) = Alarm::step(alarm.as_ref(), input, &settings, &subject, &mut ledger) {
+            alarm = after;
+        }
+    }
+    alarm
+}
+
+proptest! {
+    #[test]
+    fn any_entry_of_the_ledger_is_read_as_it_was_written(events in prop::collection::vec(any_event(), 0..20)) {
+        let mut connection = database();
+        let mut events = events;
+        for (sequence, event) in (1..).zip(&mut events) {
+            event.sequence = sequence;
+        }
+        recorded(&mut connection, &events, &[]);
+        prop_assert_eq!(read_events(&connection).unwrap(), events);
+    }
+
+    #[test]
+    fn alarms_and_their_ledger_are_read_as_they_were_written(
+        lives in prop::collection::btree_map(
+            (source(), prop::sample::select(Point::ALL)),
+            prop::collection::vec(happens(), 1..40),
+            1..8,
+        )
+    ) {
+        let mut connection = database();
+        let (mut sequence, mut events) = (0, Vec::new());
+        let halves: Vec<(AlarmKey, Option<Alarm>)> = lives
+            .iter()
+            .map(|(key, life)| (key.clone(), lived(key, &life[..life.len() / 2], &mut sequence, &mut events)))
+            .collect();
+        // Each is written over what it was half-way.
+        recorded(&mut connection, &events, &halves);
+        events.clear();
+        sequence = 0;
+        let wholes: Vec<(AlarmKey, Option<Alarm>)> = lives
+            .iter()
+            .rev()
+            .map(|(key, life)| (key.clone(), lived(key, life, &mut sequence, &mut events)))
+            .collect();
+        recorded(&mut connection, &[], &wholes);
+        let mut wanted: Vec<(AlarmKey, Alarm)> =
+            wholes.into_iter().filter_map(|(key, alarm)| alarm.map(|alarm| (key, alarm))).collect();
+        wanted.sort_by(|(a, _), (b, _)| a.cmp(b));
+        prop_assert_eq!(read_alarms(&connection).unwrap(), wanted);
+    }
+}
+
+/// An alarm of station 7 with every fact there is, made by hand below.
+const ALARM: &str = "INSERT INTO alarm (source, point, contact, contact_since, occurrence, raised_at, raises,
+    acknowledged_by, acknowledged_at, realarm_due, raised_lately, forget_due)
+    VALUES (7, 'alarm1', 1, 5, 41, 5, 1, 'Ann', 6, 9, x'0500000000000000', 8);";
+
+#[test]
+fn facts_that_cannot_be_are_refused_with_their_place() {
+    let connection = database();
+    connection.execute_batch(ALARM).unwrap();
+    assert_eq!(read_alarms(&connection).unwrap().len(), 1);
+    for (change, refusal) in [
+        ("source = -1", "source -1 and point the text \"alarm1\" cannot be read: source is -1"),
+        ("source = 'area/'", "source is the text \"area/\""),
+        ("source = 'station'", "source is the text \"station\""),
+        ("source = 7.5", "source is 7.5"),
+        (
+            "point = 'alarm3'",
+            "source 7 and point the text \"alarm3\" cannot be read: point is the text \"alarm3\"",
+        ),
+        ("contact = 2", "contact is 2"),
+        ("contact_since = 9223372036854775807", "contact_since is 9223372036854775807"),
+        ("occurrence = 0", "occurrence is 0"),
+        ("occurrence = NULL", "cannot be: an occurrence has its sequence"),
+        ("raises = NULL", "cannot be: an occurrence has its sequence"),
+        ("raises = -1", "raises is -1"),
+        ("raises = 4294967296", "raises is 4294967296"),
+        ("acknowledged_by = NULL", "an acknowledgement has a name and a time"),
+        ("acknowledged_by = CAST(x'ff' AS TEXT)", "acknowledged_by is the text \"\\xff\""),
+        ("acknowledged_by = NULL, acknowledged_at = NULL", "only what is on and acknowledged asks again"),
+        ("contact = 0", "cannot be: an occurrence is over once it returned and is acknowledged"),
+        ("shelf_until = 9", "what hides it has an end, a name and a reason"),
+        (
+            "shelf_until = 9, shelf_by = 'Ann', shelf_reason = 'x', shelf_warned = 0",
+            "a hidden alarm has no occurrence",
+        ),
+        ("service_warned = 0", "what hides it has an end, a name and a reason"),
+        ("on_to = 9", "what was on until then was on from some time on"),
+        ("on_from = 9", "only a hidden alarm was on while it was hidden"),
+        ("chatter_due = 9", "what chatters has a beginning"),
+        ("raised_lately = x'05'", "raised_lately is a blob of 1 bytes"),
+        ("raised_lately = x'ffffffffffffff7f'", "raised_lately is a blob of 8 bytes"),
+        ("raised_lately = NULL", "raises of late are there until they are forgotten"),
+    ] {
+        let all = format!("BEGIN; UPDATE alarm SET {change}");
+        connection.execute_batch(&all).unwrap();
+        let error = read_alarms(&connection).unwrap_err().to_string();
+        assert!(error.starts_with("in alarm, the row of source "), "{error}");
+        assert!(error.contains(refusal), "{change}: {error}");
+        connection.execute_batch("ROLLBACK").unwrap();
+    }
+}
+
+/// Not by a server; but nothing is wrong with it.
+#[test]
+fn an_alarm_at_rest_that_has_a_row_is_at_rest() {
+    let connection = database();
+    connection
+        .execute_batch("INSERT INTO alarm (source, point, contact, contact_since) VALUES (7, 'alarm1', 0, 5)")
+        .unwrap();
+    assert_eq!(read_alarms(&connection).unwrap(), []);
+}
+
+#[test]
+fn entries_that_cannot_be_are_refused_with_their_place() {
+    for (columns, values, refusal) in [
+        ("kind, point", "'lost', NULL", "cannot be read: kind is the text \"lost\""),
+        ("kind, point", "'raised', 'alarm1'", "cannot be: an entry about an alarm has the states"),
+        ("kind, from_state", "'blind', 'normal'", "cannot be: an entry about an alarm has the states"),
+        ("kind, to_state", "'raised', 'fine'", "to_state is the text \"fine\""),
+        ("kind, count", "'raised', -1", "count is -1"),
+        ("kind, occurrence", "'raised', -5", "occurrence is -5"),
+        ("kind, on_to", "'unshelved', 5", "what was on until then was on from some time on"),
+    ] {
+        let connection = database();
+        connection
+            .execute_batch(&format!(
+                "INSERT INTO alarm_event (sequence, event_time, received_at, source, listener_id, peer, {columns})
+                 VALUES (42, 5, 5, 7, 0, x'', {values})"
+            ))
+            .unwrap();
+        let error = read_events(&connection).unwrap_err().to_string();
+        assert!(error.starts_with("in alarm_event, the row of sequence 42 cannot be"), "{error}");
+        assert!(error.contains(refusal), "{error}");
+    }
+    for (column, value) in
+        [("listener_id", "65536"), ("peer", "x'0102'"), ("sequence", "-3"), ("source", "x'07'")]
+    {
+        let connection = database();
+        let mut row = vec![
+            ("sequence", "42"),
+            ("event_time", "5"),
+            ("received_at", "5"),
+            ("source", "7"),
+            ("kind", "'blind'"),
+            ("listener_id", "0"),
+            ("peer", "x''"),
+        ];
+        row.iter_mut().filter(|(name, _)| *name == column).for_each(|cell| cell.1 = value);
+        let (names, values): (Vec<&str>, Vec<&str>) = row.into_iter().unzip();
+        connection
+            .execute_batch(&format!(
+                "INSERT INTO alarm_event ({}) VALUES ({})",
+                names.join(", "),
+                values.join(", ")
+            ))
+            .unwrap();
+        let error = read_events(&connection).unwrap_err().to_string();
+        assert!(error.contains(&format!("cannot be read: {column} is ")), "{error}");
+    }
+}
+
+#[test]
+fn blind_times_and_jumps_are_found_by_an_index_and_the_newest_given() {
+    let mut connection = database();
+    let (mut sequence, mut events) = (40, Vec::new());
+    let mut ledger = Ledger { sequence: &mut sequence, events: &mut events };
+    ledger.was_blind(100, 700, "the server was held up");
+    ledger.clock_jumped(3_600_800, 800);
+    ledger.was_blind(900, 900, "the server was not running, and the system's clock was set back");
+    let alarm_of_the_server = Event { sequence: 44, point: Some(Point::Comms), ..events[0].clone() };
+    recorded(&mut connection, &events, &[]);
+    let states = (Some(State::Normal), Some(State::Unacknowledged));
+    let about = Event { from: states.0, to: states.1, kind: Kind::Raised, ..alarm_of_the_server };
+    recorded(&mut connection, &[about], &[]);
+    let gap = |sequence, lasted_ms| Gap { sequence, lasted_ms };
+    let all = [gap(41, 600), gap(42, -3_600_000), gap(43, 0)];
+    assert_eq!(read_gaps(&connection, 9).unwrap(), all);
+    assert_eq!(read_gaps(&connection, 2).unwrap(), all[1..]);
+
+    let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", gaps_query())).unwrap();
+    let plan: String = plan.query_row(params!["", "", 9], |row| row.get("detail")).unwrap();
+    assert!(plan.contains("alarm_event_by_source (source=? AND point=?)"), "{plan}");
+}
+
+/// By accident, with a tool.
+#[test]
+fn the_ledger_is_only_added_to() {
+    let mut connection = database();
+    let event = Event {
+        sequence: 42,
+        event_time_ms: 5,
+        received_at_ms: 5,
+        source: AlarmSource::Server,
+        point: None,
+        occurrence: None,
+        kind: Kind::Blind,
+        from: None,
+        to: None,
+        by: None,
+        reason: Some("the server was not running".into()),
+        until_ms: Some(9),
+        was_on: None,
+        count: None,
+        origin: Origin::default(),
+        cause: None,
+    };
+    recorded(&mut connection, std::slice::from_ref(&event), &[]);
+    for (statement, refusal) in [
+        ("UPDATE alarm_event SET reason = 'nothing happened'", "its entries are never changed"),
+        ("DELETE FROM alarm_event", "its entries are never deleted"),
+        ("DELETE FROM alarm_event WHERE sequence = 42", "its entries are never deleted"),
+    ] {
+        let error = connection.execute_batch(statement).unwrap_err().to_string();
+        assert!(error.contains(refusal), "{statement}: {error}");
+    }
+    assert_eq!(read_events(&connection).unwrap(), [event]);
+}

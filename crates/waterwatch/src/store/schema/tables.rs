@@ -1,0 +1,161 @@
+//! The tables that are ours to make, by the version that brought them.
+
+/// The table of the contract, as it is made in a new database.
+pub(super) const STATION_STATUS: &str = "CREATE TABLE station_status (
+    station_id INTEGER PRIMARY KEY,
+    last_date TEXT NOT NULL,
+    alarm1 INTEGER NOT NULL,
+    alarm2 INTEGER NOT NULL
+)";
+
+/// What is ours alone, as version 1 had it.
+pub(super) const STATION_STATE: &str = "CREATE TABLE station_state (
+    station_id INTEGER PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    reports INTEGER NOT NULL
+) STRICT";
+
+/// What version 2 brought.
+pub(super) const SINCE_VERSION_2: &str = "
+ALTER TABLE station_state ADD COLUMN listener_id INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE station_state ADD COLUMN peer BLOB NOT NULL DEFAULT x'';
+ALTER TABLE station_state ADD COLUMN span_sequence INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE station_state ADD COLUMN span_since INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE station_state ADD COLUMN span_reports INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE span (
+    station_id INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    first_at INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    alarm1 INTEGER NOT NULL,
+    alarm2 INTEGER NOT NULL,
+    reports INTEGER NOT NULL,
+    PRIMARY KEY (station_id, sequence)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX span_by_age ON span (sequence);
+CREATE TABLE journal (
+    sequence INTEGER PRIMARY KEY,
+    received_at INTEGER NOT NULL,
+    entries BLOB NOT NULL
+) STRICT;
+CREATE TABLE listener (
+    listener_id INTEGER PRIMARY KEY,
+    address TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE server (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// What version 3 brought.
+pub(super) const SINCE_VERSION_3: &str = "
+CREATE TABLE alarm_event (
+    sequence INTEGER PRIMARY KEY,
+    event_time INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    source ANY NOT NULL,
+    point TEXT,
+    occurrence INTEGER,
+    kind TEXT NOT NULL,
+    from_state TEXT,
+    to_state TEXT,
+    \"by\" TEXT,
+    reason TEXT,
+    until INTEGER,
+    on_from INTEGER,
+    on_to INTEGER,
+    count INTEGER,
+    listener_id INTEGER NOT NULL,
+    peer BLOB NOT NULL,
+    cause INTEGER
+) STRICT;
+CREATE INDEX alarm_event_by_source ON alarm_event (source, point, sequence);
+CREATE INDEX alarm_event_by_occurrence ON alarm_event (occurrence) WHERE occurrence IS NOT NULL;
+CREATE TRIGGER alarm_event_is_never_changed BEFORE UPDATE ON alarm_event BEGIN
+    SELECT RAISE(ABORT, 'alarm_event is the ledger of alarms: its entries are never changed');
+END;
+CREATE TRIGGER alarm_event_is_never_deleted BEFORE DELETE ON alarm_event BEGIN
+    SELECT RAISE(ABORT, 'alarm_event is the ledger of alarms: its entries are never deleted');
+END;
+CREATE TABLE alarm (
+    source ANY NOT NULL,
+    point TEXT NOT NULL,
+    contact INTEGER NOT NULL,
+    contact_since INTEGER NOT NULL,
+    delay_due INTEGER,
+    occurrence INTEGER,
+    raised_at INTEGER,
+    returned_at INTEGER,
+    acknowledged_by TEXT,
+    acknowledged_at INTEGER,
+    realarm_due INTEGER,
+    raises INTEGER,
+    shelf_until INTEGER,
+    shelf_by TEXT,
+    shelf_reason TEXT,
+    shelf_warned INTEGER,
+    service_until INTEGER,
+    service_by TEXT,
+    service_reason TEXT,
+    service_warned INTEGER,
+    suppressed_by INTEGER,
+    on_from INTEGER,
+    on_to INTEGER,
+    chatter_since INTEGER,
+    chatter_raises INTEGER,
+    chatter_due INTEGER,
+    raised_lately BLOB,
+    forget_due INTEGER,
+    PRIMARY KEY (source, point)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE station_settings (
+    station_id INTEGER PRIMARY KEY,
+    name TEXT,
+    area TEXT,
+    location TEXT,
+    access_note TEXT,
+    telephones TEXT,
+    tags TEXT,
+    period_s INTEGER,
+    grace_s INTEGER
+) STRICT;
+CREATE INDEX station_settings_by_area ON station_settings (area) WHERE area IS NOT NULL;
+CREATE TABLE area_settings (
+    area TEXT PRIMARY KEY,
+    period_s INTEGER,
+    grace_s INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TABLE point_settings (
+    scope ANY NOT NULL,
+    point TEXT NOT NULL,
+    enabled INTEGER,
+    priority TEXT,
+    on_delay_s INTEGER,
+    off_delay_s INTEGER,
+    latched INTEGER,
+    realarm_after_s INTEGER,
+    chatter_raises INTEGER,
+    chatter_window_s INTEGER,
+    label TEXT,
+    consequence TEXT,
+    response TEXT,
+    respond_within_min INTEGER,
+    PRIMARY KEY (scope, point)
+) STRICT, WITHOUT ROWID;
+";
+
+/// The names of our tables beside the contract's.
+pub(super) const OURS: [&str; 10] = [
+    "station_state",
+    "span",
+    "journal",
+    "alarm_event",
+    "alarm",
+    "station_settings",
+    "area_settings",
+    "point_settings",
+    "listener",
+    "server",
+];

@@ -1,0 +1,86 @@
+//! One transaction: what is due to be folded, and a batch.
+
+use rusqlite::TransactionBehavior;
+use waterwatch_core::StationId;
+
+use super::super::alarm_rows;
+use super::super::{Batch, Change};
+use super::SqliteStore;
+use super::folding::Folding;
+use super::rows::{self, StateRows, StatusRows};
+
+/// What a transaction came to.
+pub(super) struct Recorded {
+    /// How many bytes were journaled, if any.
+    pub(super) journaled: Option<u64>,
+    /// How many spans have rows after it.
+    pub(super) span_rows: u64,
+}
+
+impl SqliteStore {
+    /// Writes one transaction.
+    pub(super) fn record(&mut self, batch: Option<&Batch>, folding: &Folding) -> rusqlite::Result<Recorded> {
+        let SqliteStore { open, last_date, stations, spans, journal, alive, limits, .. } = self;
+        let mut span_rows = self.span_rows;
+        let open = open.as_mut().ok_or(rusqlite::Error::InvalidQuery)?;
+        let transaction = open.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        {
+            let mut status = StatusRows::of(&transaction, last_date)?;
+            let mut state = StateRows::of(&transaction)?;
+            let ended = |id: StationId| spans.range((id, i64::MIN)..=(id, i64::MAX));
+            for &slot in &folding.status.slots {
+                let (id, station) = stations.at(slot);
+                status.write(*id, station)?;
+            }
+            for &slot in &folding.state.slots {
+                let (id, station) = stations.at(slot);
+                state.write(*id, station)?;
+                for (_, span) in ended(*id) {
+                    span_rows += 1;
+                    rows::write_span(&transaction, *id, span)?;
+                }
+            }
+            if let Some(batch) = batch {
+                for change in at_once(batch) {
+                    status.write(change.id, &change.station)?;
+                    state.write(change.id, &change.station)?;
+                    for (_, span) in ended(change.id) {
+                        span_rows += 1;
+                        rows::write_span(&transaction, change.id, span)?;
+                    }
+                }
+                for (place, span) in &batch.spans {
+                    let change = &batch.changes[*place as usize];
+                    if batch.writes_at_once(change) {
+                        span_rows += 1;
+                        rows::write_span(&transaction, change.id, span)?;
+                    }
+                }
+            }
+        }
+        let journaled = match batch {
+            Some(batch) => {
+                alarm_rows::write(&transaction, &batch.events, &batch.alarms)?;
+                alive.write(&transaction, batch)?;
+                journal.write(&transaction, batch)?
+            }
+            None => None,
+        };
+        if let Some(drop_to) = folding.drop_to {
+            rows::drop_journal(&transaction, drop_to)?;
+        }
+        if span_rows > limits.spans_max {
+            span_rows -= rows::drop_spans(&transaction, span_rows - limits.spans_max)?;
+        }
+        transaction.commit()?;
+        Ok(Recorded { journaled, span_rows })
+    }
+}
+
+/// The stations whose rows the batch writes, in the order of their ids:
+/// neighbours share a page.
+fn at_once(batch: &Batch) -> Vec<&Change> {
+    let mut changes: Vec<_> = batch.changes.iter().filter(|change| batch.writes_at_once(change)).collect();
+    changes.sort_unstable_by_key(|change| change.id);
+    changes
+}

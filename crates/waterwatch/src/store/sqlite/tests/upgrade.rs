@@ -1,0 +1,73 @@
+//! Databases of earlier versions.
+
+use super::*;
+
+/// The tables that version 2 had.
+const OLD_TABLES: [&str; 4] = ["status", "state", "span", "journal"];
+
+#[test]
+fn an_older_database_is_brought_up_to_date_and_a_copy_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.sqlite");
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "CREATE TABLE station_status (station_id INTEGER PRIMARY KEY, last_date TEXT NOT NULL,
+                 alarm1 INTEGER NOT NULL, alarm2 INTEGER NOT NULL);
+             CREATE TABLE station_state (station_id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL,
+                 received_at INTEGER NOT NULL, reports INTEGER NOT NULL) STRICT;
+             INSERT INTO station_status VALUES (5, '2026-11-24 01:46', 1, 0);
+             INSERT INTO station_state VALUES (5, 9, 1795484760000, 4);
+             PRAGMA application_id = 2002875511; PRAGMA user_version = 1",
+        )
+        .unwrap();
+    // Of an earlier start, and killed ones.
+    for stale in ["data.sqlite.schema-1", "data.sqlite.schema-1.new"] {
+        std::fs::write(folder.path().join(stale), "stale").unwrap();
+    }
+    let store = open(folder.path());
+    let (_, station) = store.find(StationId::new(5).unwrap()).unwrap();
+    assert_eq!((station.sequence, station.reports, station.alarm1), (9, 4, true));
+    assert_eq!(station.span, OpenSpan::default());
+    drop(store);
+    assert_eq!(schema::existing(&path).unwrap(), Kind::Ours);
+    assert_eq!(schema::existing(&folder.path().join("data.sqlite.schema-1")).unwrap(), Kind::Older(1));
+}
+
+/// All that version 2 had is there afterwards, what was journaled as well.
+#[test]
+fn a_database_of_the_version_before_keeps_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    let chatter: Vec<(i64, bool)> = (0..40).map(|number| (number % 8, number % 3 == 0)).collect();
+    store.commit(&batch(&store, Form::Direct, BEGAN_MS, &chatter)).unwrap();
+    let repeats: Vec<(i64, bool)> = (0..store.station_count())
+        .map(|index| store.station(Slot::new(index)))
+        .map(|(id, station)| (id.get(), station.alarm1))
+        .collect();
+    store.commit(&batch(&store, Form::Journal, BEGAN_MS + 1_000, &repeats)).unwrap();
+    let number = store.listener("127.0.0.1:54321").unwrap();
+    drop(store);
+    let path = folder.path().join("data.sqlite");
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "DROP TABLE alarm; DROP TABLE alarm_event; DROP TABLE station_settings; DROP TABLE area_settings;
+             DROP TABLE point_settings; PRAGMA user_version = 2",
+        )
+        .unwrap();
+    assert_eq!(schema::existing(&path).unwrap(), Kind::Older(2));
+    let before = rows(&path, &OLD_TABLES);
+    for table in OLD_TABLES {
+        assert!(before.iter().any(|line| line.starts_with(table)), "{table} in {before:?}");
+    }
+    let mut store = open(folder.path());
+    assert_eq!(rows(&path, &OLD_TABLES), before);
+    assert_eq!(store.listener("127.0.0.1:54321").unwrap(), number);
+    assert_eq!(store.alive_until_ms(), Some(BEGAN_MS + 1_000), "the last commit in the journal");
+    assert!(store.alarms().is_empty());
+    drop(store);
+    let copy = folder.path().join("data.sqlite.schema-2");
+    assert_eq!(schema::existing(&copy).unwrap(), Kind::Older(2));
+    assert_eq!(rows(&copy, &OLD_TABLES), before);
+}

@@ -1,0 +1,519 @@
+//! A fleet, its server and everything that goes wrong, under virtual time.
+//!
+//! Stations with contacts that change and links that fail send to a server
+//! that decides and records as [`run`](super::run) does, over a disk that is
+//! full, doubtful, held up or gone for days, and under a clock on the wall
+//! that jumps. What must follow is checked all along by [`truth`].
+//!
+//! A run is its seed: `WATERWATCH_SIMULATION_SEED` repeats one, and
+//! `WATERWATCH_SIMULATION_DAYS` says how many days there are in all
+//! (`./campaign simulation`).
+
+pub(super) mod disk;
+mod faults;
+mod truth;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+use fastrand::Rng;
+use waterwatch_core::alarm::Kind;
+use waterwatch_core::settings::{PointOverrides, StationOverrides};
+use waterwatch_core::silence::Now;
+use waterwatch_core::{OpenSpan, Origin, Report, Settings, Station, StationId, StationSettings};
+
+use self::disk::{Disk, Fault};
+use self::truth::{Slack, Truth};
+use super::draft::Draft;
+use super::watch::Watch;
+use crate::backoff;
+use crate::store::{Store, StoreError};
+
+const SECOND_MS: i64 = 1_000;
+const MINUTE_MS: i64 = 60 * SECOND_MS;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// A run lasts so long.
+const RUN_DAYS: i64 = 4;
+
+/// The first moment on the wall.
+const WALL_MS: i64 = 1_700_000_000_000;
+
+/// How long a batch is tried again, and how often.
+const RETRY_MS: (i64, i64) = (5_000, 100);
+
+/// How long a client waits for its reply.
+const REPLY_MS: i64 = 15_000;
+
+/// Seeds of runs that found something, and what.
+const FOUND: &[(u64, &str)] = &[
+    (1_069_047_786_379, "silent too early: the second restart counted the blind time before the first"),
+    (746_040_408_035, "silent 0.4 s too early: time in which a batch was tried again counted as heard"),
+];
+
+/// What happens next, and to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Next {
+    Turns(usize, usize),
+    LinkChanges(usize),
+    /// The station sends if that is still the attempt that it waits for.
+    Sends(usize, u64),
+    Arrives(usize, Sent),
+    Fault,
+    Operator,
+}
+
+/// A report under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Sent {
+    at_ms: i64,
+    contacts: [bool; 2],
+    attempt: u64,
+}
+
+/// A station, its client and its link.
+#[derive(Clone, Debug)]
+struct Simulated {
+    contacts: [bool; 2],
+    link: bool,
+    attempt: u64,
+    failures: u32,
+    /// Its link is a bad one.
+    is_shaky: bool,
+}
+
+/// The server while it runs.
+struct Server {
+    draft: Draft,
+    watch: Watch,
+    turn_ms: i64,
+    found: bool,
+    unstored: bool,
+    trouble: bool,
+    doubtful: bool,
+}
+
+struct World {
+    rng: Rng,
+    now_ms: i64,
+    wall_ahead_ms: i64,
+    steady_ahead_ms: i64,
+    full_until_ms: i64,
+    /// Until when the server can do nothing although it runs.
+    held_until_ms: i64,
+    /// When the server is back, if it is gone.
+    back_ms: i64,
+    server: Option<Server>,
+    disk: Disk,
+    fleet: StationSettings,
+    stations: Vec<Simulated>,
+    agenda: BinaryHeap<Reverse<(i64, Next)>>,
+    truth: Truth,
+    checked_ms: i64,
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let mut rng = Rng::with_seed(seed);
+        let period_ms = rng.choice([1, 1, 2, 5]).unwrap() * MINUTE_MS;
+        let mut world = World {
+            now_ms: 0,
+            wall_ahead_ms: WALL_MS,
+            steady_ahead_ms: rng.i64(0..DAY_MS),
+            full_until_ms: 0,
+            held_until_ms: 0,
+            back_ms: 0,
+            server: None,
+            disk: Disk::default(),
+            fleet: StationSettings::default(),
+            stations: Vec::new(),
+            agenda: BinaryHeap::new(),
+            truth: Truth::default(),
+            checked_ms: 0,
+            rng,
+        };
+        let grace_s = world.rng.choice([2, 2, 5]).unwrap() * 60;
+        let contact = PointOverrides {
+            on_delay_s: world.rng.choice([0, 0, 90]),
+            off_delay_s: world.rng.choice([0, 0, 150]),
+            ..PointOverrides::default()
+        };
+        let fleet = StationOverrides {
+            period_s: u32::try_from(period_ms / 1_000).ok(),
+            grace_s: Some(grace_s),
+            points: [contact, contact, PointOverrides::default()],
+        };
+        world.fleet = fleet.resolve();
+        for place in 0..world.rng.usize(12..36) {
+            world.add_station(place);
+        }
+        for _ in 0..3 {
+            world.later(DAY_MS, Next::Fault);
+        }
+        world.later(HOUR_MS, Next::Operator);
+        world
+    }
+
+    fn add_station(&mut self, place: usize) {
+        let contacts = [self.rng.u8(..) < 30, self.rng.u8(..) < 30];
+        let is_shaky = self.rng.u8(..) < 60;
+        self.stations.push(Simulated { contacts, link: true, attempt: 0, failures: 0, is_shaky });
+        if self.rng.u8(..) < 60 {
+            let report = report(place, contacts);
+            let station = Station {
+                alarm1: contacts[0],
+                alarm2: contacts[1],
+                received_at_ms: WALL_MS,
+                sequence: 0,
+                reports: 0,
+                origin: Origin::default(),
+                span: OpenSpan::default(),
+            };
+            self.disk.leave(report.station_id, station);
+            self.truth.left(report);
+        }
+        for contact in 0..2 {
+            self.later(6 * HOUR_MS, Next::Turns(place, contact));
+        }
+        self.later(DAY_MS, Next::LinkChanges(place));
+        let starts_in_ms = self.rng.i64(0..self.fleet.period_ms);
+        self.at(starts_in_ms, Next::Sends(place, 0));
+    }
+
+    fn at(&mut self, in_ms: i64, next: Next) {
+        self.agenda.push(Reverse((self.now_ms + in_ms, next)));
+    }
+
+    /// After a while that is so long on average.
+    fn later(&mut self, about_ms: i64, next: Next) {
+        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "by chance")]
+        let in_ms = (-self.rng.f64().max(1e-9).ln() * about_ms as f64) as i64;
+        self.at(in_ms + 1, next);
+    }
+
+    /// Short, long, and now and then very long.
+    fn while_ms(&mut self) -> i64 {
+        match self.rng.u8(0..8) {
+            0 => self.rng.i64(100..2_000),
+            1..4 => self.rng.i64(SECOND_MS..MINUTE_MS),
+            4..6 => self.rng.i64(MINUTE_MS..20 * MINUTE_MS),
+            6 => self.rng.i64(20 * MINUTE_MS..3 * HOUR_MS),
+            _ => self.rng.i64(3 * HOUR_MS..30 * HOUR_MS),
+        }
+    }
+
+    fn clocks(&self) -> Now {
+        Now { wall_ms: self.now_ms + self.wall_ahead_ms, steady_ms: self.now_ms + self.steady_ahead_ms }
+    }
+
+    fn pass(&mut self, now_ms: i64) {
+        self.now_ms = self.now_ms.max(now_ms);
+        self.truth.pass(self.now_ms);
+    }
+
+    fn run(&mut self, until_ms: i64) {
+        self.start();
+        while self.now_ms < until_ms {
+            let next_ms = self.agenda.peek().map_or(i64::MAX, |Reverse((at_ms, _))| *at_ms);
+            let turn_ms = self.server.as_ref().map_or(self.back_ms, |server| server.turn_ms);
+            if turn_ms <= next_ms {
+                self.pass(turn_ms);
+                if self.server.is_some() { self.turn(&[]) } else { self.start() }
+            } else {
+                self.pass(next_ms);
+                if let Some(Reverse((_, next))) = self.agenda.pop() {
+                    self.happens(next);
+                }
+            }
+        }
+        self.truth.agrees(&self.disk);
+    }
+
+    fn start(&mut self) {
+        self.disk.reopen().unwrap();
+        if self.rng.u8(..) < 20 {
+            self.fleet.grace_ms = self.rng.choice([2, 5]).unwrap() * MINUTE_MS;
+        }
+        let watch = Watch::start(Settings::of_fleet(self.fleet), &self.disk, self.clocks());
+        self.truth.starts();
+        self.server = Some(Server {
+            draft: Draft::default(),
+            watch,
+            turn_ms: self.now_ms,
+            found: false,
+            unstored: false,
+            trouble: false,
+            doubtful: false,
+        });
+    }
+
+    fn happens(&mut self, next: Next) {
+        match next {
+            Next::Turns(place, contact) => {
+                let station = &mut self.stations[place];
+                station.contacts[contact] ^= true;
+                let is_on = station.contacts[contact];
+                // A client sends a change at once, whatever it waits for.
+                station.attempt += 1;
+                let attempt = station.attempt;
+                self.at(0, Next::Sends(place, attempt));
+                // Now and then one that chatters.
+                let about_ms = match self.rng.u8(0..10) {
+                    0..3 => 40 * SECOND_MS,
+                    _ if is_on => HOUR_MS,
+                    _ => 8 * HOUR_MS,
+                };
+                self.later(about_ms, Next::Turns(place, contact));
+            }
+            Next::LinkChanges(place) => {
+                self.stations[place].link ^= true;
+                let about_ms = match (self.stations[place].link, self.stations[place].is_shaky) {
+                    (false, _) => self.while_ms(),
+                    (true, true) => 20 * MINUTE_MS,
+                    (true, false) => 2 * DAY_MS,
+                };
+                self.later(about_ms, Next::LinkChanges(place));
+            }
+            Next::Sends(place, attempt) => self.sends(place, attempt),
+            Next::Arrives(place, sent) => self.arrive(place, sent),
+            Next::Fault => {
+                self.fault();
+                self.later(8 * HOUR_MS, Next::Fault);
+            }
+            Next::Operator => {
+                self.operate();
+                self.later(2 * HOUR_MS, Next::Operator);
+            }
+        }
+    }
+
+    fn sends(&mut self, place: usize, attempt: u64) {
+        let station = &self.stations[place];
+        if station.attempt != attempt {
+            return;
+        }
+        let sent = Sent { at_ms: self.now_ms, contacts: station.contacts, attempt };
+        if !station.link {
+            // Nothing is heard until the connection is given up.
+            let after_ms = self.rng.i64(10..10 * SECOND_MS);
+            self.fails(place, after_ms);
+        } else if self.server.is_some() {
+            let arrives_ms = (self.now_ms + self.rng.i64(1..300)).max(self.held_until_ms);
+            self.at(arrives_ms - self.now_ms, Next::Arrives(place, sent));
+        } else {
+            self.fails(place, 10);
+        }
+    }
+
+    /// The client tries again, as ours does.
+    fn fails(&mut self, place: usize, after_ms: i64) {
+        let longest = Duration::from_millis(self.fleet.period_ms.cast_unsigned());
+        let random = self.rng.u64(..);
+        let station = &mut self.stations[place];
+        station.attempt += 1;
+        let wait = backoff::delay(Duration::from_secs(1), longest, station.failures, random);
+        station.failures += 1;
+        let next = Next::Sends(place, station.attempt);
+        self.at(after_ms + i64::try_from(wait.as_millis()).unwrap(), next);
+    }
+
+    fn is_acknowledged(&mut self, place: usize, sent: Sent) {
+        if self.stations[place].attempt != sent.attempt {
+            return;
+        }
+        // The link may fail just then, or the server was too slow.
+        if self.rng.u8(..) == 0 || self.now_ms - sent.at_ms > REPLY_MS {
+            self.fails(place, 100);
+            return;
+        }
+        let station = &mut self.stations[place];
+        station.failures = 0;
+        station.attempt += 1;
+        let next = Next::Sends(place, station.attempt);
+        self.at((sent.at_ms + self.fleet.period_ms - self.now_ms).max(1), next);
+    }
+
+    /// Reports arrive; those that waited for the server are one batch.
+    fn arrive(&mut self, place: usize, sent: Sent) {
+        let mut arrived = vec![(place, sent)];
+        while let Some(Reverse((at_ms, Next::Arrives(place, sent)))) = self.agenda.peek().copied()
+            && at_ms <= self.now_ms
+        {
+            self.agenda.pop();
+            arrived.push((place, sent));
+        }
+        if self.server.is_some() {
+            self.turn(&arrived);
+        } else {
+            for (place, sent) in arrived {
+                self.is_refused(place, sent);
+            }
+        }
+    }
+
+    fn is_refused(&mut self, place: usize, sent: Sent) {
+        if self.stations[place].attempt == sent.attempt {
+            self.fails(place, 10);
+        }
+    }
+
+    /// What the writer does in a turn.
+    fn turn(&mut self, arrived: &[(usize, Sent)]) {
+        let Some(mut server) = self.server.take() else { return };
+        let now = self.clocks();
+        let unstored = std::mem::take(&mut server.unstored) || server.trouble;
+        server.watch.turn(now, unstored, self.disk.sequence());
+        let mut lives = true;
+        if !server.found {
+            let is_all = server.draft.found(&self.disk, &server.watch, now);
+            let recorded = self.record(&mut server, &[]);
+            server.found = recorded == Some(true) && is_all;
+            lives = recorded.is_some();
+        }
+        if lives && (!arrived.is_empty() || server.watch.is_due()) {
+            let reports: Vec<Report> =
+                arrived.iter().map(|&(place, sent)| report(place, sent.contacts)).collect();
+            let submissions = reports.iter().map(|report| (std::slice::from_ref(report), Origin::default()));
+            server.draft.decide(&self.disk, &mut server.watch, now, 1_000, submissions);
+            let recorded = self.record(&mut server, &reports);
+            lives = recorded.is_some();
+            for &(place, sent) in arrived {
+                if recorded == Some(true) {
+                    self.is_acknowledged(place, sent);
+                } else {
+                    self.is_refused(place, sent);
+                }
+            }
+        } else {
+            for &(place, sent) in arrived {
+                self.is_refused(place, sent);
+            }
+        }
+        if !lives {
+            let back_in_ms = self.rng.i64(100..5 * SECOND_MS);
+            self.dies(back_in_ms);
+            return;
+        }
+        let wait_ms = match server.watch.is_due() {
+            true if server.trouble => RETRY_MS.1,
+            true => 1,
+            false => Watch::TURN_MS,
+        };
+        server.turn_ms = self.now_ms + wait_ms;
+        if self.now_ms >= self.checked_ms && !self.truth.is_deaf() && !server.trouble {
+            self.checked_ms = self.now_ms + 5 * SECOND_MS;
+            self.truth.nobody_is_forgotten(&self.disk, &self.fleet);
+        }
+        self.server = Some(server);
+    }
+
+    /// Whether it is recorded; `None` if that ends the server.
+    fn record(&mut self, server: &mut Server, reports: &[Report]) -> Option<bool> {
+        let batch = &server.draft.batch;
+        if batch.is_empty() {
+            return Some(true);
+        }
+        let (began_ms, sequence) = (self.now_ms, self.disk.sequence());
+        loop {
+            if self.now_ms < self.full_until_ms {
+                self.disk.fault = Fault::Full;
+            } else if self.disk.fault == Fault::Full {
+                self.disk.fault = Fault::None;
+            }
+            let committed = self.disk.commit(batch);
+            // A number of its own for each report and event.
+            if self.disk.sequence() > sequence || committed.is_ok() {
+                self.truth.committed(reports, &mut self.disk, &self.fleet);
+            }
+            match committed {
+                Ok(()) => {
+                    if server.trouble {
+                        // Until the next turn it counts as blind.
+                        self.truth.deaf_until(0, Slack { early_ms: 0, late_ms: 600 });
+                    }
+                    (server.trouble, server.doubtful) = (false, false);
+                    server.watch.recorded(batch, &self.disk);
+                    return Some(true);
+                }
+                Err(StoreError::Unavailable(_)) => {
+                    let slack = match server.trouble {
+                        true => Slack::default(),
+                        false => Slack { early_ms: 3_000, late_ms: 1_500 },
+                    };
+                    self.truth.deaf_until(self.full_until_ms, slack);
+                    (server.trouble, server.unstored) = (true, true);
+                    if self.now_ms - began_ms >= RETRY_MS.0 {
+                        return Some(false);
+                    }
+                    self.pass(self.now_ms + RETRY_MS.1);
+                }
+                Err(_) => {
+                    self.truth.deaf_until(0, Slack { early_ms: 3_000, late_ms: 1_500 });
+                    if std::mem::replace(&mut server.doubtful, true) {
+                        return None;
+                    }
+                    self.disk.reopen().unwrap();
+                    server.watch.read(&self.disk);
+                    server.unstored = true;
+                    return Some(false);
+                }
+            }
+        }
+    }
+}
+
+fn report(place: usize, [alarm1, alarm2]: [bool; 2]) -> Report {
+    let station_id = StationId::new(i64::try_from(place).unwrap()).unwrap();
+    Report { station_id, alarm1, alarm2 }
+}
+
+/// Runs the world of a seed, and says which it was if it fails.
+fn simulate(seed: u64, days: i64) -> Truth {
+    struct Say(u64);
+    impl Drop for Say {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                eprintln!("to see it again: WATERWATCH_SIMULATION_SEED={}", self.0);
+            }
+        }
+    }
+    let _say = Say(seed);
+    let mut world = World::new(seed);
+    world.run(days * DAY_MS);
+    world.truth
+}
+
+fn from_environment(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|value| value.parse().expect("a number"))
+}
+
+#[test]
+fn whatever_goes_wrong_no_alarm_is_lost_and_none_invented() {
+    if let Some(seed) = from_environment("WATERWATCH_SIMULATION_SEED") {
+        simulate(seed, RUN_DAYS);
+        return;
+    }
+    let days = from_environment("WATERWATCH_SIMULATION_DAYS").unwrap_or(40);
+    let seed = fastrand::u64(..1 << 40);
+    println!("{days} days from seed {seed} on");
+    let mut counts: std::collections::BTreeMap<Kind, usize> = std::collections::BTreeMap::new();
+    for run in 0..days.div_ceil(RUN_DAYS.cast_unsigned()) {
+        for (kind, count) in simulate(seed + run, RUN_DAYS).counts {
+            *counts.entry(kind).or_default() += count;
+        }
+    }
+    println!("{counts:?}");
+    for kind in [Kind::Raised, Kind::Returned, Kind::Acknowledged, Kind::Blind, Kind::ClockJumped] {
+        assert!(counts.contains_key(&kind), "nothing of the kind {kind} happened");
+    }
+}
+
+#[test]
+fn what_was_found_is_not_found_again() {
+    for (seed, what) in FOUND {
+        println!("{seed}: {what}");
+        simulate(*seed, RUN_DAYS);
+    }
+}

@@ -1,0 +1,141 @@
+//! A disk that holds what was committed, for certain, and the memory over it.
+
+use waterwatch_core::alarm::{Event, Kind};
+use waterwatch_core::silence::Gap;
+use waterwatch_core::{Station, StationId};
+
+use crate::store::stations::{Slot, Stations};
+use crate::store::{Alarms, Batch, Store, StoreError};
+
+/// What happens at a commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::writer) enum Fault {
+    #[default]
+    None,
+    Full,
+    /// Its outcome is unknown; whether it was recorded.
+    Unknown(bool),
+}
+
+/// The store. What is in its memory is on the disk: a commit is both or
+/// neither.
+#[derive(Debug, Default)]
+pub(in crate::writer) struct Disk {
+    stations: Stations,
+    alarms: Alarms,
+    sequence: i64,
+    alive_ms: Option<i64>,
+    gaps: Vec<Gap>,
+    /// Something is in the ledger; was, when it was opened.
+    has_ledger: bool,
+    had_ledger: bool,
+    /// What the next commit meets.
+    pub(in crate::writer) fault: Fault,
+    /// What was committed last, for whoever checks.
+    pub(in crate::writer) committed: Vec<Event>,
+}
+
+impl Disk {
+    /// A station that an older server left behind.
+    pub(in crate::writer) fn leave(&mut self, id: StationId, station: Station) {
+        self.stations.add(id, station);
+    }
+
+    fn record(&mut self, batch: &Batch) {
+        let reports: u32 = batch.changes.iter().map(|change| change.reports).sum();
+        assert_eq!(reports as usize, batch.reports);
+        let events = i64::try_from(batch.events.len()).unwrap();
+        assert_eq!(batch.sequence, self.sequence + i64::from(reports) + events, "no number is left out");
+        for change in &batch.changes {
+            match change.slot {
+                Some(slot) => self.stations.set(slot, change.station),
+                None => drop(self.stations.add(change.id, change.station)),
+            }
+        }
+        for (_, alarm) in &batch.alarms {
+            if let Some(alarm) = alarm {
+                alarm.check();
+            }
+        }
+        self.alarms.apply(&batch.alarms);
+        self.sequence = batch.sequence;
+        let is_back = self.alive_ms.is_some_and(|alive_ms| batch.received_at_ms < alive_ms);
+        if batch.is_alive || is_back || !batch.events.is_empty() || !batch.changes.is_empty() {
+            self.alive_ms = Some(batch.received_at_ms);
+        }
+        for event in &batch.events {
+            if matches!(event.kind, Kind::Blind | Kind::ClockJumped) {
+                let lasted_ms = event.until_ms.unwrap() - event.event_time_ms;
+                assert!(lasted_ms >= 0 || event.kind == Kind::ClockJumped, "{event:?}");
+                self.gaps.push(Gap { sequence: event.sequence, lasted_ms });
+            }
+        }
+        self.has_ledger |= !batch.events.is_empty();
+        self.committed.extend_from_slice(&batch.events);
+    }
+}
+
+impl Store for Disk {
+    fn find(&self, id: StationId) -> Option<(Slot, &Station)> {
+        self.stations.find(id)
+    }
+
+    fn station_count(&self) -> usize {
+        self.stations.len()
+    }
+
+    fn station(&self, slot: Slot) -> (StationId, &Station) {
+        let (id, station) = self.stations.at(slot);
+        (*id, station)
+    }
+
+    fn alarms(&self) -> &Alarms {
+        &self.alarms
+    }
+
+    fn sequence(&self) -> i64 {
+        self.sequence
+    }
+
+    fn alive_until_ms(&self) -> Option<i64> {
+        self.alive_ms
+    }
+
+    fn gaps(&self, gaps_max: usize) -> Vec<Gap> {
+        self.gaps[self.gaps.len().saturating_sub(gaps_max)..].to_vec()
+    }
+
+    fn knew_no_alarms(&self) -> bool {
+        !self.had_ledger
+    }
+
+    fn listener(&mut self, _address: &str) -> anyhow::Result<u16> {
+        Ok(1)
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        match self.fault {
+            Fault::None => self.record(batch),
+            Fault::Full => return Err(StoreError::Unavailable("full".to_owned())),
+            Fault::Unknown(is_recorded) => {
+                self.fault = Fault::None;
+                if is_recorded {
+                    self.record(batch);
+                }
+                return Err(StoreError::OutcomeUnknown("the sync failed".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn reopen(&mut self) -> anyhow::Result<()> {
+        self.had_ledger = self.has_ledger;
+        // The places are others after each reading.
+        let before = std::mem::take(&mut self.stations);
+        for place in (0..before.len()).rev() {
+            let (id, station) = *before.at(Slot::new(place));
+            self.stations.add(id, station);
+        }
+        Ok(())
+    }
+}

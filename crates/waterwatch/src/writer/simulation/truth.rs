@@ -1,0 +1,192 @@
+//! What is true of the simulated world, and what must follow from it.
+
+use std::collections::HashMap;
+
+use waterwatch_core::alarm::{AlarmSource, Event, Kind, Point, State};
+use waterwatch_core::{Report, StationId, StationSettings};
+
+use super::disk::Disk;
+use crate::store::{AlarmKey, Store};
+
+/// How late a silence may be noticed.
+const NOTICED_WITHIN_MS: i64 = 1_000;
+
+/// What may be uncertain about how long the server heard, for either side.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Slack {
+    /// By how much it may believe to have heard longer than it did.
+    pub(super) early_ms: i64,
+    /// Or less long.
+    pub(super) late_ms: i64,
+}
+
+/// A moment as the truth has it: how long the server had heard until then.
+#[derive(Clone, Copy, Debug, Default)]
+struct Moment {
+    heard_ms: i64,
+    slack: Slack,
+}
+
+/// What was recorded of one station, by those who sent it.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    contacts: [bool; 2],
+    last: Moment,
+}
+
+/// The truth, and the ledger folded.
+#[derive(Debug, Default)]
+pub(super) struct Truth {
+    now_ms: i64,
+    deaf_until_ms: i64,
+    now: Moment,
+    started: Moment,
+    stations: HashMap<StationId, Known>,
+    states: HashMap<AlarmKey, State>,
+    raised: HashMap<AlarmKey, usize>,
+    pub(super) counts: HashMap<Kind, usize>,
+}
+
+impl Truth {
+    /// Time goes on.
+    pub(super) fn pass(&mut self, now_ms: i64) {
+        self.now.heard_ms += (now_ms - self.now_ms.max(self.deaf_until_ms)).max(0);
+        self.now_ms = self.now_ms.max(now_ms);
+    }
+
+    /// Nobody is heard until then.
+    pub(super) fn deaf_until(&mut self, until_ms: i64, slack: Slack) {
+        self.deaf_until_ms = self.deaf_until_ms.max(until_ms);
+        self.now.slack.early_ms += slack.early_ms;
+        self.now.slack.late_ms += slack.late_ms;
+    }
+
+    /// The server is gone until then; whatever else kept it is over.
+    pub(super) fn gone_until(&mut self, until_ms: i64, slack: Slack) {
+        self.deaf_until_ms = 0;
+        self.deaf_until(until_ms, slack);
+    }
+
+    pub(super) fn is_deaf(&self) -> bool {
+        self.now_ms < self.deaf_until_ms
+    }
+
+    /// A server starts.
+    pub(super) fn starts(&mut self) {
+        self.started = self.now;
+    }
+
+    /// A station that an older server knew.
+    pub(super) fn left(&mut self, report: Report) {
+        let contacts = [report.alarm1, report.alarm2];
+        self.stations.insert(report.station_id, Known { contacts, last: self.now });
+    }
+
+    /// This was committed, and `reports` with it.
+    pub(super) fn committed(&mut self, reports: &[Report], disk: &mut Disk, fleet: &StationSettings) {
+        let events = std::mem::take(&mut disk.committed);
+        for event in &events {
+            self.fold(event);
+        }
+        for event in events.iter().filter(|event| event.point == Some(Point::Comms)) {
+            if matches!(event.kind, Kind::Raised | Kind::RaisedAgain) && event.cause.is_none() {
+                self.silence_is_due(event, fleet);
+            }
+        }
+        for report in reports {
+            self.left(*report);
+        }
+        for report in reports {
+            let known = self.stations[&report.station_id];
+            self.says(report.station_id, known.contacts, disk);
+            let comms = (AlarmSource::Station(report.station_id), Point::Comms);
+            let is_silent = disk.alarms().get(&comms).is_some_and(|alarm| alarm.contact);
+            assert!(!is_silent, "{} has reported and is silent", report.station_id);
+        }
+        for event in &events {
+            let Some(point) = event.point else { continue };
+            let key = (event.source.clone(), point);
+            let state = disk.alarms().get(&key).map_or(State::Normal, waterwatch_core::alarm::Alarm::state);
+            assert_eq!(self.states.get(&key), Some(&state), "ledger and facts of {key:?}");
+        }
+    }
+
+    fn fold(&mut self, event: &Event) {
+        *self.counts.entry(event.kind).or_default() += 1;
+        let Some(point) = event.point else { return };
+        let key = (event.source.clone(), point);
+        let before = self.states.insert(key.clone(), event.to.unwrap()).unwrap_or(State::Normal);
+        assert_eq!(event.from, Some(before), "the entry follows from the one before: {event:?}");
+        if event.reason.as_deref() == Some("on since before the upgrade") {
+            assert_eq!(self.raised.get(&key), None, "raised once: {event:?}");
+        }
+        if matches!(event.kind, Kind::Raised | Kind::OnDelayStarted | Kind::OnWhileHidden) {
+            *self.raised.entry(key).or_default() += 1;
+        }
+    }
+
+    /// The contacts as they were last recorded are those of the alarms: what
+    /// is on has an alarm, and what is off has none that is on.
+    fn says(&self, id: StationId, contacts: [bool; 2], disk: &Disk) {
+        for (point, contact) in [Point::Alarm1, Point::Alarm2].into_iter().zip(contacts) {
+            let key = (AlarmSource::Station(id), point);
+            let alarm = disk.alarms().get(&key);
+            assert_eq!(alarm.is_some_and(|alarm| alarm.contact), contact, "the contact of {key:?}");
+            if contact {
+                assert!(self.raised.get(&key).is_some_and(|raised| *raised > 0), "{key:?} is in the ledger");
+                let is_seen = alarm.is_some_and(|alarm| {
+                    alarm.occurrence.is_some() || alarm.is_hidden() || alarm.delay_due_ms.is_some()
+                });
+                assert!(is_seen, "an alarm that was acknowledged is lost: {key:?}");
+            }
+        }
+    }
+
+    /// It was raised neither early nor late.
+    fn silence_is_due(&self, event: &Event, fleet: &StationSettings) {
+        let AlarmSource::Station(id) = event.source else { panic!("{event:?}") };
+        let last = self.stations[&id].last;
+        let silent_ms = self.now.heard_ms - last.heard_ms;
+        let early_ms = self.now.slack.early_ms - last.slack.early_ms;
+        assert!(
+            silent_ms >= fleet.period_ms + fleet.grace_ms - early_ms,
+            "{id} was raised silent after {silent_ms} ms at {} ms: {event:?}",
+            self.now_ms,
+        );
+        self.noticed_in_time(id, last, fleet);
+    }
+
+    fn noticed_in_time(&self, id: StationId, last: Moment, fleet: &StationSettings) {
+        let late_ms = |since: Moment, owed_ms: i64| {
+            let slack_ms = self.now.slack.late_ms - since.slack.late_ms;
+            self.now.heard_ms - since.heard_ms - owed_ms - slack_ms - NOTICED_WITHIN_MS
+        };
+        let late_ms =
+            late_ms(last, fleet.period_ms + fleet.grace_ms).min(late_ms(self.started, fleet.period_ms));
+        assert!(late_ms <= 0, "{id} is silent and noticed {late_ms} ms too late, at {} ms", self.now_ms);
+    }
+
+    /// Nobody is silent whom the server should have noticed.
+    pub(super) fn nobody_is_forgotten(&self, disk: &Disk, fleet: &StationSettings) {
+        for (&id, known) in &self.stations {
+            let key = (AlarmSource::Station(id), Point::Comms);
+            if !disk.alarms().get(&key).is_some_and(|alarm| alarm.contact) {
+                self.noticed_in_time(id, known.last, fleet);
+            }
+        }
+    }
+
+    /// Everything at the end of a run.
+    pub(super) fn agrees(&self, disk: &Disk) {
+        for (&id, known) in &self.stations {
+            self.says(id, known.contacts, disk);
+        }
+        for (key, alarm) in disk.alarms().iter() {
+            assert_eq!(self.states.get(key), Some(&alarm.state()), "ledger and facts of {key:?}");
+        }
+        for (key, state) in &self.states {
+            let is_known = disk.alarms().get(key).is_some();
+            assert!(is_known || *state == State::Normal, "{key:?} is {state} and has no facts");
+        }
+    }
+}

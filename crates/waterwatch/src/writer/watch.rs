@@ -1,0 +1,369 @@
+//! What falls due by time alone: alarms' delays and ends, and the stations
+//! that should have reported by now.
+//!
+//! Everything here follows from what is recorded, and is made anew from it
+//! after a reopening. What is due is handed out again and again until it is
+//! recorded.
+
+use std::collections::{BTreeSet, HashMap};
+
+use waterwatch_core::alarm::{Alarm, AlarmSource, Ledger, Point};
+use waterwatch_core::silence::{Deadlines, ListeningClock, Now};
+use waterwatch_core::{Settings, StationId, StationSettings};
+
+use crate::store::sweep::Marks;
+use crate::store::{AlarmKey, Alarms, Batch, Slot, Store};
+
+/// How many deadlines of stations are looked at in one turn, at most: so that
+/// a fleet that falls silent at once does not hold up a commit.
+const ASKED_MAX: usize = 8_192;
+
+/// What is due, and since when the server hears.
+#[derive(Debug)]
+pub struct Watch {
+    settings: Settings,
+    clock: ListeningClock,
+    dues: Dues,
+    deadlines: Deadlines<Slot>,
+    /// Stations whose deadline has passed, until their silence is recorded.
+    overdue: Vec<Slot>,
+    /// Stations whose silence is recorded: they have no deadline.
+    silent: Marks,
+    /// Stations of which each report must be looked at, also one that says
+    /// nothing new.
+    needed: Marks,
+    /// The last turn, and the newest sequence that was recorded then.
+    turn: Now,
+    sequence: i64,
+    /// The time in which nobody was heard, until that is recorded.
+    blind: Option<Blind>,
+    /// When the last such time was recorded; steady.
+    blind_told_ms: Option<i64>,
+    /// What is to be written of the server itself, until it is recorded.
+    notes: Vec<Note>,
+    /// When it was last recorded that the server is alive; steady.
+    alive_ms: Option<i64>,
+}
+
+/// A time in which nobody was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Blind {
+    /// How long it was. Its entry says so exactly, since the next start counts
+    /// with it; of several that became one, the entry begins so long before
+    /// the end of the last.
+    lasted_ms: i64,
+    /// When it ended; steady.
+    to_ms: i64,
+    reason: &'static str,
+    /// Nothing could be stored at the last turn.
+    unstored: bool,
+}
+
+/// What the ledger is to say of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Note {
+    Blind { from_ms: i64, to_ms: i64, reason: &'static str },
+    ClockJumped { from_ms: i64, to_ms: i64 },
+}
+
+impl Watch {
+    /// The longest time between two turns: so often what is due is looked for.
+    pub const TURN_MS: i64 = 500;
+
+    /// A turn that came so much too late is time in which nobody was heard:
+    /// the process or the machine was stopped, or the disk held us up.
+    const LATE_MIN_MS: i64 = 2_000;
+
+    /// How often it is recorded that the server is alive. What passed since
+    /// counts as blind after a crash.
+    const ALIVE_EVERY_MS: i64 = 30_000;
+
+    /// How often blind times are recorded, at most: a disk that holds up each
+    /// commit is one entry now and then, not one for each of them.
+    const BLIND_EVERY_MS: i64 = 30_000;
+
+    /// Of a server that starts `now` with what is in `store`.
+    pub fn start<S: Store>(settings: Settings, store: &S, now: Now) -> Watch {
+        let alive_until_ms = store.alive_until_ms();
+        let absent_ms = alive_until_ms.map_or(0, |alive_until_ms| now.wall_ms - alive_until_ms);
+        let mut notes = Vec::new();
+        if absent_ms > Self::LATE_MIN_MS {
+            let (from_ms, reason) = (now.wall_ms - absent_ms, "the server was not running");
+            notes.push(Note::Blind { from_ms, to_ms: now.wall_ms, reason });
+        } else if absent_ms < -Self::LATE_MIN_MS {
+            // For how long it was not running, nobody knows. What counts from
+            // a moment goes along, or it would wait for a time that was.
+            let to_ms = now.wall_ms;
+            let reason = "the server was not running, and the system's clock was set back";
+            notes.push(Note::Blind { from_ms: to_ms, to_ms, reason });
+            notes.push(Note::ClockJumped { from_ms: to_ms - absent_ms, to_ms });
+        }
+        let gaps = store.gaps(ListeningClock::RATES_MAX);
+        let alive_until_ms = alive_until_ms.unwrap_or(now.wall_ms);
+        let clock = ListeningClock::start(now, alive_until_ms, &gaps, store.sequence());
+        let mut watch = Watch {
+            settings,
+            clock,
+            dues: Dues::default(),
+            deadlines: Deadlines::default(),
+            overdue: Vec::new(),
+            silent: Marks::default(),
+            needed: Marks::default(),
+            turn: now,
+            sequence: store.sequence(),
+            blind: None,
+            blind_told_ms: None,
+            notes,
+            alive_ms: None,
+        };
+        watch.read(store);
+        watch
+    }
+
+    /// How stations and points are judged.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether each report of this station must be looked at.
+    #[must_use]
+    pub fn needs(&self, slot: Slot) -> bool {
+        self.needed.contains(slot)
+    }
+
+    /// The store was opened again: makes everything anew from what is
+    /// recorded, also if that is the batch of which it was not known.
+    pub fn read<S: Store>(&mut self, store: &S) {
+        if store.sequence() > self.sequence {
+            self.told(self.tells_blind());
+        }
+        self.sequence = store.sequence();
+        self.dues = Dues::default();
+        self.deadlines = Deadlines::default();
+        self.overdue.clear();
+        (self.silent, self.needed) = (Marks::default(), Marks::default());
+        for (key, alarm) in store.alarms().iter() {
+            self.dues.set(key, alarm.due_ms());
+            self.mark(store, key, Some(alarm));
+        }
+        let now_ms = self.clock.at(self.turn);
+        for slot in (0..store.station_count()).map(Slot::new) {
+            if !self.silent.contains(slot) {
+                self.deadlines.put(slot, self.silent_at_ms(store, slot), now_ms);
+            }
+        }
+    }
+
+    /// A turn begins; `sequence` is the newest that is recorded. `unstored`:
+    /// nothing can be stored, or what was heard since the last turn was not.
+    pub fn turn(&mut self, now: Now, unstored: bool, sequence: i64) {
+        let before = std::mem::replace(&mut self.turn, now);
+        self.sequence = sequence;
+        let passed_ms = now.steady_ms - before.steady_ms;
+        let late_ms = passed_ms - Self::TURN_MS;
+        let (blind_ms, reason) = match unstored {
+            true => (passed_ms, "nothing could be stored"),
+            false if late_ms > Self::LATE_MIN_MS => (late_ms, "the server was held up"),
+            false => (0, ""),
+        };
+        if let Some(blind) = &mut self.blind {
+            blind.unstored = unstored;
+        }
+        if blind_ms > 0 {
+            self.clock.was_blind(blind_ms, sequence);
+            let lasted_ms = blind_ms + self.blind.map_or(0, |blind| blind.lasted_ms);
+            let reason = self.blind.map_or(reason, |blind| blind.reason);
+            self.blind = Some(Blind { lasted_ms, to_ms: now.steady_ms, reason, unstored });
+        }
+        if let Some(by_ms) = self.clock.look(now, sequence) {
+            self.notes.push(Note::ClockJumped { from_ms: now.wall_ms - by_ms, to_ms: now.wall_ms });
+        }
+    }
+
+    /// Whether a turn has something to record without a report.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        !self.notes.is_empty()
+            || self.tells_blind()
+            || !self.overdue.is_empty()
+            || self.is_alive_due()
+            || self.dues.first().is_some_and(|(due_ms, _)| due_ms <= self.turn.wall_ms)
+            || self.deadlines.due_ms().is_some_and(|due_ms| due_ms <= self.clock.at(self.turn))
+    }
+
+    /// While nothing can be stored this is what is tried, so that it is seen
+    /// when it can, also if nobody reports.
+    fn is_alive_due(&self) -> bool {
+        self.blind.is_some_and(|blind| blind.unstored)
+            || self.alive_ms.is_none_or(|alive_ms| self.turn.steady_ms - alive_ms >= Self::ALIVE_EVERY_MS)
+    }
+
+    /// Whether a blind time goes into the next batch. The first that is stored
+    /// after it has it, so that no crash can make us forget it; others that
+    /// follow closely wait and become one.
+    fn tells_blind(&self) -> bool {
+        let lately = |told_ms| self.turn.steady_ms - told_ms < Self::BLIND_EVERY_MS;
+        self.blind.is_some() && !self.blind_told_ms.is_some_and(lately)
+    }
+
+    /// Writes what is to be said of the server itself; all that there is if it
+    /// is the last batch. Gives by how much the clock on the wall has jumped
+    /// since that was last recorded.
+    pub(super) fn tell(&self, batch: &mut Batch, is_last: bool) -> i64 {
+        batch.is_alive = is_last || self.is_alive_due();
+        let mut ledger = Ledger { sequence: &mut batch.sequence, events: &mut batch.events };
+        let mut jumped_ms = 0;
+        for note in &self.notes {
+            match *note {
+                Note::Blind { from_ms, to_ms, reason } => ledger.was_blind(from_ms, to_ms, reason),
+                Note::ClockJumped { from_ms, to_ms } => {
+                    ledger.clock_jumped(from_ms, to_ms);
+                    jumped_ms += to_ms - from_ms;
+                }
+            }
+        }
+        if let Some(blind) = self.blind.filter(|_| is_last || self.tells_blind()) {
+            // As the wall shows it now: it may have jumped meanwhile.
+            let to_ms = self.turn.wall_ms - (self.turn.steady_ms - blind.to_ms);
+            ledger.was_blind(to_ms - blind.lasted_ms, to_ms, blind.reason);
+        }
+        jumped_ms
+    }
+
+    /// What was to be said of the server is recorded.
+    fn told(&mut self, blind: bool) {
+        self.notes.clear();
+        if blind {
+            self.blind = None;
+            self.blind_told_ms = Some(self.turn.steady_ms);
+        }
+    }
+
+    /// Alarms for which something is due, the first due first.
+    pub(super) fn due_alarms(&self, alarms_max: usize) -> Vec<AlarmKey> {
+        let now_ms = self.turn.wall_ms;
+        let due = self.dues.by_time.iter().take_while(|(due_ms, _)| *due_ms <= now_ms);
+        due.take(alarms_max).map(|(_, key)| key.clone()).collect()
+    }
+
+    /// Stations whose deadline has passed without a report.
+    pub(super) fn overdue<S: Store>(&mut self, store: &S, stations_max: usize) -> Vec<Slot> {
+        let Watch { settings, clock, deadlines, overdue, turn, .. } = self;
+        if overdue.is_empty() {
+            let now_ms = clock.at(*turn);
+            deadlines.ask(now_ms, ASKED_MAX, |slot| {
+                let deadline_ms = silent_at_ms(clock, settings, store, slot);
+                if deadline_ms > now_ms {
+                    return Some(deadline_ms);
+                }
+                overdue.push(slot);
+                None
+            });
+        }
+        overdue[..overdue.len().min(stations_max)].to_vec()
+    }
+
+    /// The batch is recorded: `store` answers with it.
+    pub fn recorded<S: Store>(&mut self, batch: &Batch, store: &S) {
+        self.told(self.tells_blind());
+        self.sequence = batch.sequence;
+        if batch.is_alive {
+            self.alive_ms = Some(self.turn.steady_ms);
+        }
+        let now_ms = self.clock.at(self.turn);
+        for change in batch.changes.iter().filter(|change| change.slot.is_none()) {
+            if let Some((slot, _)) = store.find(change.id) {
+                self.deadlines.put(slot, self.silent_at_ms(store, slot), now_ms);
+            }
+        }
+        for (key, alarm) in &batch.alarms {
+            self.dues.set(key, alarm.as_ref().and_then(Alarm::due_ms));
+            if let Some(slot) = self.mark(store, key, alarm.as_ref()) {
+                // It is heard again.
+                self.deadlines.put(slot, self.silent_at_ms(store, slot), now_ms);
+            }
+        }
+        if !self.overdue.is_empty() {
+            for slot in std::mem::take(&mut self.overdue) {
+                let deadline_ms = self.silent_at_ms(store, slot);
+                if deadline_ms > now_ms {
+                    self.deadlines.put(slot, deadline_ms, now_ms);
+                } else if !self.silent.contains(slot) {
+                    self.overdue.push(slot);
+                }
+            }
+        }
+    }
+
+    /// Remembers what an alarm means for its station's reports. Gives the
+    /// station's place if it is silent no more.
+    fn mark<S: Store>(&mut self, store: &S, key: &AlarmKey, alarm: Option<&Alarm>) -> Option<Slot> {
+        let (AlarmSource::Station(id), point) = key else { return None };
+        let (slot, _) = store.find(*id)?;
+        if needs_reports(store.alarms(), *id) {
+            self.needed.insert(slot);
+        } else {
+            self.needed.remove(slot);
+        }
+        if *point != Point::Comms {
+            return None;
+        }
+        if alarm.is_some_and(|alarm| alarm.contact) {
+            self.silent.insert(slot);
+            return None;
+        }
+        let was_silent = self.silent.contains(slot);
+        self.silent.remove(slot);
+        was_silent.then_some(slot)
+    }
+
+    fn silent_at_ms<S: Store>(&self, store: &S, slot: Slot) -> i64 {
+        silent_at_ms(&self.clock, &self.settings, store, slot)
+    }
+}
+
+fn silent_at_ms<S: Store>(clock: &ListeningClock, settings: &Settings, store: &S, slot: Slot) -> i64 {
+    let (id, station) = store.station(slot);
+    let StationSettings { period_ms, grace_ms, .. } = *settings.of(id);
+    clock.silent_at_ms(station.received_at_ms, station.sequence, period_ms, grace_ms)
+}
+
+/// Whether one of a station's alarms needs each report: what returns only
+/// while reports arrive, and the silence that ends with one.
+fn needs_reports(alarms: &Alarms, id: StationId) -> bool {
+    Point::ALL.iter().any(|&point| {
+        alarms
+            .get(&(AlarmSource::Station(id), point))
+            .is_some_and(|alarm| alarm.needs_reports() || (point == Point::Comms && alarm.contact))
+    })
+}
+
+/// When each alarm has something due, each once.
+#[derive(Debug, Default)]
+struct Dues {
+    by_time: BTreeSet<(i64, AlarmKey)>,
+    of: HashMap<AlarmKey, i64>,
+}
+
+impl Dues {
+    fn first(&self) -> Option<(i64, &AlarmKey)> {
+        self.by_time.first().map(|(due_ms, key)| (*due_ms, key))
+    }
+
+    fn set(&mut self, key: &AlarmKey, due_ms: Option<i64>) {
+        let before = match due_ms {
+            Some(due_ms) => self.of.insert(key.clone(), due_ms),
+            None => self.of.remove(key),
+        };
+        if before == due_ms {
+            return;
+        }
+        if let Some(before) = before {
+            self.by_time.remove(&(before, key.clone()));
+        }
+        if let Some(due_ms) = due_ms {
+            self.by_time.insert((due_ms, key.clone()));
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What is settled for the fleet in the configuration, and for stations and
+//! areas in the database.
+
+use std::fs;
+use std::path::Path;
+
+use crate::harness::{Server, open, run, stderr, wait_for};
+use crate::ledger::kinds;
+
+fn with_config(folder: &Path, config: &str) -> Server {
+    fs::write(folder.join("waterwatch.toml"), config).unwrap();
+    Server::start(folder, &["--config", "waterwatch.toml"])
+}
+
+#[test]
+fn the_file_settles_how_points_are_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let config =
+        "[points.alarm1]\npriority = \"low\"\nlabel = \"High level\"\n\n[points.alarm2]\non_delay_s = 1\n";
+    let server = with_config(folder.path(), config);
+    assert_eq!(server.say(b"7 1 1\n7 0 1\n"), "OK\nOK\n");
+    // One of low priority waits for nobody.
+    assert_eq!(kinds(&server.data, "7/alarm1"), ["raised", "returned"]);
+    let label: String = open(&server.data)
+        .query_row("SELECT label FROM point_settings WHERE scope = 'fleet' AND point = 'alarm1'", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_eq!(label, "High level");
+    // By time alone, and only once the delay is over.
+    assert_eq!(kinds(&server.data, "7/alarm2")[0], "on_delay_started");
+    wait_for("the delay", || {
+        (kinds(&server.data, "7/alarm2") == ["on_delay_started", "raised"]).then_some(())
+    });
+    let logged = server.stop();
+    assert!(
+        logged.contains("less than two periods"),
+        "a delay that rests on one report is warned of: {logged}"
+    );
+}
+
+#[test]
+fn the_database_settles_it_for_an_area_and_a_station() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let data = server.data.clone();
+    server.stop();
+    open(&data)
+        .execute_batch(
+            "INSERT INTO area_settings (area, period_s, grace_s) VALUES ('North', 1, 0);
+             INSERT INTO station_settings (station_id, area) VALUES (7, 'North');
+             INSERT INTO point_settings (scope, point, enabled) VALUES (8, 'alarm1', 0);",
+        )
+        .unwrap();
+    let server = Server::start(folder.path(), &[]);
+    assert_eq!(server.say(b"7 0 0\n8 1 1\n"), "OK\nOK\n");
+    wait_for("the silence", || (kinds(&data, "7/comms") == ["raised"]).then_some(()));
+    assert_eq!(kinds(&data, "8/comms"), [""; 0]);
+    assert_eq!(kinds(&data, "8/alarm1"), [""; 0], "it is not judged");
+    assert_eq!(kinds(&data, "8/alarm2"), ["raised"]);
+}
+
+#[test]
+fn a_point_that_is_no_longer_judged_is_closed_at_the_next_start_and_judged_again_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    assert_eq!(server.say(b"7 1 0\n"), "OK\n");
+    let data = server.data.clone();
+    server.stop();
+    let server = with_config(folder.path(), "[points.alarm1]\nenabled = false\n");
+    wait_for("it to be closed", || (kinds(&data, "7/alarm1") == ["raised", "disabled"]).then_some(()));
+    assert_eq!(server.say(b"7 0 0\n7 1 0\n"), "OK\nOK\n");
+    assert_eq!(kinds(&data, "7/alarm1").len(), 2, "it is not judged");
+    server.stop();
+    let server = with_config(folder.path(), "");
+    wait_for("it to be judged", || {
+        (kinds(&data, "7/alarm1") == ["raised", "disabled", "raised"]).then_some(())
+    });
+    server.stop();
+}
+
+#[test]
+fn wrong_settings_are_named_with_their_place() {
+    let folder = tempfile::tempdir().unwrap();
+    for (config, complaint) in [
+        (
+            "[points.alarm1]\npriority = \"urgent\"\n",
+            "\"urgent\" is no priority; write critical, high, medium or low",
+        ),
+        ("[points.alarm3]\n", "alarm3"),
+        ("[points.alarm1]\ndelay_s = 1\n", "line 2, column 1"),
+        ("[points.comms]\non_delay_s = 1\n", "[points.comms] has no delays"),
+        ("[points.alarm2]\nchatter_raises = 33\n", "chatter_raises of [points.alarm2] is out of range"),
+        ("[points.alarm2]\nlabel = \"\"\n", "label of [points.alarm2] must have from 1 to 500 characters"),
+        ("[fleet]\nperiod_s = 0\n", "period_s = 0 is out of range"),
+    ] {
+        fs::write(folder.path().join("waterwatch.toml"), config).unwrap();
+        let output = run(&["serve", "--config", "waterwatch.toml"], folder.path());
+        assert_eq!(output.status.code(), Some(2), "{config}: {}", stderr(&output));
+        assert!(stderr(&output).contains(complaint), "{config}: {}", stderr(&output));
+    }
+}

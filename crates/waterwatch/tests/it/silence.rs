@@ -1,0 +1,160 @@
+//! Stations that fall silent, and times in which the server could hear nobody.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::disk::Disk;
+use crate::harness::{Server, wait_for, waterwatch};
+use crate::ledger::{self, Entry, kinds, ledger};
+
+/// A period and a grace that a test can wait for.
+const SHORT: [&str; 4] = ["--period-s", "1", "--grace-s", "1"];
+const DEADLINE_MS: i64 = 2_000;
+
+fn of(data: &Path, alarm: &str) -> Vec<Entry> {
+    ledger(data).into_iter().filter(|entry| entry.alarm == alarm).collect()
+}
+
+/// Reports again and again until told to stop, as a fleet does.
+fn report_while<T>(server: &Server, lines: &str, until: impl FnOnce() -> T) -> T {
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                server.say(lines.as_bytes());
+                thread::sleep(Duration::from_millis(100));
+            }
+        });
+        let seen = until();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        seen
+    })
+}
+
+#[test]
+fn a_station_that_falls_silent_is_an_alarm_within_a_second_and_returns_with_its_next_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &SHORT);
+    assert_eq!(server.say(b"7 0 0\n"), "OK\n");
+    // Its neighbour goes on.
+    report_while(&server, "8 0 0\n", || {
+        wait_for("the silence", || (kinds(&server.data, "7/comms") == ["raised"]).then_some(()));
+    });
+    let raised = &of(&server.data, "7/comms")[0];
+    let heard_ms: i64 = crate::harness::open(&server.data)
+        .query_row("SELECT received_at FROM station_state WHERE station_id = 7", [], |row| row.get(0))
+        .unwrap();
+    let after_ms = raised.received_at - heard_ms;
+    assert!((DEADLINE_MS..DEADLINE_MS + 1_000).contains(&after_ms), "noticed after {after_ms} ms");
+    assert_eq!(server.say(b"7 0 0\n"), "OK\n");
+    // In the same transaction: nothing to wait for.
+    assert_eq!(kinds(&server.data, "7/comms"), ["raised", "returned"]);
+    assert_eq!(kinds(&server.data, "8/comms"), [""; 0]);
+    ledger::check(&server.data).unwrap();
+    server.stop();
+}
+
+#[test]
+fn a_client_that_is_gone_is_noticed_though_its_connection_was_closed_long_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &SHORT);
+    std::fs::write(folder.path().join("status.txt"), "7\n0\n0\n").unwrap();
+    let mut command = waterwatch();
+    command.args(["client", "--server", &server.address.to_string(), "--every", "200ms"]);
+    command.current_dir(folder.path());
+    let client = crate::harness::Running::start(command);
+    client.wait_for_log("acknowledged 7 0 0");
+    let since = Instant::now();
+    wait_for("several periods", || (since.elapsed() > Duration::from_secs(3)).then_some(()));
+    assert_eq!(kinds(&server.data, "7/comms"), [""; 0], "it reports");
+    client.signal(rustix::process::Signal::KILL);
+    wait_for("the silence", || (kinds(&server.data, "7/comms") == ["raised"]).then_some(()));
+    server.stop();
+}
+
+#[test]
+fn the_time_in_which_no_server_ran_is_nobodys_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &SHORT);
+    let lines: String = (0..100).map(|id| format!("{id} 0 0\n")).collect();
+    assert_eq!(server.say(lines.as_bytes()), "OK\n".repeat(100));
+    let data = server.data.clone();
+    server.stop();
+    let gone = Instant::now();
+    wait_for("longer than anybody may be silent", || (gone.elapsed() > Duration::from_secs(3)).then_some(()));
+    let server = Server::start(folder.path(), &SHORT);
+    let back = Instant::now();
+    // All but one come back.
+    let others: String = (1..100).map(|id| format!("{id} 0 0\n")).collect();
+    report_while(&server, &others, || {
+        wait_for("the one", || (!kinds(&data, "0/comms").is_empty()).then_some(()));
+    });
+    assert!(back.elapsed() > Duration::from_millis(900), "it had a whole period");
+    let comms: Vec<_> = ledger(&data).into_iter().filter(|entry| entry.alarm.ends_with("/comms")).collect();
+    assert_eq!(comms.len(), 1, "no flood: {comms:?}");
+    let blind = of(&data, "server");
+    assert_eq!(blind.len(), 1, "{blind:?}");
+    assert_eq!((&*blind[0].kind, blind[0].reason.as_deref()), ("blind", Some("the server was not running")));
+    let for_ms = blind[0].until.unwrap() - blind[0].event_time;
+    assert!((2_500..10_000).contains(&for_ms), "blind for {for_ms} ms");
+    ledger::check(&data).unwrap();
+    server.stop();
+}
+
+/// As by a suspended machine, or one that has no time for us.
+#[test]
+fn the_time_in_which_the_process_stood_still_is_nobodys_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &SHORT);
+    assert_eq!(server.say(b"7 0 0\n8 0 0\n"), "OK\nOK\n");
+    server.running.pause();
+    let since = Instant::now();
+    wait_for("a long while", || (since.elapsed() > Duration::from_secs(4)).then_some(()));
+    server.running.resume();
+    report_while(&server, "8 0 0\n", || {
+        wait_for("the blind time", || (!of(&server.data, "server").is_empty()).then_some(()));
+        wait_for("the one that is gone", || (!kinds(&server.data, "7/comms").is_empty()).then_some(()));
+    });
+    assert_eq!(kinds(&server.data, "8/comms"), [""; 0]);
+    let blind = of(&server.data, "server");
+    assert_eq!(blind.len(), 1, "{blind:?}");
+    let for_ms = blind[0].until.unwrap() - blind[0].event_time;
+    assert!((3_000..6_000).contains(&for_ms), "blind for {for_ms} ms");
+    server.stop();
+}
+
+#[test]
+fn a_full_disk_makes_no_station_silent() {
+    let Some(disk) = Disk::tmpfs(2 << 20) else { return };
+    let server = Server::start(&disk.path, &[&SHORT[..], &["--store-retry-s", "1"]].concat());
+    let lines: String = (0..100).map(|id| format!("{id} 0 0\n")).collect();
+    assert_eq!(server.say(lines.as_bytes()), "OK\n".repeat(100));
+    disk.fill();
+    // Reports that say something new find no room.
+    let many: String = (1_000..2_000).map(|id| format!("{id} 0 1\n")).collect();
+    wait_for("the disk to be full", || server.say(many.as_bytes()).is_empty().then_some(()));
+    let since = Instant::now();
+    report_while(&server, &lines, || {
+        wait_for("a long while", || (since.elapsed() > Duration::from_secs(5)).then_some(()));
+    });
+    disk.make_room();
+    let data = server.data.clone();
+    report_while(&server, &lines, || {
+        wait_for("the blind time", || (!of(&data, "server").is_empty()).then_some(()));
+    });
+    let silent: Vec<_> = ledger(&data)
+        .into_iter()
+        .filter(|entry| entry.alarm.ends_with("/comms") && entry.alarm.len() <= "99/comms".len())
+        .collect();
+    assert_eq!(silent, [], "nobody was silent");
+    let blind = of(&data, "server");
+    assert!(
+        blind.iter().all(|entry| entry.reason.as_deref() == Some("nothing could be stored")),
+        "{blind:?}"
+    );
+    let for_ms: i64 = blind.iter().map(|entry| entry.until.unwrap() - entry.event_time).sum();
+    assert!(for_ms >= 4_000, "blind for {for_ms} ms");
+    ledger::check(&data).unwrap();
+    server.stop();
+}
