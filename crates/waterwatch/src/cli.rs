@@ -2,6 +2,9 @@
 //! configuration file and a `WATERWATCH_…` variable; `config.rs` makes one
 //! checked whole of the three.
 
+mod alarm;
+mod station;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +13,12 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::ServeOptions;
 use crate::log::LogOptions;
 use crate::server_address::ServerAddress;
+
+pub use self::alarm::{
+    AlarmCommand, AlarmExplainOptions, AlarmHistoryOptions, AlarmListOptions, AlarmShowOptions, LookOptions,
+    WhichAlarm,
+};
+pub use self::station::{StationCommand, StationListOptions, StationShowOptions};
 
 /// Hears every remote water station, never loses an alarm it has acknowledged.
 #[derive(Debug, Parser)]
@@ -27,8 +36,14 @@ pub enum Command {
     Serve(Box<ServeOptions>),
     /// Report a station's status file to the server, every minute and at each change
     Client(ClientOptions),
-    /// Show the stations and their alarms
+    /// Show the stations and their alarms, worst first
     Status(StatusOptions),
+    /// Show the alarms, what happened to them, and why
+    #[command(subcommand)]
+    Alarm(AlarmCommand),
+    /// Show the stations, and whether they are heard
+    #[command(subcommand)]
+    Station(StationCommand),
     /// Play a fleet of stations against a server, for trying it out
     ///
     /// Each station has a connection of its own, reports at its own moment within the period, and at

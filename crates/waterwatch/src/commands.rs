@@ -1,15 +1,20 @@
 //! The commands that work on a database file, beside or without a running
 //! server.
 
+pub mod alarm;
 pub mod backup;
 pub mod import;
+pub mod page;
+pub mod station;
 pub mod status;
 
 use std::io::{self, ErrorKind};
 
 use anyhow::Context;
 
+use self::page::time::{Clock, span};
 use crate::failure::Failure;
+use crate::store::reader::ServerRows;
 
 /// How a command ends after printing. Whoever closed the pipe (`| head`) has
 /// seen enough.
@@ -26,4 +31,12 @@ fn count(number: impl Into<u64>, one: &str) -> String {
         1 => format!("1 {one}"),
         number => format!("{number} {one}s"),
     }
+}
+
+/// What to say if the server that should keep all of this up to date seems to
+/// be gone. `None` if it is there, or never said that it is.
+fn notice(server: &ServerRows, clock: &Clock) -> Option<String> {
+    let until_ms = server.alive_until_ms.filter(|_| !server.is_alive(clock.now_ms()))?;
+    let (until, ago) = (clock.minute(until_ms), span(clock.age_s(until_ms)));
+    Some(format!("the server has recorded nothing since {until} ({ago} ago): what is shown was known then"))
 }

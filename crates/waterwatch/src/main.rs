@@ -11,6 +11,8 @@ fn main() -> ExitCode {
         Command::Serve(options) => server::serve(*options),
         Command::Client(options) => client::run(options),
         Command::Status(options) => commands::status::run(&options),
+        Command::Alarm(command) => commands::alarm::run(&command),
+        Command::Station(command) => commands::station::run(&command),
         Command::Simulate(options) => fleet::run(options),
         Command::Backup(options) => commands::backup::run(&options),
         Command::Import(options) => commands::import::run(&options),

@@ -1,21 +1,21 @@
 //! `waterwatch status`: what is recorded of the stations, for a person or a
 //! program.
 
-mod json;
 mod table;
 
-use std::io::{self, BufWriter, IsTerminal, Write, stdout};
+use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-
 use crate::cli::StatusOptions;
 use crate::failure::Failure;
-use crate::store::reader::{LastContact, Reader};
+use crate::store::reader::{self, Reader, Which};
 
-use super::printed;
+use super::alarm::output;
+use super::page::json;
+use super::page::time::Clock;
+use super::station::row::{self, Station};
+use super::{notice, printed};
 
 /// How long a picture stands with `--watch`: a change is seen soon, and a
 /// server with a million stations is read a small part of the time.
@@ -24,11 +24,12 @@ const WATCH_EVERY: Duration = Duration::from_secs(2);
 /// Empties a terminal and begins at its upper left corner.
 const CLEAR: &str = "\x1b[2J\x1b[H";
 
-/// The stations as they were at one moment, those in alarm first.
+/// The stations as they were at one moment, the worst first.
 struct Picture {
-    stations: Vec<LastContact>,
-    in_alarm: usize,
-    now: Timestamp,
+    stations: Vec<Station>,
+    /// That the server seems to be gone, if it does.
+    notice: Option<String>,
+    clock: Clock,
 }
 
 /// Prints the stations, once or until interrupted.
@@ -36,8 +37,7 @@ struct Picture {
 /// # Errors
 /// If there is no database of ours, or it cannot be read.
 pub fn run(options: &StatusOptions) -> Result<(), Failure> {
-    let terminal = stdout().is_terminal();
-    let mut out = BufWriter::new(stdout().lock());
+    let (mut out, terminal) = output();
     let mut picture = read(options).map_err(Failure::of_database)?;
     if !options.watch {
         return printed(show(&mut out, &picture, options, terminal));
@@ -80,8 +80,9 @@ fn news(told: &mut Option<String>, failure: String) -> Option<&str> {
 /// Opens the database each time: it may have been replaced since, as it is
 /// when a backup is restored.
 fn read(options: &StatusOptions) -> anyhow::Result<Picture> {
-    let stations = Reader::open(&options.data.file)?.stations(&TimeZone::system())?;
-    Ok(Picture::new(stations, Timestamp::now()))
+    let clock = Clock::system();
+    let picture = Reader::open(&options.data.file)?.picture(Which::ALL, &clock.zone)?;
+    Ok(Picture::new(picture, clock))
 }
 
 fn show_again(
@@ -91,7 +92,7 @@ fn show_again(
     terminal: bool,
 ) -> io::Result<()> {
     if options.json {
-        json::write_line(out, picture)?;
+        json::array_line(out, picture.stations.iter().map(|station| station.object(&picture.clock)))?;
         return out.flush();
     }
     if terminal {
@@ -106,7 +107,7 @@ fn show_again(
 
 fn show(out: &mut impl Write, picture: &Picture, options: &StatusOptions, terminal: bool) -> io::Result<()> {
     if options.json {
-        json::write(out, picture)?;
+        json::array(out, picture.stations.iter().map(|station| station.object(&picture.clock)))?;
     } else {
         table::write(out, picture, terminal)?;
     }
@@ -114,23 +115,13 @@ fn show(out: &mut impl Write, picture: &Picture, options: &StatusOptions, termin
 }
 
 impl Picture {
-    fn new(mut stations: Vec<LastContact>, now: Timestamp) -> Picture {
-        // Stable: within each half the order of the ids stays.
-        stations.sort_by_key(|station| !in_alarm(station));
-        let in_alarm = stations.partition_point(in_alarm);
-        Picture { stations, in_alarm, now }
+    fn new(picture: reader::Picture, clock: Clock) -> Picture {
+        let notice = notice(&picture.server, &clock);
+        let (mut stations, _) = row::of(picture, clock.now_ms());
+        // Stable: among equals the order of the ids stays.
+        stations.sort_by_cached_key(Station::rank);
+        Picture { stations, notice, clock }
     }
-}
-
-fn in_alarm(station: &LastContact) -> bool {
-    station.alarm1 || station.alarm2
-}
-
-/// How long ago the contact was. One that lies ahead, since the clock was
-/// set back, is now.
-fn age_s(station: &LastContact, now: Timestamp) -> Option<i64> {
-    let received_at_ms = station.received_at_ms?;
-    Some(now.as_millisecond().saturating_sub(received_at_ms).max(0) / 1_000)
 }
 
 #[cfg(test)]

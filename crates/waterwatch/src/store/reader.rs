@@ -1,55 +1,41 @@
 //! Looks at the database beside a running server: a read-only connection and
 //! one short read transaction, which never hold up the writer.
+//!
+//! All that is asked for is read before anything is done with it: whoever reads
+//! slowly, such as a person in a pager, would hold the transaction open, and
+//! with it the server's log, which could not be emptied meanwhile.
 
+pub mod communication;
+mod contact;
+mod ledger;
+mod station;
+
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 use thiserror::Error;
-use waterwatch_core::StationId;
+use waterwatch_core::alarm::{Alarm, AlarmSource};
+use waterwatch_core::{Settings, StationId};
 
+use super::alarm_rows::{self, RowError};
+use super::alarms::AlarmKey;
 use super::journal;
-use super::last_date::{self, LastDate};
-use super::schema::{self, Kind, SchemaError, describe};
+use super::schema::{self, Kind, SchemaError};
+use super::settings;
 
-/// The stations with what is ours alone beside the contract's columns.
-const OURS: &str = "SELECT station_id, last_date, alarm1, alarm2, received_at, reports, sequence
-    FROM station_status LEFT JOIN station_state USING (station_id) ORDER BY station_id";
+pub use self::contact::LastContact;
+pub use self::ledger::{Asked, Page, Past, Window};
+pub use self::station::Detail;
 
-/// The same of a database that no server of ours has taken over yet.
-const CONTRACT: &str = "SELECT station_id, last_date, alarm1, alarm2, NULL, NULL, NULL
-    FROM station_status ORDER BY station_id";
-
-/// A station's last contact, as it is recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LastContact {
-    /// Which station.
-    pub station_id: StationId,
-    /// When, as the server's clock on the wall showed it.
-    pub last_date: Box<str>,
-    /// When, in milliseconds UTC; `None` if a row made by hand says no time.
-    pub received_at_ms: Option<i64>,
-    /// The first alarm contact.
-    pub alarm1: bool,
-    /// The second alarm contact.
-    pub alarm2: bool,
-    /// How many of its reports were recorded.
-    pub reports: i64,
-    /// The commit sequence of the last of them.
-    pub sequence: i64,
-}
-
-/// The commits that no row has yet, or not every.
-const JOURNAL: &str = "SELECT sequence, received_at, entries FROM journal ORDER BY sequence";
-
-/// Why the stations could not be read.
+/// Why it could not be read.
 #[derive(Debug, Error)]
 pub enum ReadError {
     /// There is no database, or it is not for us.
     #[error(transparent)]
     Database(#[from] SchemaError),
-    /// So does a commit in the journal.
+    /// A commit in the journal is not what a server writes.
     #[error("in the database {path}, the commit {sequence} of the journal cannot be read: {damage}")]
     Journal {
         /// The file.
@@ -59,7 +45,7 @@ pub enum ReadError {
         /// What is wrong with it.
         damage: journal::Damage,
     },
-    /// A row holds what no server of ours writes.
+    /// A row of a station holds what no server of ours writes.
     #[error("in the database {path}, the row of station {station} cannot be read: {column} is {value}")]
     Row {
         /// The file.
@@ -71,6 +57,22 @@ pub enum ReadError {
         /// What is there.
         value: String,
     },
+    /// So does a row of the settings.
+    #[error("in the database {path}: {error:#}")]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// Which row, and what is wrong with it.
+        error: anyhow::Error,
+    },
+    /// So does a row of an alarm or of the ledger.
+    #[error("in the database {path}: {error}")]
+    Alarm {
+        /// The file.
+        path: PathBuf,
+        /// Which row, and what is wrong with it.
+        error: RowError,
+    },
 }
 
 /// A database that is only looked at.
@@ -79,6 +81,48 @@ pub struct Reader {
     path: PathBuf,
     kind: Kind,
     connection: Connection,
+}
+
+/// Which stations are asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Which<'a> {
+    /// These, in the order of their ids, each once.
+    These(&'a [StationId]),
+    /// Those after this one, at most so many.
+    After {
+        /// `None`: from the first.
+        station: Option<StationId>,
+        /// At most so many.
+        stations_max: usize,
+    },
+    /// Those that have an alarm which is not at rest.
+    InAlarm,
+}
+
+impl Which<'_> {
+    /// All stations.
+    pub const ALL: Which<'static> = Which::After { station: None, stations_max: usize::MAX };
+}
+
+/// What is recorded, of one moment.
+#[derive(Debug, Default)]
+pub struct Picture {
+    /// The stations that were asked for, in the order of their ids.
+    pub stations: Vec<LastContact>,
+    /// All alarms that are not at rest, in the order of their sources and points.
+    pub alarms: Vec<(AlarmKey, Alarm)>,
+    /// What the server says of itself.
+    pub server: ServerRows,
+}
+
+/// What the server says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerRows {
+    /// How it judges stations.
+    pub settings: Settings,
+    /// Until when it was last seen alive, in milliseconds UTC; `None` if it
+    /// never said.
+    pub alive_until_ms: Option<i64>,
 }
 
 impl Reader {
@@ -95,122 +139,89 @@ impl Reader {
     /// All stations of one moment, in the order of their ids. A contact whose
     /// time in UTC was not recorded is taken to be in `zone`.
     ///
-    /// All are read before anything is done with them: whoever reads slowly,
-    /// such as a person in a pager, would hold the transaction open, and with
-    /// it the server's log, which could not be emptied meanwhile.
-    ///
     /// # Errors
     /// If a row cannot be read, or SQLite cannot read the file.
     pub fn stations(&self, zone: &TimeZone) -> Result<Vec<LastContact>, ReadError> {
-        let query = match self.kind {
-            Kind::Empty => return Ok(Vec::new()),
-            Kind::Ours => OURS,
-            Kind::Contract => CONTRACT,
-            Kind::Older(found) => {
-                return Err(SchemaError::Older { path: self.path.clone(), found }.into());
-            }
-        };
-        let not_read = |error| ReadError::from(schema::not_read(&self.path, error));
-        // Rows and journal of one moment.
-        let moment = self.connection.unchecked_transaction().map_err(not_read)?;
-        let mut stations = Vec::new();
-        {
-            let mut statement = moment.prepare(query).map_err(not_read)?;
-            let mut rows = statement.query([]).map_err(not_read)?;
-            while let Some(row) = rows.next().map_err(not_read)? {
-                stations.push(self.last_contact(row, zone)?);
-            }
-        }
-        if self.kind == Kind::Ours {
-            let mut statement = moment.prepare(JOURNAL).map_err(not_read)?;
-            let mut commits = statement.query([]).map_err(not_read)?;
-            while let Some(commit) = commits.next().map_err(not_read)? {
-                self.add(commit, &mut stations).map_err(not_read)??;
-            }
-            // The contract's table may be behind ours, or ours behind it.
-            if let Some(zone) = schema::time_zone(&moment).map_err(not_read)? {
-                let mut last_date = LastDate::new(zone);
-                for station in stations.iter_mut().filter(|station| station.reports > 0) {
-                    if let Some(received_at_ms) = station.received_at_ms
-                        && *station.last_date != *last_date.of(received_at_ms)
-                    {
-                        station.last_date = last_date.of(received_at_ms).into();
-                    }
+        self.look(|moment| self.contacts(moment, Which::ALL, zone))
+    }
+
+    /// Stations and alarms of one moment. A contact whose time in UTC was not
+    /// recorded is taken to be in `zone`.
+    ///
+    /// # Errors
+    /// If a row cannot be read, or SQLite cannot read the file.
+    pub fn picture(&self, which: Which<'_>, zone: &TimeZone) -> Result<Picture, ReadError> {
+        self.look(|moment| {
+            let (alarms, server) = (self.alarms(moment)?, self.server(moment)?);
+            let stations = match which {
+                Which::InAlarm => {
+                    let mut ids: Vec<StationId> =
+                        alarms.iter().filter_map(|(key, _)| of_station(key)).collect();
+                    ids.sort_unstable();
+                    ids.dedup();
+                    self.contacts(moment, Which::These(&ids), zone)?
                 }
-            }
-        }
-        Ok(stations)
-    }
-
-    /// Adds a commit of the journal to what the rows say. `stations` are in
-    /// the order of their ids.
-    fn add(&self, commit: &Row<'_>, stations: &mut [LastContact]) -> rusqlite::Result<Result<(), ReadError>> {
-        let (sequence, received_at_ms): (i64, i64) = (commit.get(0)?, commit.get(1)?);
-        let damaged = |damage| ReadError::Journal { path: self.path.clone(), sequence, damage };
-        let bytes = commit.get_ref(2)?.as_blob().unwrap_or_default();
-        let entries = match journal::read(bytes, sequence) {
-            Ok(entries) => entries,
-            Err(damage) => return Ok(Err(damaged(damage))),
-        };
-        for entry in entries {
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(damage) => return Ok(Err(damaged(damage))),
+                which => self.contacts(moment, which, zone)?,
             };
-            let place = stations.binary_search_by_key(&entry.id, |station| station.station_id);
-            if let Ok(place) = place {
-                stations[place].add(&entry, received_at_ms);
-            }
-        }
-        Ok(Ok(()))
+            Ok(Picture { stations, alarms, server })
+        })
     }
 
-    fn last_contact(&self, row: &Row<'_>, zone: &TimeZone) -> Result<LastContact, ReadError> {
-        let value = |place: usize| row.get_ref(place).unwrap_or(ValueRef::Null);
-        let unfit = |column, place| ReadError::Row {
-            path: self.path.clone(),
-            station: describe(value(0)),
-            column,
-            value: describe(value(place)),
+    /// One read transaction.
+    fn look<T>(&self, read: impl FnOnce(&Transaction<'_>) -> Result<T, ReadError>) -> Result<T, ReadError> {
+        if let Kind::Older(found) = self.kind {
+            return Err(SchemaError::Older { path: self.path.clone(), found }.into());
+        }
+        read(&self.connection.unchecked_transaction().map_err(|error| self.not_read(error))?)
+    }
+
+    fn alarms(&self, moment: &Transaction<'_>) -> Result<Vec<(AlarmKey, Alarm)>, ReadError> {
+        if self.kind != Kind::Ours {
+            return Ok(Vec::new());
+        }
+        alarm_rows::read_alarms(moment).map_err(|error| self.of_row(error))
+    }
+
+    fn server(&self, moment: &Transaction<'_>) -> Result<ServerRows, ReadError> {
+        if self.kind != Kind::Ours {
+            return Ok(ServerRows::default());
+        }
+        let text = |name: &str| -> Result<Option<String>, ReadError> {
+            moment
+                .query_row("SELECT value FROM server WHERE name = ?1", [name], |row| row.get(0))
+                .optional()
+                .map_err(|error| self.not_read(error))
         };
-        let integer = |column, place| value(place).as_i64().map_err(|_| unfit(column, place));
-        let alarm = |column, place| match integer(column, place)? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(unfit(column, place)),
+        let number = |name| text(name).map(|text| text.and_then(|text| text.parse::<i64>().ok()));
+        let settings = settings::read_published(moment)
+            .map_err(|error| ReadError::Settings { path: self.path.clone(), error })?;
+        Ok(ServerRows { settings, alive_until_ms: number("alive_at")? })
+    }
+
+    /// The addresses of the listeners by their numbers.
+    fn listeners(&self, moment: &Transaction<'_>) -> Result<HashMap<u16, String>, ReadError> {
+        let read = || -> rusqlite::Result<HashMap<u16, String>> {
+            let mut statement = moment.prepare("SELECT listener_id, address FROM listener")?;
+            statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         };
-        let last_date = value(1).as_str().map_err(|_| unfit(schema::CONTRACT[1], 1))?;
-        let received_at_ms = match value(4) {
-            ValueRef::Null => last_date::parse(last_date, zone),
-            _ => Some(integer("received_at", 4)?),
-        };
-        Ok(LastContact {
-            station_id: StationId::new(integer("station_id", 0)?).ok_or_else(|| unfit("station_id", 0))?,
-            last_date: last_date.into(),
-            received_at_ms,
-            alarm1: alarm("alarm1", 2)?,
-            alarm2: alarm("alarm2", 3)?,
-            reports: match value(5) {
-                ValueRef::Null => 0,
-                _ => integer("reports", 5)?,
-            },
-            sequence: match value(6) {
-                ValueRef::Null => 0,
-                _ => integer("sequence", 6)?,
-            },
-        })
+        read().map_err(|error| self.not_read(error))
+    }
+
+    fn not_read(&self, error: rusqlite::Error) -> ReadError {
+        schema::not_read(&self.path, error).into()
+    }
+
+    fn of_row(&self, error: RowError) -> ReadError {
+        match error {
+            RowError::Unreadable(error) => self.not_read(error),
+            error => ReadError::Alarm { path: self.path.clone(), error },
+        }
     }
 }
 
-impl LastContact {
-    /// Adds reports that its row may not have yet.
-    fn add(&mut self, entry: &journal::Entry, received_at_ms: i64) {
-        if entry.sequence <= self.sequence {
-            return;
-        }
-        self.received_at_ms = Some(received_at_ms);
-        self.sequence = entry.sequence;
-        self.reports += i64::from(entry.reports);
-        (self.alarm1, self.alarm2) = (entry.alarm1, entry.alarm2);
+fn of_station(key: &AlarmKey) -> Option<StationId> {
+    match key.0 {
+        AlarmSource::Station(id) => Some(id),
+        AlarmSource::Area(_) | AlarmSource::Server => None,
     }
 }

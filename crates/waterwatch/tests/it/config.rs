@@ -149,11 +149,27 @@ fn a_missing_file_is_named() {
 #[test]
 fn help_is_what_it_was() {
     let folder = tempfile::tempdir().unwrap();
-    for command in ["", "serve", "client", "status", "simulate", "backup", "import"] {
+    for command in [
+        "",
+        "serve",
+        "client",
+        "status",
+        "alarm",
+        "alarm list",
+        "alarm show",
+        "alarm history",
+        "alarm explain",
+        "station",
+        "station list",
+        "station show",
+        "simulate",
+        "backup",
+        "import",
+    ] {
         let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let output = run(&arguments, folder.path());
         assert!(output.status.success());
-        let name = if command.is_empty() { "waterwatch" } else { command };
+        let name = if command.is_empty() { "waterwatch".to_owned() } else { command.replace(' ', "_") };
         insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false }, {
             insta::assert_snapshot!(format!("help_{name}"), stdout(&output));
         });

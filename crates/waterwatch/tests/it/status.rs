@@ -34,14 +34,14 @@ fn the_table_shows_stations_in_alarm_first_and_sums_up() {
     assert!(output.status.success(), "{}", stderr(&output));
     insta::with_settings!({filters => vec![(r"\d+ s +", "few s      ")]}, {
         insta::assert_snapshot!(stdout(&output), @"
-        STATION  LAST CONTACT      AGO        ALARMS
-              2  2026-11-24 01:50  3 min      alarm2
-              4  2026-11-24 01:50  4 d        alarm1 alarm2
-              1  2026-11-24 01:50  few s      -
-              5  2026-11-24 01:50  few s      -
-             30  2026-11-24 01:50  2 h 5 min  -
+        STATION  LAST CONTACT      AGO        COMMS  STATE  ALARMS
+              2  2026-11-24 01:50  3 min      late   ?      alarm2?
+              4  2026-11-24 01:50  4 d        late   ?      alarm1? alarm2?
+              5  2026-11-24 01:50  few s      late   NORM?  -?
+             30  2026-11-24 01:50  2 h 5 min  late   NORM?  -?
+              1  2026-11-24 01:50  few s      up     NORM   -
 
-        5 stations, 2 in alarm
+        5 stations, 2 in alarm, 4 late (? is what was last known)
         ");
     });
     assert_eq!(stderr(&output), "");
@@ -55,11 +55,25 @@ fn json_has_every_field() {
     assert_eq!(stations.len(), 2);
     let first = stations[0].as_object().unwrap();
     let fields: Vec<&str> = first.keys().map(String::as_str).collect();
-    let mut wanted = ["station_id", "last_date", "received_at", "age_s", "alarm1", "alarm2", "reports"];
+    let mut wanted = [
+        "station_id",
+        "comms",
+        "quality",
+        "state",
+        "last_date",
+        "received_at",
+        "age_s",
+        "alarm1",
+        "alarm2",
+        "reports",
+    ];
     wanted.sort_unstable();
     assert_eq!(fields, wanted);
     assert_eq!(first["station_id"], i64::MAX);
     assert_eq!(first["last_date"], "2026-11-24 01:50");
+    assert_eq!((&first["comms"], &first["quality"]), (&Value::from("late"), &Value::from("stale")));
+    // A row made by hand: no server has judged it.
+    assert_eq!(first["state"], Value::Null);
     assert_eq!((&first["alarm1"], &first["alarm2"]), (&Value::Bool(true), &Value::Bool(false)));
     assert_eq!(first["reports"], 3);
     assert!((90..110).contains(&first["age_s"].as_i64().unwrap()), "{first:?}");
@@ -94,7 +108,7 @@ fn rows_made_by_hand_and_by_the_old_server_are_shown() {
     let stations = json(folder.path());
     assert_eq!(stations[0]["received_at"], Value::Null);
     assert_eq!(stations[0]["age_s"], Value::Null);
-    assert!(stdout(&status(folder.path())).contains("8  yesterday     unknown  alarm1\n"));
+    assert!(stdout(&status(folder.path())).contains("8  yesterday     unknown  new    ?      alarm1?\n"));
     server.execute("UPDATE station_status SET alarm1 = 'x'", []).unwrap();
     let output = status(folder.path());
     assert_eq!(output.status.code(), Some(1));
@@ -110,7 +124,7 @@ fn rows_made_by_hand_and_by_the_old_server_are_shown() {
     )
     .unwrap();
     assert_eq!(json(folder.path())[0]["last_date"], "2024-01-02 03:04");
-    assert!(stdout(&status(folder.path())).contains("1 station, 1 in alarm"));
+    assert!(stdout(&status(folder.path())).contains("1 station, 1 in alarm, 1 late"));
 }
 
 #[test]
@@ -135,7 +149,7 @@ fn the_wrong_kind_of_file_is_wrong_input() {
         "",
         "CREATE TABLE moz_places (url)",
         "CREATE TABLE station_status (station_id INTEGER PRIMARY KEY, date_time, alarm1, alarm2)",
-        "PRAGMA application_id = 2002875511; PRAGMA user_version = 3",
+        "PRAGMA application_id = 2002875511; PRAGMA user_version = 4",
     ] {
         if !make_it_wrong.is_empty() {
             fs::remove_file(&data).unwrap();
@@ -292,7 +306,7 @@ fn a_report_is_seen_while_the_server_runs() {
     assert_eq!(stations[0]["alarm2"], true);
     assert_eq!(stations[0]["reports"], 1);
     assert!(stations[0]["age_s"].as_i64().unwrap() < 60);
-    assert!(stdout(&status(folder.path())).ends_with("\n2 stations, 1 in alarm\n"));
+    assert!(stdout(&status(folder.path())).ends_with("\n2 stations, 1 in alarm, 1 unacknowledged\n"));
     server.stop();
     assert_eq!(json(folder.path()).len(), 2);
 }

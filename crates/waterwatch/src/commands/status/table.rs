@@ -2,102 +2,70 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ColumnConstraint, Table, Width, presets};
+use waterwatch_core::alarm::State;
 
+use super::Picture;
+use crate::commands::alarm::standing::is_hidden;
 use crate::commands::count;
-use crate::store::reader::LastContact;
-
-use super::{Picture, age_s, in_alarm};
-
-/// Rows that are laid out at once. The table of a million stations would
-/// fill gigabytes with its cells; tables of this many rows, with one set of
-/// widths, look the same.
-const ROWS_AT_ONCE: usize = 10_000;
-
-const HEADER: [&str; 4] = ["STATION", "LAST CONTACT", "AGO", "ALARMS"];
-
-/// Blanks between two columns.
-const GAP: u16 = 2;
-
-const MINUTE_S: i64 = 60;
-const HOUR_S: i64 = 60 * MINUTE_S;
-const DAY_S: i64 = 24 * HOUR_S;
+use crate::commands::page::table::{self, Paint, numbers, words};
+use crate::commands::station::row::Station;
+use crate::store::reader::communication::{Comms, Quality};
 
 /// Writes the table. Only a `terminal` gets colours.
 pub(super) fn write(out: &mut impl Write, picture: &Picture, terminal: bool) -> io::Result<()> {
     if picture.stations.is_empty() {
-        return writeln!(out, "no station has reported yet");
-    }
-    let widths = widths(picture);
-    for (place, stations) in picture.stations.chunks(ROWS_AT_ONCE).enumerate() {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING);
-        if place == 0 {
-            table.set_header(HEADER);
-        }
-        for station in stations {
-            let [id, last_contact, ago, alarms] = texts(station, picture).map(Cell::new_owned);
-            let alarms =
-                if in_alarm(station) { alarms.fg(Color::Red).add_attribute(Attribute::Bold) } else { alarms };
-            table.add_row([id, last_contact, ago, alarms]);
-        }
-        for (column, width) in table.column_iter_mut().zip(widths) {
-            column.set_padding((0, GAP));
-            column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width + GAP)));
-        }
-        if let Some(id) = table.column_mut(0) {
-            id.set_cell_alignment(CellAlignment::Right);
-        }
-        if terminal {
-            table.enforce_styling()
-        } else {
-            table.force_no_tty()
+        writeln!(out, "no station has reported yet")?;
+    } else {
+        let columns = [
+            numbers("STATION"),
+            words("LAST CONTACT"),
+            words("AGO"),
+            words("COMMS"),
+            words("STATE"),
+            words("ALARMS"),
+        ];
+        let texts = |station: &Station| {
+            [
+                station.contact.station_id.to_string(),
+                station.contact.last_date.to_string(),
+                station.ago(&picture.clock),
+                station.comms.name().to_owned(),
+                station.short(),
+                station.contacts(),
+            ]
         };
-        writeln!(out, "{}", table.trim_fmt())?;
+        let paint = |station: &Station| match station.quality() {
+            _ if station.is_in_alarm() => Some((4, Paint::Alarm)),
+            Quality::Good => None,
+            Quality::Stale | Quality::Never => Some((3, Paint::Doubt)),
+        };
+        table::write(out, columns, &picture.stations, terminal, texts, paint)?;
+        writeln!(out)?;
+        writeln!(out, "{}", summary(&picture.stations))?;
     }
-    writeln!(out)?;
-    writeln!(out, "{}", summary(picture))
+    picture.notice.as_ref().map_or(Ok(()), |notice| writeln!(out, "{notice}"))
 }
 
-/// The widest text of each column.
-fn widths(picture: &Picture) -> [u16; 4] {
-    let mut widths = HEADER.map(str::len);
-    for station in &picture.stations {
-        for (width, text) in widths.iter_mut().zip(texts(station, picture)) {
-            *width = text.chars().count().max(*width);
+/// How many are how; what is well is not counted.
+fn summary(stations: &[Station]) -> String {
+    let how_many = |fits: &dyn Fn(&Station) -> bool| stations.iter().filter(|station| fits(station)).count();
+    let mut summary = match how_many(&Station::is_in_alarm) {
+        0 => "none in alarm".to_owned(),
+        in_alarm => format!("{in_alarm} in alarm"),
+    };
+    for (number, what) in [
+        (how_many(&|station| station.state == Some(State::Unacknowledged)), "unacknowledged"),
+        (how_many(&|station| station.comms == Comms::Silent), "silent"),
+        (how_many(&|station| station.comms == Comms::Late), "late"),
+        (how_many(&|station| station.comms == Comms::New), "never heard"),
+        (how_many(&|station| station.state.is_some_and(is_hidden)), "hidden"),
+    ] {
+        if number > 0 {
+            summary += &format!(", {number} {what}");
         }
     }
-    widths.map(|width| u16::try_from(width).unwrap_or(u16::MAX - GAP))
-}
-
-fn texts(station: &LastContact, picture: &Picture) -> [String; 4] {
-    let alarms = match (station.alarm1, station.alarm2) {
-        (false, false) => "-",
-        (true, false) => "alarm1",
-        (false, true) => "alarm2",
-        (true, true) => "alarm1 alarm2",
-    };
-    let ago = age_s(station, picture.now).map_or_else(|| "unknown".to_owned(), ago);
-    [station.station_id.to_string(), station.last_date.to_string(), ago, alarms.to_owned()]
-}
-
-/// `12 s`, `3 min`, `2 h 5 min`, `4 d`: no finer than a person needs.
-pub(super) fn ago(age_s: i64) -> String {
-    match (age_s / DAY_S, age_s / HOUR_S, age_s / MINUTE_S) {
-        (0, 0, 0) => format!("{age_s} s"),
-        (0, 0, minutes) => format!("{minutes} min"),
-        (0, hours, minutes) => match minutes % 60 {
-            0 => format!("{hours} h"),
-            minutes => format!("{hours} h {minutes} min"),
-        },
-        (days, _, _) => format!("{days} d"),
+    if stations.iter().any(|station| station.quality() != Quality::Good) {
+        summary += " (? is what was last known)";
     }
-}
-
-fn summary(picture: &Picture) -> String {
-    let stations = count(picture.stations.len() as u64, "station");
-    match picture.in_alarm {
-        0 => format!("{stations}, none in alarm"),
-        in_alarm => format!("{stations}, {in_alarm} in alarm"),
-    }
+    format!("{}, {summary}", count(stations.len() as u64, "station"))
 }

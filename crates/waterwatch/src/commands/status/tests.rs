@@ -1,6 +1,13 @@
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use waterwatch_core::StationId;
+use waterwatch_core::alarm::{Alarm, AlarmSource, Aside, Occurrence, Point};
 
 use super::*;
+use crate::store::AlarmKey;
+use crate::store::reader::{LastContact, ServerRows};
 
 const NOW_MS: i64 = 1_795_484_760_000;
 
@@ -16,78 +23,121 @@ fn station(number: i64, age_ms: i64, alarm1: bool, alarm2: bool) -> LastContact 
     }
 }
 
-fn picture(stations: Vec<LastContact>) -> Picture {
-    Picture::new(stations, Timestamp::from_millisecond(NOW_MS).unwrap())
+fn raised(number: i64, point: Point) -> (AlarmKey, Alarm) {
+    let occurrence = Occurrence {
+        sequence: 5,
+        raised_at_ms: NOW_MS,
+        returned_at_ms: None,
+        acknowledged: None,
+        realarm_due_ms: None,
+        raises: 1,
+    };
+    let alarm = Alarm { contact: true, occurrence: Some(occurrence), ..Alarm::default() };
+    ((AlarmSource::Station(StationId::new(number).unwrap()), point), alarm)
 }
 
-fn table(stations: Vec<LastContact>, terminal: bool) -> String {
+fn picture(stations: Vec<LastContact>, mut alarms: Vec<(AlarmKey, Alarm)>) -> Picture {
+    let clock = Clock { now: Timestamp::from_millisecond(NOW_MS).unwrap(), zone: TimeZone::UTC };
+    alarms.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let server = ServerRows { alive_until_ms: Some(NOW_MS), ..ServerRows::default() };
+    Picture::new(reader::Picture { stations, alarms, server }, clock)
+}
+
+fn table(stations: Vec<LastContact>, alarms: Vec<(AlarmKey, Alarm)>, terminal: bool) -> String {
     let mut out = Vec::new();
-    table::write(&mut out, &picture(stations), terminal).unwrap();
+    table::write(&mut out, &picture(stations, alarms), terminal).unwrap();
     String::from_utf8(out).unwrap()
 }
 
 #[test]
-fn ages_are_told_as_people_tell_them() {
-    for (age_s, text) in [
-        (0, "0 s"),
-        (59, "59 s"),
-        (60, "1 min"),
-        (3_599, "59 min"),
-        (3_600, "1 h"),
-        (7_500, "2 h 5 min"),
-        (86_399, "23 h 59 min"),
-        (86_400, "1 d"),
-        (400_000, "4 d"),
-    ] {
-        assert_eq!(table::ago(age_s), text);
-    }
-}
-
-#[test]
 fn a_contact_ahead_of_the_clock_is_now_and_one_without_a_time_is_unknown() {
-    let now = Timestamp::from_millisecond(NOW_MS).unwrap();
-    assert_eq!(age_s(&station(1, 1_999, false, false), now), Some(1));
-    assert_eq!(age_s(&station(1, -3_600_000, false, false), now), Some(0));
-    let ancient = LastContact { received_at_ms: Some(i64::MIN), ..station(1, 0, false, false) };
-    assert_eq!(age_s(&ancient, now), Some(i64::MAX / 1_000));
-    let unknown = LastContact { received_at_ms: None, ..station(1, 0, false, false) };
-    assert_eq!(age_s(&unknown, now), None);
+    let ago = |received_at_ms| {
+        let contact = LastContact { received_at_ms, ..station(1, 0, false, false) };
+        let picture = picture(vec![contact], Vec::new());
+        (picture.stations[0].ago(&picture.clock), picture.stations[0].comms.name())
+    };
+    assert_eq!(ago(Some(NOW_MS - 1_999)), ("1 s".to_owned(), "up"));
+    assert_eq!(ago(Some(NOW_MS - 60_999)), ("1 min".to_owned(), "up"));
+    assert_eq!(ago(Some(NOW_MS - 61_000)), ("1 min".to_owned(), "late"));
+    assert_eq!(ago(Some(NOW_MS + 3_600_000)), ("0 s".to_owned(), "late"));
+    assert_eq!(ago(Some(i64::MIN)).1, "late");
+    assert_eq!(ago(None), ("unknown".to_owned(), "new"));
 }
 
 #[test]
-fn stations_in_alarm_come_first_and_then_the_ids() {
+fn the_worst_come_first_and_what_is_not_known_is_never_well() {
     let stations = vec![
         station(2, 12_000, false, false),
-        station(7, 180_000, false, true),
+        station(7, 50_000, false, true),
+        station(9, 8_000, true, false),
+        station(11, 300_000, false, false),
+        station(12, 90_000, true, false),
+        station(13, 9_000, false, false),
+        station(14, 9_000, false, true),
+        LastContact { received_at_ms: None, last_date: "yesterday".into(), ..station(20, 0, false, false) },
         station(1_000, 7_500_000, false, false),
-        station(i64::MAX, 400_000_000, true, true),
     ];
-    insta::assert_snapshot!(table(stations, false), @"
-                STATION  LAST CONTACT      AGO        ALARMS
-                      7  2026-11-24 01:46  3 min      alarm2
-    9223372036854775807  2026-11-24 01:46  4 d        alarm1 alarm2
-                      2  2026-11-24 01:46  12 s       -
-                   1000  2026-11-24 01:46  2 h 5 min  -
+    let mut acknowledged = raised(7, Point::Alarm2);
+    if let Some(occurrence) = &mut acknowledged.1.occurrence {
+        let by = waterwatch_core::alarm::Acknowledgement { by: "Ann".into(), at_ms: NOW_MS };
+        occurrence.acknowledged = Some(by);
+    }
+    let mut shelved = raised(13, Point::Alarm1);
+    shelved.1.occurrence = None;
+    let aside = Aside { until_ms: NOW_MS, by: "Ann".into(), reason: "test".into(), warned: true };
+    shelved.1.hidden.shelf = Some(aside);
+    let alarms = vec![
+        acknowledged,
+        raised(9, Point::Alarm1),
+        raised(11, Point::Comms),
+        raised(12, Point::Alarm1),
+        shelved,
+    ];
+    insta::assert_snapshot!(table(stations, alarms, false), @"
+    STATION  LAST CONTACT      AGO        COMMS   STATE  ALARMS
+         12  2026-11-24 01:46  1 min      late    UNACK  alarm1?
+          9  2026-11-24 01:46  8 s        up      UNACK  alarm1
+         11  2026-11-24 01:46  5 min      silent  UNACK  -?
+          7  2026-11-24 01:46  50 s       up      ACKED  alarm2
+         14  2026-11-24 01:46  9 s        up      ?      alarm2
+         13  2026-11-24 01:46  9 s        up      SHLVD  -
+       1000  2026-11-24 01:46  2 h 5 min  late    NORM?  -?
+         20  yesterday         unknown    new     ?      -?
+          2  2026-11-24 01:46  12 s       up      NORM   -
 
-    4 stations, 2 in alarm
+    9 stations, 5 in alarm, 3 unacknowledged, 1 silent, 2 late, 1 never heard, 1 hidden (? is what was last known)
+    ");
+}
+
+#[test]
+fn a_server_that_is_gone_is_said_to_be() {
+    let clock = Clock { now: Timestamp::from_millisecond(NOW_MS).unwrap(), zone: TimeZone::UTC };
+    let server = ServerRows { alive_until_ms: Some(NOW_MS - 10_800_000), ..ServerRows::default() };
+    let gone = Picture::new(reader::Picture { server, ..reader::Picture::default() }, clock);
+    let mut out = Vec::new();
+    table::write(&mut out, &gone, false).unwrap();
+    insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"
+    no station has reported yet
+    the server has recorded nothing since 2026-11-23 22:46 (3 h ago): what is shown was known then
     ");
 }
 
 #[test]
 fn many_stations_make_one_table() {
-    let text = table((0..25_000).map(|number| station(number, 0, false, false)).collect(), false);
+    let text = table((0..25_000).map(|number| station(number, 0, false, false)).collect(), Vec::new(), false);
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 1 + 25_000 + 2);
-    assert_eq!(lines[1], "      0  2026-11-24 01:46  0 s  -");
-    assert_eq!(lines[25_000], "  24999  2026-11-24 01:46  0 s  -");
+    assert_eq!(lines[1], "      0  2026-11-24 01:46  0 s  up     NORM   -");
+    assert_eq!(lines[25_000], "  24999  2026-11-24 01:46  0 s  up     NORM   -");
+    assert_eq!(lines.iter().collect::<HashSet<_>>().len(), lines.len(), "each once");
     assert_eq!(lines[25_001..], ["", "25000 stations, none in alarm"]);
 }
 
 #[test]
 fn only_a_terminal_gets_colours() {
     let stations = || vec![station(1, 0, true, false)];
-    assert!(!table(stations(), false).contains('\x1b'));
-    assert!(table(stations(), true).contains("\x1b["));
+    assert!(!table(stations(), Vec::new(), false).contains('\x1b'));
+    assert!(table(stations(), Vec::new(), true).contains("\x1b["));
     let options = StatusOptions {
         data: crate::cli::DataOption { file: "data.sqlite".into() },
         json: false,
@@ -95,7 +145,7 @@ fn only_a_terminal_gets_colours() {
     };
     for (terminal, begin) in [(true, "\x1b[2J\x1b[HSTATION"), (false, "STATION")] {
         let mut out = Vec::new();
-        show_again(&mut out, &picture(stations()), &options, terminal).unwrap();
+        show_again(&mut out, &picture(stations(), Vec::new()), &options, terminal).unwrap();
         assert!(String::from_utf8_lossy(&out).starts_with(begin));
     }
 }

@@ -1,0 +1,166 @@
+//! The options of `waterwatch alarm …`.
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use waterwatch_core::StationId;
+use waterwatch_core::alarm::{AlarmSource, Point, State};
+
+use super::DataOption;
+use crate::commands::page::time;
+
+/// What `waterwatch alarm` does.
+#[derive(Debug, Subcommand)]
+pub enum AlarmCommand {
+    /// The alarms that are not normal, worst first
+    ///
+    /// Those that are shelved, suppressed or out of service are only counted, unless --all or --state
+    /// asks for them.
+    List(AlarmListOptions),
+    /// All facts of one alarm
+    Show(AlarmShowOptions),
+    /// What happened to alarms, the newest last
+    ///
+    /// Without --since and --after these are the newest entries; with one of them, the first from there
+    /// on. To read on, give the last SEQUENCE shown to --after.
+    History(AlarmHistoryOptions),
+    /// The whole story of one alarm, from the first sign to how it stands now
+    Explain(AlarmExplainOptions),
+}
+
+/// Options of `waterwatch alarm list`.
+#[derive(Debug, Args)]
+pub struct AlarmListOptions {
+    /// Only in this state: unacknowledged or UNACK, and so on; may be repeated
+    #[arg(long, value_name = "STATE", value_parser = state)]
+    pub state: Vec<State>,
+    /// Only of this station (or area/NAME, or server)
+    #[arg(long, visible_alias = "station", value_name = "SOURCE", value_parser = source)]
+    pub source: Option<AlarmSource>,
+    /// Also those that are hidden, or whose on-delay runs
+    #[arg(long, conflicts_with = "state")]
+    pub all: bool,
+    /// Which database, and in which form
+    #[command(flatten)]
+    pub look: LookOptions,
+}
+
+/// Options of `waterwatch alarm show`.
+#[derive(Debug, Args)]
+pub struct AlarmShowOptions {
+    /// Which alarm
+    #[command(flatten)]
+    pub alarm: WhichAlarm,
+    /// Which database, and in which form
+    #[command(flatten)]
+    pub look: LookOptions,
+}
+
+/// Options of `waterwatch alarm history`.
+#[derive(Debug, Args)]
+pub struct AlarmHistoryOptions {
+    /// Only of this station (or area/NAME, or server)
+    #[arg(long, visible_alias = "station", value_name = "SOURCE", value_parser = source)]
+    pub source: Option<AlarmSource>,
+    /// Only of this point: alarm1, alarm2 or comms
+    #[arg(long, value_name = "POINT", value_parser = point)]
+    pub point: Option<Point>,
+    /// From then on: 2026-11-24, "2026-11-24 02:10", 2026-11-24T01:10:00Z, or 2h for two hours ago
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    pub since: Option<Timestamp>,
+    /// Up to then, written in the same ways
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    pub until: Option<Timestamp>,
+    /// At most so many entries
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub limit: u32,
+    /// Only entries after this one; 0 begins with the first of all
+    #[arg(long, value_name = "SEQUENCE", value_parser = clap::value_parser!(i64).range(0..))]
+    pub after: Option<i64>,
+    /// Which database, and in which form
+    #[command(flatten)]
+    pub look: LookOptions,
+}
+
+/// Options of `waterwatch alarm explain`.
+#[derive(Debug, Args)]
+pub struct AlarmExplainOptions {
+    /// Which alarm
+    #[command(flatten)]
+    pub alarm: WhichAlarm,
+    /// Which occurrence of it, by its number [default: the current or last one]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    pub occurrence: Option<i64>,
+    /// Which database, and in which form
+    #[command(flatten)]
+    pub look: LookOptions,
+}
+
+/// Which alarm a command is about.
+#[derive(Debug, Args)]
+pub struct WhichAlarm {
+    /// Whose: a station's id, area/NAME, or server
+    #[arg(value_parser = source)]
+    pub source: AlarmSource,
+    /// Which of its alarms: alarm1, alarm2 or comms
+    #[arg(value_parser = point)]
+    pub point: Point,
+}
+
+/// What all that only look have in common.
+#[derive(Debug, Args)]
+pub struct LookOptions {
+    /// Which database
+    #[command(flatten)]
+    pub data: DataOption,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Reads `123`, `area/North` or `server`.
+pub(super) fn source(text: &str) -> Result<AlarmSource, String> {
+    if text == "server" {
+        return Ok(AlarmSource::Server);
+    }
+    match text.strip_prefix("area/") {
+        Some(name) if !name.is_empty() => Ok(AlarmSource::Area(name.into())),
+        _ => station(text).map(AlarmSource::Station).map_err(|_| {
+            format!("\"{text}\" has no alarms; write a station's id such as 123, area/NAME, or server")
+        }),
+    }
+}
+
+/// Reads `123`.
+pub(super) fn station(text: &str) -> Result<StationId, String> {
+    StationId::from_digits(text.as_bytes()).ok_or_else(|| {
+        format!("\"{text}\" is no station's id, which is a number from 0 to {}", StationId::MAX)
+    })
+}
+
+fn point(text: &str) -> Result<Point, String> {
+    Point::from_name(text).ok_or_else(|| {
+        format!(
+            "there is no point \"{text}\"; there are {}",
+            names(Point::ALL.iter().map(|point| point.name()))
+        )
+    })
+}
+
+fn state(text: &str) -> Result<State, String> {
+    let named =
+        State::ALL.iter().find(|state| text == state.name() || text.eq_ignore_ascii_case(state.short()));
+    named.copied().ok_or_else(|| {
+        let states = State::ALL.iter().map(|state| format!("{} ({})", state.name(), state.short()));
+        format!("there is no state \"{text}\"; there are {}", names(states))
+    })
+}
+
+/// `a, b and c`.
+fn names<T: AsRef<str>>(names: impl Iterator<Item = T>) -> String {
+    let names: Vec<T> = names.collect();
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => names.concat(),
+    }
+}

@@ -1,0 +1,57 @@
+//! The options of `waterwatch station …`.
+
+use clap::{Args, Subcommand};
+use waterwatch_core::StationId;
+
+use super::alarm::{LookOptions, station};
+use crate::store::reader::communication::{Comms, Quality};
+
+/// What `waterwatch station` does.
+#[derive(Debug, Subcommand)]
+pub enum StationCommand {
+    /// The stations in the order of their ids, and whether they are heard
+    List(StationListOptions),
+    /// All that is known of one station
+    Show(StationShowOptions),
+}
+
+/// Options of `waterwatch station list`.
+#[derive(Debug, Args)]
+pub struct StationListOptions {
+    /// Only those that are silent, late, new or up; may be repeated
+    #[arg(long, value_name = "COMMS", value_parser = comms)]
+    pub comms: Vec<Comms>,
+    /// Only those whose contacts are of this quality: good, stale or never; may be repeated
+    #[arg(long, value_name = "QUALITY", value_parser = quality)]
+    pub quality: Vec<Quality>,
+    /// At most so many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+    /// Only those after this station
+    #[arg(long, value_name = "ID", value_parser = station)]
+    pub after: Option<StationId>,
+    /// Which database, and in which form
+    #[command(flatten)]
+    pub look: LookOptions,
+}
+
+/// Options of `waterwatch station show`.
+#[derive(Debug, Args)]
+pub struct StationShowOptions {
+    /// Which station
+    #[arg(value_parser = station)]
+    pub id: StationId,
+    /// Which database, and in which form
+    #[command(flatten)]
+    pub look: LookOptions,
+}
+
+fn comms(text: &str) -> Result<Comms, String> {
+    let known = Comms::ALL.into_iter().find(|comms| comms.name() == text);
+    known.ok_or_else(|| format!("\"{text}\" is none of silent, late, new and up"))
+}
+
+fn quality(text: &str) -> Result<Quality, String> {
+    let known = Quality::ALL.into_iter().find(|quality| quality.name() == text);
+    known.ok_or_else(|| format!("\"{text}\" is none of good, stale and never"))
+}

@@ -1,0 +1,55 @@
+//! `waterwatch alarm …`: the alarms, what happened to them, and why.
+
+mod entry;
+mod explain;
+mod history;
+mod list;
+mod show;
+pub(super) mod standing;
+mod story;
+
+use std::io::{BufWriter, IsTerminal, StdoutLock, stdout};
+
+use waterwatch_core::alarm::AlarmSource;
+
+pub(super) use self::entry::peer;
+use crate::cli::{AlarmCommand, WhichAlarm};
+use crate::failure::Failure;
+use crate::store::AlarmKey;
+
+/// Prints what was asked of the alarms.
+///
+/// # Errors
+/// If there is no database of ours, it cannot be read, or what was asked for
+/// is not in it.
+pub fn run(command: &AlarmCommand) -> Result<(), Failure> {
+    match command {
+        AlarmCommand::List(options) => list::run(options),
+        AlarmCommand::Show(options) => show::run(options),
+        AlarmCommand::History(options) => history::run(options),
+        AlarmCommand::Explain(options) => explain::run(options),
+    }
+}
+
+/// Standard output, and whether it is a terminal.
+pub(super) fn output() -> (BufWriter<StdoutLock<'static>>, bool) {
+    let out = stdout().lock();
+    let terminal = out.is_terminal();
+    (BufWriter::new(out), terminal)
+}
+
+fn key(alarm: &WhichAlarm) -> AlarmKey {
+    (alarm.source.clone(), alarm.point)
+}
+
+/// `station 123`, `area North`, `the server`.
+fn named(source: &AlarmSource) -> String {
+    match source {
+        AlarmSource::Station(id) => format!("station {id}"),
+        AlarmSource::Area(name) => format!("area {}", super::page::plain(name)),
+        AlarmSource::Server => "the server".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

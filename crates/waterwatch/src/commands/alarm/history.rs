@@ -1,0 +1,106 @@
+//! `waterwatch alarm history`: the ledger, entry by entry.
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use waterwatch_core::alarm::{Event, State};
+
+use super::entry::{Object, peer};
+use super::output;
+use crate::cli::AlarmHistoryOptions;
+use crate::commands::page::table::{self, Paint, numbers, words};
+use crate::commands::page::time::Clock;
+use crate::commands::page::{json, plain};
+use crate::commands::printed;
+use crate::failure::Failure;
+use crate::store::reader::{Asked, Page, Reader, Window};
+
+pub(super) fn run(options: &AlarmHistoryOptions) -> Result<(), Failure> {
+    let AlarmHistoryOptions { source, point, since, until, limit, after, look } = options;
+    let window = match (after, since) {
+        (Some(sequence), _) => Window::After(*sequence),
+        (None, Some(_)) => Window::After(0),
+        (None, None) => Window::Newest,
+    };
+    let asked = Asked {
+        source: source.clone(),
+        point: *point,
+        since_ms: since.map(Timestamp::as_millisecond),
+        until_ms: until.map(Timestamp::as_millisecond),
+        window,
+        entries_max: *limit as usize,
+    };
+    let read = || -> anyhow::Result<_> { Ok(Reader::open(&look.data.file)?.events(&asked)?) };
+    let page = read().map_err(Failure::of_database)?;
+    let (mut out, terminal) = output();
+    let done = if look.json {
+        json::array(&mut out, page.events.iter().map(|event| Object::new(event, &page.listeners)))
+    } else {
+        write(&mut out, &page, window, &Clock::system(), terminal)
+    };
+    printed(done.and_then(|()| out.flush()))
+}
+
+/// Writes the entries as a table.
+pub(super) fn write(
+    out: &mut impl Write,
+    page: &Page,
+    window: Window,
+    clock: &Clock,
+    terminal: bool,
+) -> io::Result<()> {
+    let Some(last) = page.events.last() else {
+        return writeln!(out, "nothing is recorded there");
+    };
+    let columns = [
+        numbers("SEQUENCE"),
+        words("TIME"),
+        numbers("SOURCE"),
+        words("POINT"),
+        numbers("OCCURRENCE"),
+        words("WHAT"),
+        words("STATE"),
+        words("NOTE"),
+    ];
+    let texts = |event: &Event| {
+        let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        [
+            event.sequence.to_string(),
+            clock.exact(event.event_time_ms),
+            plain(&event.source.to_string()),
+            or_none(event.point.map(|point| point.to_string())),
+            or_none(event.occurrence.map(|occurrence| occurrence.to_string())),
+            event.kind.name().to_owned(),
+            or_none(event.to.map(|state| state.short().to_owned())),
+            note(event, clock),
+        ]
+    };
+    let paint = |event: &Event| match event.to {
+        Some(State::Unacknowledged) if event.from != event.to => Some((6, Paint::Alarm)),
+        _ => None,
+    };
+    table::write(out, columns, &page.events, terminal, texts, paint)?;
+    match window {
+        _ if !page.is_cut => Ok(()),
+        Window::After(_) => writeln!(out, "\nthere are more: go on with --after {}", last.sequence),
+        Window::Newest => {
+            writeln!(out, "\nthere are earlier ones: --limit shows more, --after 0 begins with the first")
+        }
+    }
+}
+
+/// Who, why, until when, from where.
+fn note(event: &Event, clock: &Clock) -> String {
+    let mut notes = Vec::new();
+    let mut note = |text: Option<String>| notes.extend(text);
+    note(event.until_ms.map(|until_ms| format!("until {}", clock.minute(until_ms))));
+    note(event.by.as_deref().map(|by| format!("by {}", plain(by))));
+    note(event.reason.as_deref().map(plain));
+    note(event.was_on.map(|was_on| {
+        let to = was_on.to_ms.map_or_else(|| "now".to_owned(), |to_ms| clock.minute(to_ms));
+        format!("was on {} to {to}", clock.minute(was_on.from_ms))
+    }));
+    note(event.count.map(|count| format!("{count} raises")));
+    note(peer(&event.origin).map(|peer| format!("from {peer}")));
+    notes.join("; ")
+}

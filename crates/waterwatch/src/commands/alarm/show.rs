@@ -1,0 +1,118 @@
+//! `waterwatch alarm show`: all facts of one alarm.
+
+use std::io::{self, Write};
+
+use anyhow::anyhow;
+use waterwatch_core::alarm::{Alarm, AlarmSource, Aside, Chattering};
+
+use super::standing::{self, Standing};
+use super::{key, named, output};
+use crate::cli::AlarmShowOptions;
+use crate::commands::page::time::Clock;
+use crate::commands::page::{json, plain};
+use crate::commands::printed;
+use crate::failure::Failure;
+use crate::store::reader::communication::{Comms, Quality};
+use crate::store::reader::{Reader, Which};
+
+pub(super) fn run(options: &AlarmShowOptions) -> Result<(), Failure> {
+    let clock = Clock::system();
+    let key = key(&options.alarm);
+    let station = match key.0 {
+        AlarmSource::Station(id) => Some(id),
+        AlarmSource::Area(_) | AlarmSource::Server => None,
+    };
+    let read = || -> anyhow::Result<_> {
+        let which = station.as_slice();
+        Ok(Reader::open(&options.look.data.file)?.picture(Which::These(which), &clock.zone)?)
+    };
+    let picture = read().map_err(Failure::of_database)?;
+    if let Some(id) = station
+        && picture.stations.is_empty()
+    {
+        return Err(Failure::Failed(anyhow!(
+            "no station {id} has reported; `waterwatch station list` has all"
+        )));
+    }
+    let (alarms, server) = (&picture.alarms, &picture.server);
+    let known = alarms.iter().find(|(of, _)| *of == key).map(|(_, alarm)| alarm.clone());
+    let comms = picture
+        .stations
+        .first()
+        .map(|contact| standing::comms(contact, alarms, &server.settings, clock.now_ms()));
+    let standing = Standing::new(key, known.unwrap_or_default(), comms, server, clock.now_ms());
+    let (mut out, _) = output();
+    let done = if options.look.json {
+        json::object(&mut out, &standing.object())
+    } else {
+        write(&mut out, &standing, comms, &clock)
+    };
+    printed(done.and_then(|()| out.flush()))
+}
+
+/// Writes the facts, one a line.
+pub(super) fn write(
+    out: &mut impl Write,
+    standing: &Standing,
+    comms: Option<Comms>,
+    clock: &Clock,
+) -> io::Result<()> {
+    let Standing { key: (source, point), alarm, state, priority, quality } = standing;
+    let mut name = named(source);
+    name[..1].make_ascii_uppercase();
+    writeln!(out, "{name}, {point} ({priority})")?;
+    let mut fact = |name: &str, text: String| writeln!(out, "  {name:<16}{text}");
+    fact("state", format!("{state} ({})", standing.short()))?;
+    let quality_is = match (quality, comms) {
+        (Quality::Good, _) => "good".to_owned(),
+        (_, Some(comms)) => {
+            format!("{}: the station is {}; this was last known", quality.name(), comms.name())
+        }
+        (_, None) => format!("{}: this was last known", quality.name()),
+    };
+    fact("quality", quality_is)?;
+    let Alarm { contact, contact_since_ms, delay_due_ms, occurrence, hidden, chatter } = alarm;
+    let since = match contact_since_ms {
+        0 => String::new(),
+        since_ms => format!(" since {}", clock.minute_and_age(*since_ms)),
+    };
+    let contact_is = if *contact { "on" } else { "off" };
+    fact("contact", format!("{}{since}", standing::marked(contact_is, *quality)))?;
+    if let Some(due_ms) = delay_due_ms {
+        fact(if *contact { "on-delay" } else { "off-delay" }, format!("until {}", clock.exact(*due_ms)))?;
+    }
+    if let Some(occurrence) = occurrence {
+        fact("occurrence", occurrence.sequence.to_string())?;
+        fact("raised", clock.minute_and_age(occurrence.raised_at_ms))?;
+        if occurrence.raises > 1 {
+            fact("raises", occurrence.raises.to_string())?;
+        }
+        if let Some(returned_at_ms) = occurrence.returned_at_ms {
+            fact("returned", clock.minute_and_age(returned_at_ms))?;
+        }
+        let acknowledged = occurrence.acknowledged.as_ref().map_or_else(
+            || "by nobody yet".to_owned(),
+            |by| format!("{}, by {}", clock.minute_and_age(by.at_ms), plain(&by.by)),
+        );
+        fact("acknowledged", acknowledged)?;
+        if let Some(due_ms) = occurrence.realarm_due_ms {
+            fact("asks again", format!("{}, if it is still on then", clock.minute(due_ms)))?;
+        }
+    }
+    if let Some(Chattering { since_ms, raises, due_ms: _ }) = chatter.chattering {
+        fact("comes and goes", format!("since {}, {raises} raises", clock.minute_and_age(since_ms)))?;
+    }
+    for (what, aside) in [("out of service", &hidden.service), ("shelved", &hidden.shelf)] {
+        if let Some(Aside { until_ms, by, reason, warned: _ }) = aside {
+            fact(what, format!("until {}, by {}: {}", clock.minute(*until_ms), plain(by), plain(reason)))?;
+        }
+    }
+    if let Some(occurrence) = hidden.suppressed_by {
+        fact("suppressed", format!("occurrence {occurrence} stands for it"))?;
+    }
+    if let Some(was_on) = hidden.was_on {
+        let to = was_on.to_ms.map_or_else(|| "now".to_owned(), |to_ms| clock.minute(to_ms));
+        fact("on while hidden", format!("from {} until {to}", clock.minute(was_on.from_ms)))?;
+    }
+    Ok(())
+}

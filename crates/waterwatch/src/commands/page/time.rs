@@ -1,0 +1,154 @@
+//! Times as people read and write them.
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+const MINUTE_S: i64 = 60;
+const HOUR_S: i64 = 60 * MINUTE_S;
+const DAY_S: i64 = 24 * HOUR_S;
+
+/// What time it is, and where the reader is.
+#[derive(Clone, Debug)]
+pub(in crate::commands) struct Clock {
+    /// Now.
+    pub(in crate::commands) now: Timestamp,
+    /// The zone that times are shown in.
+    pub(in crate::commands) zone: TimeZone,
+}
+
+impl Clock {
+    /// This machine's.
+    pub(in crate::commands) fn system() -> Clock {
+        Clock { now: Timestamp::now(), zone: TimeZone::system() }
+    }
+
+    pub(in crate::commands) fn now_ms(&self) -> i64 {
+        self.now.as_millisecond()
+    }
+
+    /// `2026-11-24 02:10:07 +01:00`
+    pub(in crate::commands) fn exact(&self, time_ms: i64) -> String {
+        self.shown(time_ms, "%Y-%m-%d %H:%M:%S %:z")
+    }
+
+    /// `2026-11-24 02:10`
+    pub(in crate::commands) fn minute(&self, time_ms: i64) -> String {
+        self.shown(time_ms, "%Y-%m-%d %H:%M")
+    }
+
+    fn shown(&self, time_ms: i64, form: &str) -> String {
+        // A time that no calendar has is shown as it is.
+        rfc3339(time_ms).map_or_else(
+            || format!("{time_ms} ms"),
+            |time| time.to_zoned_datetime(self.zone.clone()).strftime(form).to_string(),
+        )
+    }
+
+    /// How many seconds ago that was. What lies ahead, since the clock was set
+    /// back, is now.
+    pub(in crate::commands) fn age_s(&self, time_ms: i64) -> i64 {
+        self.now_ms().saturating_sub(time_ms).max(0) / 1_000
+    }
+
+    /// `2026-11-24 02:10 (3 min ago)`
+    pub(in crate::commands) fn minute_and_age(&self, time_ms: i64) -> String {
+        format!("{} ({} ago)", self.minute(time_ms), span(self.age_s(time_ms)))
+    }
+}
+
+/// A time for a program; `None` if no calendar has it.
+pub(in crate::commands) fn rfc3339(time_ms: i64) -> Option<Timestamp> {
+    Timestamp::from_millisecond(time_ms).ok()
+}
+
+/// `12 s`, `3 min`, `2 h 5 min`, `4 d`: no finer than a person needs.
+pub(in crate::commands) fn span(seconds: i64) -> String {
+    match (seconds / DAY_S, seconds / HOUR_S, seconds / MINUTE_S) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => match minutes % 60 {
+            0 => format!("{hours} h"),
+            minutes => format!("{hours} h {minutes} min"),
+        },
+        (days, _, _) => format!("{days} d"),
+    }
+}
+
+/// Reads a moment as a person writes it: a date or a local time in this
+/// machine's zone, a time with its own zone, or how long ago (`2h`).
+///
+/// # Errors
+/// If it is none of these.
+pub fn parse(text: &str) -> Result<Timestamp, String> {
+    moment(text, &Clock::system())
+}
+
+fn moment(text: &str, clock: &Clock) -> Result<Timestamp, String> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time);
+    }
+    let local = text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(DateTime::from));
+    if let Ok(local) = local {
+        return clock.zone.to_timestamp(local).map_err(|error| error.to_string());
+    }
+    text.parse::<SignedDuration>()
+        .ok()
+        .filter(|ago| !ago.is_negative())
+        .and_then(|ago| clock.now.checked_sub(ago).ok())
+        .ok_or_else(|| {
+            format!(
+                "\"{text}\" is no time; write it like 2026-11-24, \"2026-11-24 02:10\", 2026-11-24T01:10:00Z, \
+                 or 2h for two hours ago"
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_written_as_people_write_it() {
+        let clock = Clock {
+            now: "2026-11-24T01:46:00Z".parse().unwrap(),
+            zone: TimeZone::get("Europe/Berlin").unwrap(),
+        };
+        for (text, time) in [
+            ("2026-11-24T01:10:00Z", "2026-11-24T01:10:00Z"),
+            ("2026-11-24T02:10:00+01:00", "2026-11-24T01:10:00Z"),
+            ("2026-11-24 02:10", "2026-11-24T01:10:00Z"),
+            ("2026-11-24T02:10:07", "2026-11-24T01:10:07Z"),
+            ("2026-11-24", "2026-11-23T23:00:00Z"),
+            ("2h", "2026-11-23T23:46:00Z"),
+            ("90s", "2026-11-24T01:44:30Z"),
+        ] {
+            assert_eq!(moment(text, &clock).unwrap().to_string(), time, "{text}");
+        }
+        for text in ["", "yesterday", "2026-13-01", "-2h", "24.11.2026", "02:10"] {
+            let said = moment(text, &clock).unwrap_err();
+            assert!(said.starts_with(&format!("\"{text}\" is no time; write it like ")), "{said}");
+        }
+        assert_eq!(clock.exact(1_795_484_760_000), "2026-11-24 02:46:00 +01:00");
+        assert_eq!(clock.minute_and_age(1_795_484_760_000 - 7_500_000), "2026-11-24 00:41 (2 h 5 min ago)");
+        assert_eq!(clock.age_s(i64::MIN), i64::MAX / 1_000);
+        assert_eq!(clock.minute(i64::MAX), "9223372036854775807 ms");
+    }
+
+    #[test]
+    fn ages_are_told_as_people_tell_them() {
+        for (age_s, text) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (3_599, "59 min"),
+            (3_600, "1 h"),
+            (7_500, "2 h 5 min"),
+            (86_399, "23 h 59 min"),
+            (86_400, "1 d"),
+            (400_000, "4 d"),
+        ] {
+            assert_eq!(span(age_s), text);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! `waterwatch station show`: all that is known of one station.
+
+use std::io::{self, Write};
+
+use anyhow::anyhow;
+use jiff::Timestamp;
+use serde::Serialize;
+use waterwatch_core::Span;
+use waterwatch_core::alarm::{AlarmSource, Point, State};
+
+use super::row::{self, Station, worst};
+use crate::cli::StationShowOptions;
+use crate::commands::alarm::standing::{self, Standing, marked};
+use crate::commands::alarm::{output, peer};
+use crate::commands::page::json;
+use crate::commands::page::table::{self, numbers, words};
+use crate::commands::page::time::{Clock, rfc3339};
+use crate::commands::{count, notice, printed};
+use crate::failure::Failure;
+use crate::store::reader::{Detail, Reader};
+
+/// How many spans are shown: what happened lately.
+const SPANS_MAX: usize = 10;
+
+pub(super) fn run(options: &StationShowOptions) -> Result<(), Failure> {
+    let clock = Clock::system();
+    let (id, look) = (options.id, &options.look);
+    let read =
+        || -> anyhow::Result<_> { Ok(Reader::open(&look.data.file)?.station(id, SPANS_MAX, &clock.zone)?) };
+    let Some(detail) = read().map_err(Failure::of_database)? else {
+        return Err(Failure::Failed(anyhow!(
+            "no station {id} has reported; `waterwatch station list` has all"
+        )));
+    };
+    let (mut out, terminal) = output();
+    let shown = Shown::new(&detail, &clock);
+    let done =
+        if look.json { json::object(&mut out, &shown.object()) } else { shown.write(&mut out, terminal) };
+    printed(done.and_then(|()| out.flush()))
+}
+
+/// A station with what follows from its record.
+pub(super) struct Shown<'a> {
+    detail: &'a Detail,
+    station: Station,
+    /// Each of its points, also those at rest.
+    points: Vec<Standing>,
+    clock: &'a Clock,
+}
+
+impl<'a> Shown<'a> {
+    pub(super) fn new(detail: &'a Detail, clock: &'a Clock) -> Shown<'a> {
+        let Detail { contact, alarms, server, .. } = detail;
+        let comms = standing::comms(contact, alarms, &server.settings, clock.now_ms());
+        let station = Station {
+            contact: contact.clone(),
+            comms,
+            state: worst(contact, alarms, server.settings.of(contact.station_id)),
+        };
+        let points = Point::ALL
+            .iter()
+            .map(|&point| {
+                let key = (AlarmSource::Station(contact.station_id), point);
+                let known = alarms.iter().find(|(of, _)| *of == key).map(|(_, alarm)| alarm.clone());
+                Standing::new(key, known.unwrap_or_default(), Some(comms), server, clock.now_ms())
+            })
+            .collect();
+        Shown { detail, station, points, clock }
+    }
+
+    /// Whether a point's contact was last reported as on.
+    fn is_on(&self, point: &Standing) -> bool {
+        match point.key.1 {
+            Point::Alarm1 => self.detail.contact.alarm1,
+            Point::Alarm2 => self.detail.contact.alarm2,
+            Point::Comms => point.alarm.contact,
+        }
+    }
+
+    fn is_enabled(&self, point: &Standing) -> bool {
+        self.detail.server.settings.of(self.detail.contact.station_id).point(point.key.1).enabled
+    }
+
+    /// The state of a point; `None` if it is not judged: it is disabled, or its
+    /// contact is on and no server has seen that.
+    fn state(&self, point: &Standing) -> Option<State> {
+        let is_judged = self.is_enabled(point) && self.is_on(point) == point.alarm.contact;
+        is_judged.then_some(point.state)
+    }
+
+    pub(super) fn write(&self, out: &mut impl Write, terminal: bool) -> io::Result<()> {
+        let Shown { detail, station, points, clock } = self;
+        let contact = &detail.contact;
+        writeln!(out, "Station {}: {}, {}", contact.station_id, station.comms.name(), station.short())?;
+        let last = match contact.received_at_ms {
+            Some(received_at_ms) => {
+                format!("{} ({} ago)", clock.exact(received_at_ms), station.ago(clock))
+            }
+            None => format!("{} (as it is stored; nobody knows when)", contact.last_date),
+        };
+        writeln!(out, "  last report  {last}{}", self.origin())?;
+        writeln!(out, "  reports      {}", contact.reports)?;
+        if detail.span.reports > 0 {
+            let since = clock.minute_and_age(detail.span.since_ms);
+            writeln!(
+                out,
+                "  unchanged    since {since}, {}",
+                count(detail.span.reports.unsigned_abs(), "report")
+            )?;
+        }
+        for point in points {
+            let is = if self.is_on(point) { "on" } else { "off" };
+            let state = self.state(point).map_or_else(
+                || if self.is_enabled(point) { "no server has judged it yet" } else { "disabled" }.to_owned(),
+                |state| marked(state.short(), point.quality),
+            );
+            let (name, is) = (point.key.1.name(), marked(is, point.quality));
+            writeln!(out, "  {name:<11}  {is}, {} ({state})", point.quality.name())?;
+        }
+        let open: Vec<Standing> = points.iter().filter(|point| point.is_open()).cloned().collect();
+        if !open.is_empty() {
+            writeln!(out)?;
+            standing::write_table(out, &open, clock, terminal)?;
+        }
+        self.write_spans(out, terminal)?;
+        match notice(&detail.server, clock) {
+            Some(notice) => writeln!(out, "\n{notice}"),
+            None => Ok(()),
+        }
+    }
+
+    fn origin(&self) -> String {
+        let from = peer(&self.detail.origin).map_or(String::new(), |peer| format!(", from {peer}"));
+        let at = self.detail.listener.as_ref().map_or(String::new(), |listener| format!(" at {listener}"));
+        from + &at
+    }
+
+    fn write_spans(&self, out: &mut impl Write, terminal: bool) -> io::Result<()> {
+        let spans = &self.detail.spans;
+        if spans.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\nbefore, the newest first:")?;
+        let columns = [words("FROM"), words("UNTIL"), words("ON"), numbers("REPORTS")];
+        let texts = |span: &Span| {
+            let on = match (span.alarm1, span.alarm2) {
+                (false, false) => "-",
+                (true, false) => "alarm1",
+                (false, true) => "alarm2",
+                (true, true) => "alarm1 alarm2",
+            };
+            let times = [span.first_at_ms, span.last_at_ms].map(|time_ms| self.clock.minute(time_ms));
+            let [from, until] = times;
+            [from, until, on.to_owned(), span.reports.to_string()]
+        };
+        table::write(out, columns, spans, terminal, texts, |_| None)
+    }
+
+    pub(super) fn object(&self) -> Object<'_> {
+        let Detail { origin, listener, span, spans, .. } = self.detail;
+        let open = self.points.iter().filter(|point| point.is_open());
+        Object {
+            station: self.station.object(self.clock),
+            peer: peer(origin),
+            listener: listener.as_deref(),
+            points: self
+                .points
+                .iter()
+                .map(|point| PointObject {
+                    point: point.key.1.name(),
+                    on: self.is_on(point),
+                    quality: point.quality.name(),
+                    state: self.state(point).map(State::name),
+                })
+                .collect(),
+            alarms: open.map(Standing::object).collect(),
+            unchanged_since: (span.reports > 0).then_some(span.since_ms).and_then(rfc3339),
+            unchanged_reports: span.reports,
+            spans: spans
+                .iter()
+                .map(|span| SpanObject {
+                    first_at: rfc3339(span.first_at_ms),
+                    last_at: rfc3339(span.last_at_ms),
+                    alarm1: span.alarm1,
+                    alarm2: span.alarm2,
+                    reports: span.reports,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// A station for a program, with all that is known of it.
+#[derive(Serialize)]
+pub(super) struct Object<'a> {
+    #[serde(flatten)]
+    station: row::Object<'a>,
+    peer: Option<String>,
+    listener: Option<&'a str>,
+    points: Vec<PointObject>,
+    alarms: Vec<standing::Object<'a>>,
+    unchanged_since: Option<Timestamp>,
+    unchanged_reports: i64,
+    spans: Vec<SpanObject>,
+}
+
+#[derive(Serialize)]
+struct PointObject {
+    point: &'static str,
+    on: bool,
+    quality: &'static str,
+    state: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct SpanObject {
+    first_at: Option<Timestamp>,
+    last_at: Option<Timestamp>,
+    alarm1: bool,
+    alarm2: bool,
+    reports: i64,
+}

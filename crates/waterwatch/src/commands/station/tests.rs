@@ -1,0 +1,173 @@
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use waterwatch_core::alarm::{Alarm, AlarmSource, Occurrence, Point};
+use waterwatch_core::{OpenSpan, Origin, Span, StationId};
+
+use super::list;
+use super::row::{self};
+use super::show::Shown;
+use crate::commands::page::json;
+use crate::commands::page::time::Clock;
+use crate::store::AlarmKey;
+use crate::store::reader::{Detail, LastContact, Picture, ServerRows};
+
+/// 2026-11-24 02:46:00 +01:00
+const NOW_MS: i64 = 1_795_484_760_000;
+
+fn clock() -> Clock {
+    Clock { now: Timestamp::from_millisecond(NOW_MS).unwrap(), zone: TimeZone::get("Europe/Berlin").unwrap() }
+}
+
+fn contact(number: i64, age_s: i64) -> LastContact {
+    LastContact {
+        station_id: StationId::new(number).unwrap(),
+        last_date: "2026-11-24 02:45".into(),
+        received_at_ms: Some(NOW_MS - age_s * 1_000),
+        alarm1: false,
+        alarm2: false,
+        reports: 42,
+        sequence: 1,
+    }
+}
+
+fn raised(number: i64, point: Point) -> (AlarmKey, Alarm) {
+    let occurrence = Occurrence {
+        sequence: 4_711,
+        raised_at_ms: NOW_MS - 600_000,
+        returned_at_ms: None,
+        acknowledged: None,
+        realarm_due_ms: None,
+        raises: 1,
+    };
+    let contact_since_ms = occurrence.raised_at_ms;
+    let alarm = Alarm { contact: true, contact_since_ms, occurrence: Some(occurrence), ..Alarm::default() };
+    ((AlarmSource::Station(StationId::new(number).unwrap()), point), alarm)
+}
+
+fn server() -> ServerRows {
+    ServerRows { alive_until_ms: Some(NOW_MS), ..ServerRows::default() }
+}
+
+#[test]
+fn the_stations_in_the_order_of_their_ids() {
+    let on = LastContact { alarm2: true, ..contact(2, 3) };
+    let stations = vec![contact(1, 12), on, contact(30, 700)];
+    let alarms = vec![raised(2, Point::Alarm2), raised(30, Point::Comms)];
+    let (stations, _) = row::of(Picture { stations, alarms, server: server() }, NOW_MS);
+    let mut out = Vec::new();
+    list::write(&mut out, &stations, StationId::new(30), &clock(), false).unwrap();
+    insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"
+    STATION  COMMS   QUALITY  STATE  ON      LAST CONTACT      AGO     REPORTS
+          1  up      good     NORM   -       2026-11-24 02:45  12 s         42
+          2  up      good     UNACK  alarm2  2026-11-24 02:45  3 s          42
+         30  silent  stale    UNACK  -?      2026-11-24 02:45  11 min       42
+
+    3 stations, and there are more: go on with --after 30
+    ");
+    let mut out = Vec::new();
+    json::array(&mut out, stations.iter().map(|station| station.object(&clock()))).unwrap();
+    insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
+    [
+      {"station_id":1,"comms":"up","quality":"good","state":"normal","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:48Z","age_s":12,"alarm1":false,"alarm2":false,"reports":42},
+      {"station_id":2,"comms":"up","quality":"good","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:57Z","age_s":3,"alarm1":false,"alarm2":true,"reports":42},
+      {"station_id":30,"comms":"silent","quality":"stale","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:34:20Z","age_s":700,"alarm1":false,"alarm2":false,"reports":42}
+    ]
+    "#);
+}
+
+fn detail() -> Detail {
+    let mut peer = [0; 16];
+    peer[10..].copy_from_slice(&[0xff, 0xff, 10, 20, 0, 7]);
+    let span = |sequence, before_s: i64, alarm1| Span {
+        sequence,
+        first_at_ms: NOW_MS - (before_s + 600) * 1_000,
+        last_at_ms: NOW_MS - before_s * 1_000,
+        alarm1,
+        alarm2: false,
+        reports: 10,
+    };
+    Detail {
+        contact: LastContact { alarm1: true, ..contact(123, 12) },
+        origin: Origin { listener: 1, peer },
+        listener: Some("0.0.0.0:54322".to_owned()),
+        span: OpenSpan { sequence: 90, since_ms: NOW_MS - 600_000, reports: 11 },
+        spans: vec![span(50, 660, false), span(20, 1_320, true)],
+        alarms: vec![raised(123, Point::Alarm1)],
+        server: server(),
+    }
+}
+
+fn shown(detail: &Detail) -> String {
+    let mut out = Vec::new();
+    Shown::new(detail, &clock()).write(&mut out, false).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn all_that_is_known_of_a_station() {
+    insta::assert_snapshot!(shown(&detail()), @"
+    Station 123: up, UNACK
+      last report  2026-11-24 02:45:48 +01:00 (12 s ago), from 10.20.0.7 at 0.0.0.0:54322
+      reports      42
+      unchanged    since 2026-11-24 02:36 (10 min ago), 11 reports
+      alarm1       on, good (UNACK)
+      alarm2       off, good (NORM)
+      comms        off, good (NORM)
+
+    STATE  PRIORITY  SOURCE  POINT   SINCE             FOR     QUALITY  NOTE
+    UNACK  high         123  alarm1  2026-11-24 02:36  10 min  good
+
+    before, the newest first:
+    FROM              UNTIL             ON      REPORTS
+    2026-11-24 02:25  2026-11-24 02:35  -            10
+    2026-11-24 02:14  2026-11-24 02:24  alarm1       10
+    ");
+    let mut out = Vec::new();
+    json::object(&mut out, &Shown::new(&detail(), &clock()).object()).unwrap();
+    insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
+    {"station_id":123,"comms":"up","quality":"good","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:48Z","age_s":12,"alarm1":true,"alarm2":false,"reports":42,"peer":"10.20.0.7","listener":"0.0.0.0:54322","points":[{"point":"alarm1","on":true,"quality":"good","state":"unacknowledged"},{"point":"alarm2","on":false,"quality":"good","state":"normal"},{"point":"comms","on":false,"quality":"good","state":"normal"}],"alarms":[{"source":"123","station_id":123,"point":"alarm1","state":"unacknowledged","priority":"high","quality":"good","on":true,"contact":true,"contact_since":"2026-11-24T01:36:00Z","delay_until":null,"occurrence":4711,"raised_at":"2026-11-24T01:36:00Z","returned_at":null,"acknowledged_at":null,"acknowledged_by":null,"realarm_at":null,"raises":1,"chattering_since":null,"shelved_until":null,"shelved_by":null,"shelved_reason":null,"out_of_service_until":null,"out_of_service_by":null,"out_of_service_reason":null,"suppressed_by":null,"was_on_from":null,"was_on_to":null}],"unchanged_since":"2026-11-24T01:36:00Z","unchanged_reports":11,"spans":[{"first_at":"2026-11-24T01:25:00Z","last_at":"2026-11-24T01:35:00Z","alarm1":false,"alarm2":false,"reports":10},{"first_at":"2026-11-24T01:14:00Z","last_at":"2026-11-24T01:24:00Z","alarm1":true,"alarm2":false,"reports":10}]}
+    "#);
+}
+
+#[test]
+fn a_silent_stations_contacts_are_what_was_last_known() {
+    let mut detail = detail();
+    detail.contact.received_at_ms = Some(NOW_MS - 700_000);
+    detail.alarms.push(raised(123, Point::Comms));
+    insta::assert_snapshot!(shown(&detail), @"
+    Station 123: silent, UNACK
+      last report  2026-11-24 02:34:20 +01:00 (11 min ago), from 10.20.0.7 at 0.0.0.0:54322
+      reports      42
+      unchanged    since 2026-11-24 02:36 (10 min ago), 11 reports
+      alarm1       on?, stale (UNACK?)
+      alarm2       off?, stale (NORM?)
+      comms        on, good (UNACK)
+
+    STATE   PRIORITY  SOURCE  POINT   SINCE             FOR     QUALITY  NOTE
+    UNACK?  high         123  alarm1  2026-11-24 02:36  10 min  stale
+    UNACK   high         123  comms   2026-11-24 02:36  10 min  good
+
+    before, the newest first:
+    FROM              UNTIL             ON      REPORTS
+    2026-11-24 02:25  2026-11-24 02:35  -            10
+    2026-11-24 02:14  2026-11-24 02:24  alarm1       10
+    ");
+}
+
+#[test]
+fn a_station_that_an_old_server_left_is_late_and_its_contact_not_judged() {
+    let mut detail = detail();
+    detail.contact = LastContact { alarm2: true, ..contact(123, 86_400) };
+    (detail.origin, detail.listener, detail.span) = (Origin::default(), None, OpenSpan::default());
+    detail.alarms.clear();
+    detail.spans.clear();
+    detail.server = ServerRows::default();
+    insta::assert_snapshot!(shown(&detail), @"
+    Station 123: late, ?
+      last report  2026-11-23 02:46:00 +01:00 (1 d ago)
+      reports      42
+      alarm1       off?, stale (NORM?)
+      alarm2       on?, stale (no server has judged it yet)
+      comms        off?, stale (NORM?)
+    ");
+}

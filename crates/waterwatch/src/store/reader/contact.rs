@@ -1,0 +1,192 @@
+//! The stations' last contacts: rows and journal of one moment.
+
+use jiff::tz::TimeZone;
+use rusqlite::types::ValueRef;
+use rusqlite::{Row, Transaction, params};
+use waterwatch_core::StationId;
+
+use super::{ReadError, Reader, Which};
+use crate::store::journal;
+use crate::store::last_date::{self, LastDate};
+use crate::store::schema::{self, Kind, describe};
+
+/// The stations with what is ours alone beside the contract's columns.
+const OURS: &str = "SELECT station_id, last_date, alarm1, alarm2, received_at, reports, sequence
+    FROM station_status LEFT JOIN station_state USING (station_id)";
+
+/// The same of a database that no server of ours has taken over yet.
+const CONTRACT: &str = "SELECT station_id, last_date, alarm1, alarm2, NULL, NULL, NULL FROM station_status";
+
+/// The commits that no row has yet, or not every.
+pub(super) const JOURNAL: &str = "SELECT sequence, received_at, entries FROM journal ORDER BY sequence";
+
+/// A station's last contact, as it is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastContact {
+    /// Which station.
+    pub station_id: StationId,
+    /// When, as the server's clock on the wall showed it.
+    pub last_date: Box<str>,
+    /// When, in milliseconds UTC; `None` if a row made by hand says no time.
+    pub received_at_ms: Option<i64>,
+    /// The first alarm contact.
+    pub alarm1: bool,
+    /// The second alarm contact.
+    pub alarm2: bool,
+    /// How many of its reports were recorded.
+    pub reports: i64,
+    /// The commit sequence of the last of them.
+    pub sequence: i64,
+}
+
+impl Reader {
+    /// Last contacts, in the order of their ids.
+    pub(super) fn contacts(
+        &self,
+        moment: &Transaction<'_>,
+        which: Which<'_>,
+        zone: &TimeZone,
+    ) -> Result<Vec<LastContact>, ReadError> {
+        let mut stations = match self.kind {
+            Kind::Empty | Kind::Older(_) => return Ok(Vec::new()),
+            Kind::Ours => self.rows(moment, OURS, which, zone)?,
+            Kind::Contract => return self.rows(moment, CONTRACT, which, zone),
+        };
+        if !stations.is_empty() {
+            self.add_journal(moment, &mut stations)?;
+            self.set_last_date(moment, &mut stations)?;
+        }
+        Ok(stations)
+    }
+
+    fn rows(
+        &self,
+        moment: &Transaction<'_>,
+        query: &str,
+        which: Which<'_>,
+        zone: &TimeZone,
+    ) -> Result<Vec<LastContact>, ReadError> {
+        let not_read = |error| self.not_read(error);
+        let mut stations = Vec::new();
+        match which {
+            Which::InAlarm => unreachable!("whoever asks has looked up which these are"),
+            Which::These(ids) => {
+                let query = format!("{query} WHERE station_id = ?1");
+                let mut statement = moment.prepare(&query).map_err(not_read)?;
+                for id in ids {
+                    let mut rows = statement.query([id.get()]).map_err(not_read)?;
+                    if let Some(row) = rows.next().map_err(not_read)? {
+                        stations.push(self.last_contact(row, zone)?);
+                    }
+                }
+            }
+            Which::After { station, stations_max } => {
+                let query = format!("{query} WHERE station_id > ?1 ORDER BY station_id LIMIT ?2");
+                let mut statement = moment.prepare(&query).map_err(not_read)?;
+                let stations_max = i64::try_from(stations_max).unwrap_or(i64::MAX);
+                let after = station.map_or(i64::MIN, StationId::get);
+                let mut rows = statement.query(params![after, stations_max]).map_err(not_read)?;
+                while let Some(row) = rows.next().map_err(not_read)? {
+                    stations.push(self.last_contact(row, zone)?);
+                }
+            }
+        }
+        Ok(stations)
+    }
+
+    fn add_journal(&self, moment: &Transaction<'_>, stations: &mut [LastContact]) -> Result<(), ReadError> {
+        let not_read = |error| self.not_read(error);
+        let mut statement = moment.prepare(JOURNAL).map_err(not_read)?;
+        let mut commits = statement.query([]).map_err(not_read)?;
+        while let Some(commit) = commits.next().map_err(not_read)? {
+            let received_at_ms: i64 = commit.get(1).map_err(not_read)?;
+            self.entries(commit, |entry| {
+                let place = stations.binary_search_by_key(&entry.id, |station| station.station_id);
+                if let Ok(place) = place {
+                    stations[place].add(entry, received_at_ms);
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Reads a commit of the [`JOURNAL`].
+    pub(super) fn entries(
+        &self,
+        commit: &Row<'_>,
+        mut take: impl FnMut(&journal::Entry),
+    ) -> Result<(), ReadError> {
+        let sequence: i64 = commit.get(0).map_err(|error| self.not_read(error))?;
+        let damaged = |damage| ReadError::Journal { path: self.path.clone(), sequence, damage };
+        let bytes = commit.get_ref(2).map_err(|error| self.not_read(error))?.as_blob().unwrap_or_default();
+        for entry in journal::read(bytes, sequence).map_err(damaged)? {
+            take(&entry.map_err(damaged)?);
+        }
+        Ok(())
+    }
+
+    /// The contract's table may be behind ours, or ours behind it.
+    fn set_last_date(&self, moment: &Transaction<'_>, stations: &mut [LastContact]) -> Result<(), ReadError> {
+        let Some(zone) = schema::time_zone(moment).map_err(|error| self.not_read(error))? else {
+            return Ok(());
+        };
+        let mut last_date = LastDate::new(zone);
+        for station in stations.iter_mut().filter(|station| station.reports > 0) {
+            if let Some(received_at_ms) = station.received_at_ms
+                && *station.last_date != *last_date.of(received_at_ms)
+            {
+                station.last_date = last_date.of(received_at_ms).into();
+            }
+        }
+        Ok(())
+    }
+
+    fn last_contact(&self, row: &Row<'_>, zone: &TimeZone) -> Result<LastContact, ReadError> {
+        let value = |place: usize| row.get_ref(place).unwrap_or(ValueRef::Null);
+        let unfit = |column, place| ReadError::Row {
+            path: self.path.clone(),
+            station: describe(value(0)),
+            column,
+            value: describe(value(place)),
+        };
+        let integer = |column, place| value(place).as_i64().map_err(|_| unfit(column, place));
+        let alarm = |column, place| match integer(column, place)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(unfit(column, place)),
+        };
+        let last_date = value(1).as_str().map_err(|_| unfit(schema::CONTRACT[1], 1))?;
+        let received_at_ms = match value(4) {
+            ValueRef::Null => last_date::parse(last_date, zone),
+            _ => Some(integer("received_at", 4)?),
+        };
+        Ok(LastContact {
+            station_id: StationId::new(integer("station_id", 0)?).ok_or_else(|| unfit("station_id", 0))?,
+            last_date: last_date.into(),
+            received_at_ms,
+            alarm1: alarm("alarm1", 2)?,
+            alarm2: alarm("alarm2", 3)?,
+            reports: match value(5) {
+                ValueRef::Null => 0,
+                _ => integer("reports", 5)?,
+            },
+            sequence: match value(6) {
+                ValueRef::Null => 0,
+                _ => integer("sequence", 6)?,
+            },
+        })
+    }
+}
+
+impl LastContact {
+    /// Adds reports that its row may not have yet.
+    fn add(&mut self, entry: &journal::Entry, received_at_ms: i64) {
+        if entry.sequence <= self.sequence {
+            return;
+        }
+        self.received_at_ms = Some(received_at_ms);
+        self.sequence = entry.sequence;
+        self.reports += i64::from(entry.reports);
+        (self.alarm1, self.alarm2) = (entry.alarm1, entry.alarm2);
+    }
+}

@@ -1,0 +1,245 @@
+//! The ledger: what happened to alarms, entry by entry.
+
+use std::collections::HashMap;
+
+use jiff::tz::TimeZone;
+use rusqlite::{OptionalExtension, ToSql, Transaction, named_params};
+use waterwatch_core::alarm::{Alarm, AlarmSource, Event, Kind as EventKind, Point};
+
+use super::{LastContact, ReadError, Reader, ServerRows, Which, of_station};
+use crate::store::alarm_rows::{self, EVENT_COLUMNS, Source};
+use crate::store::alarms::AlarmKey;
+use crate::store::schema::Kind;
+
+/// Which part of the ledger is asked for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Of this source only.
+    pub source: Option<AlarmSource>,
+    /// Of this point only.
+    pub point: Option<Point>,
+    /// What came to be known since, in milliseconds UTC.
+    pub since_ms: Option<i64>,
+    /// What happened until then, in milliseconds UTC.
+    pub until_ms: Option<i64>,
+    /// From where on.
+    pub window: Window,
+    /// At most so many entries.
+    pub entries_max: usize,
+}
+
+/// From where on the ledger is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// The first after this sequence.
+    After(i64),
+    /// The newest.
+    Newest,
+}
+
+/// A part of the ledger.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// Its entries, the newest last.
+    pub events: Vec<Event>,
+    /// Whether there are more beyond: later ones after [`Window::After`],
+    /// earlier ones before [`Window::Newest`].
+    pub is_cut: bool,
+    /// The addresses of the listeners by the numbers that origins name.
+    pub listeners: HashMap<u16, String>,
+}
+
+/// All that is recorded of one occurrence.
+#[derive(Debug)]
+pub struct Past {
+    /// Which occurrence.
+    pub occurrence: i64,
+    /// What the same alarm went through just before, the newest last.
+    pub before: Vec<Event>,
+    /// What belongs to it, the newest last.
+    pub events: Vec<Event>,
+    /// Whether there was more than is read at once.
+    pub is_cut: bool,
+    /// What the server says of its own hearing: the last entry before all of
+    /// this, and those within.
+    pub hearing: Vec<Event>,
+    /// The alarm as it is now; `None` if it is at rest.
+    pub alarm: Option<Alarm>,
+    /// Its station, if it is a station's that is known.
+    pub contact: Option<LastContact>,
+    /// Whether the contact of that station's `comms` alarm is on.
+    pub is_silent: bool,
+    /// What the server says of itself.
+    pub server: ServerRows,
+    /// The addresses of the listeners by the numbers that origins name.
+    pub listeners: HashMap<u16, String>,
+}
+
+impl Past {
+    /// How many entries of an occurrence are read, at most: one that goes on
+    /// for months must not fill the memory of whoever asks.
+    pub const ENTRIES_MAX: usize = 10_000;
+
+    /// How many entries before it are looked at.
+    const BEFORE_MAX: usize = 64;
+}
+
+/// What it is read by.
+type Names<'a> = &'a [(&'a str, &'a dyn ToSql)];
+
+impl Reader {
+    /// A part of the ledger.
+    ///
+    /// # Errors
+    /// If an entry cannot be read, or SQLite cannot read the file.
+    pub fn events(&self, asked: &Asked) -> Result<Page, ReadError> {
+        self.look(|moment| {
+            if self.kind != Kind::Ours {
+                return Ok(Page::default());
+            }
+            let Asked { source, point, since_ms, until_ms, window, entries_max } = asked;
+            let source = source.as_ref().map(Source);
+            let point = point.map(Point::name);
+            let (after, order) = match window {
+                Window::After(sequence) => (*sequence, "ASC"),
+                Window::Newest => (0, "DESC"),
+            };
+            let limit = i64::try_from(*entries_max).unwrap_or(i64::MAX).saturating_add(1);
+            let mut names: Vec<(&str, &dyn ToSql)> = vec![(":after", &after), (":limit", &limit)];
+            let mut conditions = String::from("sequence > :after");
+            let mut ask = |name, value: Option<_>, condition: &str| {
+                if let Some(value) = value {
+                    names.push((name, value));
+                    conditions.push_str(condition);
+                }
+            };
+            ask(":source", source.as_ref().map(|source| source as &dyn ToSql), " AND source = :source");
+            ask(":point", point.as_ref().map(|point| point as &dyn ToSql), " AND point = :point");
+            ask(":since", since_ms.as_ref().map(|ms| ms as &dyn ToSql), " AND received_at >= :since");
+            ask(":until", until_ms.as_ref().map(|ms| ms as &dyn ToSql), " AND event_time <= :until");
+            let mut events = self.entries_of(
+                moment,
+                &format!("{conditions} ORDER BY sequence {order} LIMIT :limit"),
+                &names,
+            )?;
+            let is_cut = events.len() > *entries_max;
+            events.truncate(*entries_max);
+            if *window == Window::Newest {
+                events.reverse();
+            }
+            Ok(Page { events, is_cut, listeners: self.listeners(moment)? })
+        })
+    }
+
+    /// All that is recorded of an occurrence of an alarm: the one with this
+    /// name, or else the current or last one. `Err` with the current or last
+    /// one, if any, where there is none like that.
+    ///
+    /// # Errors
+    /// If a row cannot be read, or SQLite cannot read the file.
+    pub fn past(
+        &self,
+        key: &AlarmKey,
+        occurrence: Option<i64>,
+        zone: &TimeZone,
+    ) -> Result<Result<Past, Option<i64>>, ReadError> {
+        self.look(|moment| {
+            if self.kind != Kind::Ours {
+                return Ok(Err(None));
+            }
+            let raise = EventKind::Raised.name();
+            let of_alarm =
+                named_params! { ":source": Source(&key.0), ":point": key.1.name(), ":raise": raise };
+            let last: Option<i64> = moment
+                .query_row(
+                    "SELECT sequence FROM alarm_event WHERE source = :source AND point = :point
+                     AND kind = :raise ORDER BY sequence DESC LIMIT 1",
+                    of_alarm,
+                    |row| row.get(0),
+                )
+                .optional()
+                .map_err(|error| self.not_read(error))?;
+            let Some(occurrence) = occurrence.or(last) else { return Ok(Err(None)) };
+            let mut past = self.entries_about(moment, key, occurrence)?;
+            // Its first entry is the one that names it.
+            if past.events.first().is_none_or(|first| first.sequence != occurrence) {
+                return Ok(Err(last));
+            }
+            let alarms = self.alarms(moment)?;
+            let is_silent =
+                |(of, alarm): &(AlarmKey, Alarm)| of.0 == key.0 && of.1 == Point::Comms && alarm.contact;
+            past.is_silent = of_station(key).is_some() && alarms.iter().any(is_silent);
+            past.alarm = alarms.into_iter().find(|(of, _)| of == key).map(|(_, alarm)| alarm);
+            if let Some(id) = of_station(key) {
+                past.contact = self.contacts(moment, Which::These(&[id]), zone)?.pop();
+            }
+            past.server = self.server(moment)?;
+            past.listeners = self.listeners(moment)?;
+            Ok(Ok(past))
+        })
+    }
+
+    fn entries_about(
+        &self,
+        moment: &Transaction<'_>,
+        key: &AlarmKey,
+        occurrence: i64,
+    ) -> Result<Past, ReadError> {
+        let (source, point) = (Source(&key.0), key.1.name());
+        let entries_max = i64::try_from(Past::ENTRIES_MAX).unwrap_or(i64::MAX);
+        let before_max = i64::try_from(Past::BEFORE_MAX).unwrap_or(i64::MAX);
+        let mut before = self.entries_of(
+            moment,
+            "source = :source AND point = :point AND sequence < :occurrence ORDER BY sequence DESC LIMIT :max",
+            named_params! { ":source": source, ":point": point, ":occurrence": occurrence, ":max": before_max },
+        )?;
+        before.reverse();
+        let mut events = self.entries_of(
+            moment,
+            "occurrence = :occurrence AND source = :source AND point = :point ORDER BY sequence LIMIT :max",
+            named_params! {
+                ":occurrence": occurrence, ":source": source, ":point": point, ":max": entries_max + 1
+            },
+        )?;
+        let is_cut = events.len() > Past::ENTRIES_MAX;
+        events.truncate(Past::ENTRIES_MAX);
+        let begin = before.first().map_or(occurrence, |first| first.sequence);
+        let server = Source(&AlarmSource::Server);
+        let mut hearing = self.entries_of(
+            moment,
+            "source = :server AND point IS NULL AND sequence < :begin ORDER BY sequence DESC LIMIT 1",
+            named_params! { ":server": server, ":begin": begin },
+        )?;
+        hearing.extend(self.entries_of(
+            moment,
+            "source = :server AND point IS NULL AND sequence >= :begin ORDER BY sequence LIMIT :max",
+            named_params! { ":server": server, ":begin": begin, ":max": entries_max },
+        )?);
+        Ok(Past {
+            occurrence,
+            before,
+            events,
+            is_cut,
+            hearing,
+            alarm: None,
+            contact: None,
+            is_silent: false,
+            server: ServerRows::default(),
+            listeners: HashMap::new(),
+        })
+    }
+
+    /// The entries that fit.
+    fn entries_of(
+        &self,
+        moment: &Transaction<'_>,
+        conditions: &str,
+        names: Names<'_>,
+    ) -> Result<Vec<Event>, ReadError> {
+        let query = format!("SELECT {EVENT_COLUMNS} FROM alarm_event WHERE {conditions}");
+        let mut statement = moment.prepare(&query).map_err(|error| self.not_read(error))?;
+        let events =
+            statement.query_and_then(names, alarm_rows::event).map_err(|error| self.not_read(error))?;
+        events.map(|event| event.map_err(|error| self.of_row(error))).collect()
+    }
+}

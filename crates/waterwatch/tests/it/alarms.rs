@@ -1,0 +1,328 @@
+//! `waterwatch alarm …` and `waterwatch station …`, as an operator sees them.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::database::make;
+use crate::harness::{Server, run, stderr, stdout, wait_for};
+
+/// What a command prints that must succeed.
+fn said(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(arguments, folder);
+    assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+    assert_eq!(stderr(&output), "", "{arguments:?}");
+    stdout(&output)
+}
+
+fn json(folder: &Path, arguments: &[&str]) -> Value {
+    let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
+    serde_json::from_str(&said(folder, &arguments)).expect("JSON")
+}
+
+/// The sequences of an array of entries.
+fn sequences(entries: &Value) -> Vec<i64> {
+    entries.as_array().unwrap().iter().map(|entry| entry["sequence"].as_i64().unwrap()).collect()
+}
+
+#[test]
+fn a_raise_is_listed_within_a_second_and_its_story_told_over_a_restart() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    assert_eq!(said(folder.path(), &["alarm", "list"]), "no alarms\n");
+    // A first report that is on raises: no earlier 0 is needed.
+    let since = Instant::now();
+    assert_eq!(server.say(b"123 1 0\n"), "OK\n");
+    let alarms = json(folder.path(), &["alarm", "list"]);
+    assert!(since.elapsed() < Duration::from_secs(1), "listed after {:?}", since.elapsed());
+    assert_eq!(alarms.as_array().unwrap().len(), 1);
+    let alarm = &alarms[0];
+    assert_eq!((&alarm["station_id"], &alarm["point"]), (&Value::from(123), &Value::from("alarm1")));
+    assert_eq!((&alarm["state"], &alarm["quality"]), (&Value::from("unacknowledged"), &Value::from("good")));
+    let occurrence = alarm["occurrence"].as_i64().unwrap();
+
+    server.stop();
+    let server = Server::start(folder.path(), &[]);
+    assert_eq!(json(folder.path(), &["alarm", "list"])[0]["occurrence"], occurrence);
+    assert_eq!(server.say(b"123 0 0\n123 1 0\n123 0 1\n"), "OK\nOK\nOK\n");
+    let alarms = json(folder.path(), &["alarm", "list", "--station", "123"]);
+    let states: Vec<&str> =
+        alarms.as_array().unwrap().iter().map(|alarm| alarm["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["unacknowledged", "rtn_unacknowledged"], "worst first");
+    assert_eq!(alarms[1]["raises"], 2);
+
+    let story = said(folder.path(), &["alarm", "explain", "123", "alarm1"]);
+    insta::with_settings!({filters => vec![
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d", "[time]"),
+        (r"\d+ s;", "[few] s;"),
+        (r"occurrence \d+", "occurrence [number]"),
+        // Where the machine takes its time over the restart.
+        (r"(?m)^\[time\]  the server could hear nobody.*\n", ""),
+    ]}, {
+        insta::assert_snapshot!(story, @"
+        Station 123, alarm1 (high), occurrence [number]
+        [time]  raised: its report from 127.0.0.1 said that the contact is on.
+        [time]  returned to normal after [few] s; nobody had acknowledged.
+        [time]  raised again: its report from 127.0.0.1 said that the contact is on. Nobody had acknowledged, so it is the same occurrence (raise 2).
+        [time]  returned to normal after [few] s; nobody had acknowledged.
+        It has returned to normal and waits for somebody to acknowledge it.
+        ");
+    });
+    let told = json(folder.path(), &["alarm", "explain", "123", "alarm1"]);
+    assert_eq!((&told["occurrence"], &told["is_open"]), (&Value::from(occurrence), &Value::Bool(true)));
+    assert_eq!(told["lines"][0]["kind"], "raised");
+    let lines = told["lines"].as_array().unwrap();
+    assert_eq!(lines.iter().filter(|line| line["kind"] != "blind").count(), 4);
+
+    let shown = said(folder.path(), &["alarm", "show", "123", "alarm2"]);
+    assert!(
+        shown.starts_with("Station 123, alarm2 (high)\n  state           unacknowledged (UNACK)\n"),
+        "{shown}"
+    );
+    assert_eq!(json(folder.path(), &["alarm", "show", "123", "comms"])["state"], "normal");
+    let status = said(folder.path(), &["status"]);
+    assert!(status.contains("up     UNACK  alarm2\n"), "{status}");
+    server.stop();
+}
+
+#[test]
+fn pages_of_the_history_fit_together() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    for _ in 0..4 {
+        server.say(b"1 1 0\n1 0 0\n2 0 1\n2 0 0\n");
+    }
+    let all = sequences(&json(folder.path(), &["alarm", "history", "--after", "0"]));
+    assert_eq!(all.len(), 16);
+    assert!(all.is_sorted());
+    let mut paged = Vec::new();
+    loop {
+        let after = paged.last().copied().unwrap_or(0).to_string();
+        let page = sequences(&json(folder.path(), &["alarm", "history", "--limit", "3", "--after", &after]));
+        assert!(page.len() <= 3);
+        if page.is_empty() {
+            break;
+        }
+        paged.extend(page);
+        assert!(paged.len() <= all.len(), "no entry comes twice: {paged:?}");
+    }
+    assert_eq!(paged, all);
+    let history = |more: &[&str]| {
+        let arguments: Vec<&str> = ["alarm", "history"].into_iter().chain(more.iter().copied()).collect();
+        sequences(&json(folder.path(), &arguments))
+    };
+    assert_eq!(history(&["--limit", "5"]), all[11..], "the newest, oldest first");
+    assert_eq!(history(&["--since", "1h", "--limit", "5"]), all[..5], "the first from there on");
+    assert_eq!(history(&["--until", "1h"]), [0; 0]);
+    assert_eq!(history(&["--station", "2"]).len(), 8);
+    assert_eq!(history(&["--station", "2", "--point", "alarm1"]), [0; 0]);
+    assert_eq!(history(&["--point", "alarm1"]).len(), 8);
+    let text = said(folder.path(), &["alarm", "history", "--limit", "2", "--after", "0"]);
+    assert!(text.ends_with(&format!("\nthere are more: go on with --after {}\n", all[1])), "{text}");
+    server.stop();
+}
+
+#[test]
+fn the_stations_are_listed_in_pages_and_shown_with_their_past() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--period-s", "1", "--grace-s", "1"]);
+    server.say(b"1 0 0\n2 0 0\n2 0 1\n30 0 0\n");
+    let ids = |more: &[&str]| -> Vec<i64> {
+        let arguments: Vec<&str> = ["station", "list"].into_iter().chain(more.iter().copied()).collect();
+        let stations = json(folder.path(), &arguments);
+        stations.as_array().unwrap().iter().map(|station| station["station_id"].as_i64().unwrap()).collect()
+    };
+    assert_eq!(ids(&[]), [1, 2, 30]);
+    assert_eq!(ids(&["--limit", "2"]), [1, 2]);
+    assert_eq!(ids(&["--limit", "2", "--after", "2"]), [30]);
+    let text = said(folder.path(), &["station", "list", "--limit", "1"]);
+    assert!(text.ends_with("\n1 station, and there are more: go on with --after 1\n"), "{text}");
+
+    let station = json(folder.path(), &["station", "show", "2"]);
+    assert_eq!((&station["alarm2"], &station["peer"]), (&Value::Bool(true), &Value::from("127.0.0.1")));
+    assert_eq!(station["listener"], "127.0.0.1:0");
+    assert_eq!(station["alarms"][0]["point"], "alarm2");
+    assert_eq!(
+        (&station["spans"][0]["reports"], &station["spans"][0]["alarm2"]),
+        (&Value::from(1), &Value::Bool(false))
+    );
+    assert_eq!(station["unchanged_reports"], 1);
+
+    wait_for("all to be silent", || (ids(&["--comms", "silent"]) == [1, 2, 30]).then_some(()));
+    assert_eq!(ids(&["--quality", "good"]), [0; 0]);
+    assert_eq!(ids(&["--quality", "stale", "--limit", "1", "--after", "1"]), [2]);
+    let status = said(folder.path(), &["status"]);
+    assert!(
+        status.contains("3 stations, 3 in alarm, 3 unacknowledged, 3 silent (? is what was last known)\n"),
+        "{status}"
+    );
+    assert!(status.lines().nth(1).unwrap().ends_with("silent  UNACK  alarm2?"), "{status}");
+    let story = said(folder.path(), &["alarm", "explain", "1", "comms"]);
+    assert!(
+        story.contains("raised: nothing was heard of the station for its period and grace.\n"),
+        "{story}"
+    );
+    server.stop();
+}
+
+#[test]
+fn what_is_not_there_is_said_and_wrong_usage_is_another_matter() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    server.say(b"1 0 1\n");
+    let occurrence = json(folder.path(), &["alarm", "list"])[0]["occurrence"].to_string();
+    let last = format!("4711 is no occurrence of alarm2 of station 1; the last one is {occurrence}");
+    for (arguments, code, reason) in [
+        (&["alarm", "show", "9", "alarm1"][..], 1, "no station 9 has reported"),
+        (&["station", "show", "9"], 1, "no station 9 has reported"),
+        (&["alarm", "explain", "1", "alarm1"], 1, "alarm1 of station 1 was never raised"),
+        (&["alarm", "explain", "1", "alarm2", "--occurrence", "4711"], 1, &last),
+        (
+            &["alarm", "explain", "9", "alarm2", "--occurrence", &occurrence],
+            1,
+            "alarm2 of station 9 was never raised",
+        ),
+        (
+            &["alarm", "show", "1", "alarm3"],
+            2,
+            "there is no point \"alarm3\"; there are alarm1, alarm2 and comms",
+        ),
+        (
+            &["alarm", "show", "North", "comms"],
+            2,
+            "\"North\" has no alarms; write a station's id such as 123",
+        ),
+        (
+            &["alarm", "history", "--since", "yesterday"],
+            2,
+            "\"yesterday\" is no time; write it like 2026-11-24",
+        ),
+        (&["alarm", "history", "--limit", "0"], 2, "0 is not in 1..=100000"),
+        (&["alarm", "list", "--state", "bad"], 2, "there is no state \"bad\"; there are normal (NORM), "),
+        (&["alarm", "list", "--state", "UNACK", "--all"], 2, "cannot be used with"),
+        (&["station", "show", "x"], 2, "\"x\" is no station's id"),
+        (&["station", "list", "--comms", "gone"], 2, "none of silent, late, new and up"),
+        (&["alarm", "list", "--data", "none.sqlite"], 1, "there is no database at none.sqlite"),
+    ] {
+        let output = run(arguments, folder.path());
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(reason), "{arguments:?}: {}", stderr(&output));
+        assert_eq!(stdout(&output), "", "{arguments:?}");
+    }
+    server.stop();
+}
+
+#[test]
+fn databases_without_alarms_have_none() {
+    let folder = tempdir().unwrap();
+    let data = folder.path().join("data.sqlite");
+    let nothing = |what: &str| {
+        assert_eq!(said(folder.path(), &["alarm", "list"]), "no alarms\n", "{what}");
+        assert_eq!(json(folder.path(), &["alarm", "list", "--all"]), Value::Array(Vec::new()), "{what}");
+        assert_eq!(json(folder.path(), &["alarm", "history"]), Value::Array(Vec::new()), "{what}");
+        assert_eq!(said(folder.path(), &["alarm", "history"]), "nothing is recorded there\n", "{what}");
+        let output = run(&["alarm", "explain", "9", "alarm2"], folder.path());
+        assert_eq!(output.status.code(), Some(1), "{what}");
+    };
+    std::fs::write(&data, "").unwrap();
+    nothing("nothing in it yet");
+    assert_eq!(said(folder.path(), &["station", "list"]), "no stations\n");
+    let old = Connection::open(&data).unwrap();
+    old.execute_batch(
+        "CREATE TABLE station_status (station_id INTEGER PRIMARY KEY, last_date, alarm1, alarm2);
+         INSERT INTO station_status VALUES (9, '2024-01-02 03:04', 0, 1)",
+    )
+    .unwrap();
+    nothing("the old server's");
+    // A contact that no server has judged is not said to be well.
+    let station = json(folder.path(), &["station", "show", "9"]);
+    assert_eq!((&station["state"], &station["comms"]), (&Value::Null, &Value::from("late")));
+    drop(old);
+    std::fs::remove_file(&data).unwrap();
+    let _server = make(&data, &[(1, 0, 0, 3)]);
+    nothing("ours");
+}
+
+#[test]
+fn a_row_that_no_server_wrote_is_named() {
+    let folder = tempdir().unwrap();
+    let server = make(&folder.path().join("data.sqlite"), &[(1, 0, 0, 3)]);
+    server
+        .execute_batch(
+            "INSERT INTO alarm_event (sequence, event_time, received_at, source, kind, listener_id, peer)
+             VALUES (1, 0, 0, 'server', 'exploded', 0, x'')",
+        )
+        .unwrap();
+    let output = run(&["alarm", "history"], folder.path());
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(
+        said.contains("in the database data.sqlite: in alarm_event, the row of sequence the integer 1")
+            || said.contains("the row of sequence 1"),
+        "{said}"
+    );
+    assert!(said.contains("cannot be read: kind is the text \"exploded\""), "{said}");
+}
+
+#[test]
+fn a_station_is_shown_with_what_is_only_in_the_journal() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--direct-reports-max", "0", "--direct-pages-max", "0"]);
+    server.say(b"5 0 1\n");
+    let recorded = || -> (i64, i64) {
+        let database = crate::harness::open(&server.data);
+        let of = |query| database.query_row(query, [], |row| row.get(0)).unwrap();
+        (of("SELECT reports FROM station_state WHERE station_id = 5"), of("SELECT count(*) FROM journal"))
+    };
+    for _ in 0..3 {
+        server.say(b"5 0 1\n");
+    }
+    assert_eq!(recorded(), (1, 3), "the row is behind the journal");
+    let station = json(folder.path(), &["station", "show", "5"]);
+    assert_eq!((&station["reports"], &station["unchanged_reports"]), (&Value::from(4), &Value::from(4)));
+    assert_eq!(json(folder.path(), &["station", "list", "--limit", "1"])[0]["reports"], 4);
+    assert_eq!(station["alarms"][0]["state"], "unacknowledged");
+    server.stop();
+}
+
+#[test]
+fn a_station_is_judged_by_what_is_settled_for_it() {
+    let folder = tempdir().unwrap();
+    let database = make(&folder.path().join("data.sqlite"), &[(1, 0, 0, 30), (2, 1, 0, 30), (3, 0, 0, 30)]);
+    database
+        .execute_batch(
+            "INSERT INTO server VALUES ('period_s', '10'), ('grace_s', '0');
+             INSERT INTO area_settings VALUES ('North', 300, NULL);
+             INSERT INTO station_settings (station_id, area) VALUES (2, 'North');
+             INSERT INTO station_settings (station_id, period_s) VALUES (3, 20);
+             INSERT INTO point_settings (scope, point, priority) VALUES ('fleet', 'alarm1', 'low');
+             INSERT INTO point_settings (scope, point, priority) VALUES (2, 'alarm2', 'critical');
+             INSERT INTO point_settings (scope, point, enabled) VALUES ('area/North', 'alarm1', 0);",
+        )
+        .unwrap();
+    let stations = json(folder.path(), &["station", "list"]);
+    let comms: Vec<&str> =
+        stations.as_array().unwrap().iter().map(|station| station["comms"].as_str().unwrap()).collect();
+    assert_eq!(comms, ["late", "up", "late"]);
+    let priority = |id, point| json(folder.path(), &["alarm", "show", id, point])["priority"].clone();
+    assert_eq!(
+        [priority("1", "alarm1"), priority("1", "alarm2"), priority("2", "alarm1"), priority("2", "alarm2")],
+        ["low", "high", "low", "critical"]
+    );
+    // Its contact is on, and nobody is to care.
+    let station = json(folder.path(), &["station", "show", "2"]);
+    assert_eq!((&station["state"], &station["points"][0]["state"]), (&Value::from("normal"), &Value::Null));
+    assert!(said(folder.path(), &["station", "show", "2"]).contains("  alarm1       on, good (disabled)\n"));
+
+    database.execute_batch("UPDATE area_settings SET period_s = -1").unwrap();
+    let output = run(&["status"], folder.path());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("in the database data.sqlite: the settings of the area North: "),
+        "{}",
+        stderr(&output)
+    );
+}
