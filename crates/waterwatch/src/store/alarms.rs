@@ -1,7 +1,6 @@
 //! The alarms in memory: the facts of each that is not at rest.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Point};
 
 /// Which alarm: whose, and about what.

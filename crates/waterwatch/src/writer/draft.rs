@@ -240,9 +240,10 @@ impl Draft {
         }
         for slot in overdue {
             if self.place(slot).is_none() {
-                let (id, _) = store.station(slot);
-                let source = AlarmSource::Station(id);
-                let subject = self.subject(source, Point::Comms, Origin::default(), None);
+                let (id, station) = store.station(slot);
+                // The report that was the last is what the silence began with.
+                let cause = (station.sequence > 0).then_some(station.sequence);
+                let subject = self.subject(AlarmSource::Station(id), Point::Comms, Origin::default(), cause);
                 self.step(store, settings, &subject, Input::Contact(true));
             }
         }

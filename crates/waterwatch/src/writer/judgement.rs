@@ -1,7 +1,6 @@
 //! The alarms' part of a draft: their facts after the batch, on copies.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use waterwatch_core::Settings;
 use waterwatch_core::alarm::{Alarm, Input, Ledger, Rejected, Subject};
 

@@ -5,8 +5,9 @@
 //! after a reopening. What is due is handed out again and again until it is
 //! recorded.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
+use hashbrown::HashMap;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Ledger, Point};
 use waterwatch_core::silence::{Deadlines, ListeningClock, Now};
 use waterwatch_core::{Settings, StationId, StationSettings};
