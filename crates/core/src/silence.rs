@@ -80,10 +80,11 @@ impl ListeningClock {
         // the wall's time of then: before each gap the wall was so much less
         // ahead.
         let gaps = &gaps[gaps.len().saturating_sub(Self::RATES_MAX)..];
-        let mut wall_ahead_ms: i64 = -gaps.iter().map(|gap| gap.lasted_ms).sum::<i64>();
+        let mut wall_ahead_ms =
+            gaps.iter().fold(0_i64, |ahead_ms, gap| ahead_ms.saturating_sub(gap.lasted_ms));
         let mut rates = vec![Rate { from_sequence: i64::MIN, wall_ahead_ms }];
         for gap in gaps {
-            wall_ahead_ms += gap.lasted_ms;
+            wall_ahead_ms = wall_ahead_ms.saturating_add(gap.lasted_ms);
             rates.push(Rate { from_sequence: gap.sequence, wall_ahead_ms });
         }
         let mut clock = ListeningClock {

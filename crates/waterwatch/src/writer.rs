@@ -6,6 +6,7 @@
 pub mod draft;
 mod judgement;
 mod pace;
+mod quota;
 pub mod watch;
 
 use std::thread;
@@ -141,6 +142,7 @@ impl<S: Store, H: Fn()> Recorder<'_, S, H> {
     /// of it is stored, or it is not known.
     fn record(&mut self, batch: &Batch) -> anyhow::Result<bool> {
         if batch.is_empty() {
+            self.watch.nothing_followed(&self.store);
             return Ok(true);
         }
         let recorded = self.commit(batch)?;

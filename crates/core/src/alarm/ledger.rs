@@ -35,7 +35,8 @@ pub struct Event {
     pub until_ms: Option<i64>,
     /// When it was on while it was hidden: said once that is over.
     pub was_on: Option<OnWhileHidden>,
-    /// How many raises this stands for, where more than one.
+    /// How many raises this stands for, or changes of the contact that were not
+    /// written, where more than one.
     pub count: Option<u32>,
     /// Where the report came from that caused it.
     pub origin: Origin,

@@ -97,6 +97,23 @@ named!(State {
     OutOfService => "out_of_service",
 });
 
+impl Kind {
+    /// Whether it tells only that a contact changed: the state stays as it was,
+    /// and nothing later names it.
+    #[must_use]
+    pub fn is_passing(self) -> bool {
+        matches!(
+            self,
+            Kind::OnDelayStarted
+                | Kind::OnDelayCancelled
+                | Kind::OffDelayStarted
+                | Kind::OffDelayCancelled
+                | Kind::OnWhileHidden
+                | Kind::OffWhileHidden
+        )
+    }
+}
+
 impl State {
     /// The short form of pages and tables, as in ISA-18.2.
     #[must_use]

@@ -105,10 +105,22 @@ impl Draft {
         self.begin(store, watch, now, false);
         let settings = watch.settings();
         let is_judged = |(source, point): &AlarmKey| settings.of_source(source).point(*point).enabled;
-        for (key, _) in store.alarms().iter().filter(|(key, _)| !is_judged(key)) {
-            let (source, point) = key.clone();
-            let subject = self.subject(source, point, Origin::default(), None);
-            self.step(store, settings, &subject, Input::Time);
+        for (key, alarm) in store.alarms().iter() {
+            if self.batch.alarms.len() >= FOUND_MAX {
+                return false;
+            }
+            let (source, point) = key;
+            let input = if !is_judged(key) {
+                Input::Time
+            } else if alarm.contact && !is_contact_on(store, key) {
+                // Somebody wrote into the contract's table, such as a server
+                // of before.
+                Input::Contact(false)
+            } else {
+                continue;
+            };
+            let subject = self.subject(source.clone(), *point, Origin::default(), None);
+            self.step(store, settings, &subject, input);
         }
         for slot in (0..store.station_count()).map(Slot::new) {
             if self.batch.alarms.len() >= FOUND_MAX {
@@ -117,7 +129,6 @@ impl Draft {
             let (id, station) = store.station(slot);
             let source = AlarmSource::Station(id);
             for (point, contact) in contacts(station) {
-                // One that went off was reported, and judged then.
                 if contact && !store.alarms().get(&(source.clone(), point)).is_some_and(|known| known.contact)
                 {
                     let reason = Some(if store.knew_no_alarms() { BEFORE_THE_UPGRADE } else { ON_ALREADY });
@@ -268,6 +279,14 @@ impl Draft {
         let stepped = self.judgement.step(store, &mut self.batch, settings, subject, input);
         debug_assert_eq!(stepped, Ok(()));
     }
+}
+
+/// Whether the station's contact is on as far as is known. What no station has
+/// (its own silence, or what is not a station's) stays as it is.
+fn is_contact_on<S: Store>(store: &S, (source, point): &AlarmKey) -> bool {
+    let AlarmSource::Station(id) = source else { return true };
+    let Some((_, station)) = store.find(*id) else { return true };
+    contacts(station).into_iter().find(|(of, _)| of == point).is_none_or(|(_, contact)| contact)
 }
 
 fn contacts(station: &Station) -> [(Point, bool); 2] {

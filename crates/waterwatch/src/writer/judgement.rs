@@ -4,12 +4,15 @@ use hashbrown::HashMap;
 use waterwatch_core::Settings;
 use waterwatch_core::alarm::{Alarm, Input, Ledger, Rejected, Subject};
 
+use super::quota::Quota;
 use crate::store::{AlarmKey, Batch, Store};
 
 /// Where in the batch the facts of an alarm are, if it changed them.
 #[derive(Debug, Default)]
 pub(super) struct Judgement {
     places: HashMap<AlarmKey, usize>,
+    /// Of all batches.
+    quota: Quota,
 }
 
 impl Judgement {
@@ -36,6 +39,7 @@ impl Judgement {
         if before.is_none() && matches!(input, Input::Contact(false) | Input::Time) {
             return Ok(());
         }
+        let written = events.len();
         let mut ledger = Ledger { sequence, events };
         let after = Alarm::step(
             before,
@@ -46,6 +50,17 @@ impl Judgement {
         )?;
         if after.as_ref() == before {
             return Ok(());
+        }
+        if let [event] = &mut events[written..]
+            && event.kind.is_passing()
+        {
+            match self.quota.take(&key, subject.received_at_ms) {
+                Some(stands_for) => event.count = (stands_for > 1).then_some(stands_for),
+                None => {
+                    events.pop();
+                    *sequence -= 1;
+                }
+            }
         }
         match place {
             Some(place) => alarms[place].1 = after,

@@ -75,9 +75,15 @@ impl Watch {
     /// the process or the machine was stopped, or the disk held us up.
     const LATE_MIN_MS: i64 = 2_000;
 
+    /// A turn that came so much too late is not the usual stir of a machine.
+    const LATE_MS: i64 = 250;
+
     /// How often it is recorded that the server is alive. What passed since
     /// counts as blind after a crash.
     const ALIVE_EVERY_MS: i64 = 30_000;
+
+    /// When a station is asked again whose silence came to nothing.
+    const ASK_AGAIN_MS: i64 = 60_000;
 
     /// How often blind times are recorded, at most: a disk that holds up each
     /// commit is one entry now and then, not one for each of them.
@@ -151,7 +157,7 @@ impl Watch {
         let now_ms = self.clock.at(self.turn);
         for slot in (0..store.station_count()).map(Slot::new) {
             if !self.silent.contains(slot) {
-                self.deadlines.put(slot, self.silent_at_ms(store, slot), now_ms);
+                self.put(store, slot, now_ms);
             }
         }
     }
@@ -163,6 +169,11 @@ impl Watch {
         self.sequence = sequence;
         let passed_ms = now.steady_ms - before.steady_ms;
         let late_ms = passed_ms - Self::TURN_MS;
+        if !unstored && (Self::LATE_MS..=Self::LATE_MIN_MS).contains(&late_ms) {
+            // Too short to be told, and not to be held against anybody: their
+            // reports wait in our own sockets.
+            self.clock.was_blind(late_ms, sequence);
+        }
         let (blind_ms, reason) = match unstored {
             true => (passed_ms, "nothing could be stored"),
             false if late_ms > Self::LATE_MIN_MS => (late_ms, "the server was held up"),
@@ -178,8 +189,22 @@ impl Watch {
             self.blind = Some(Blind { lasted_ms, to_ms: now.steady_ms, reason, unstored });
         }
         if let Some(by_ms) = self.clock.look(now, sequence) {
-            self.notes.push(Note::ClockJumped { from_ms: now.wall_ms - by_ms, to_ms: now.wall_ms });
+            self.jumped(by_ms);
         }
+    }
+
+    /// The wall jumped. Jumps that follow each other until they are recorded are
+    /// one, so that a clock that flaps fills nothing.
+    fn jumped(&mut self, by_ms: i64) {
+        let to_ms = self.turn.wall_ms;
+        let before_ms = match self.notes.last() {
+            Some(Note::ClockJumped { from_ms, to_ms }) => to_ms - from_ms,
+            _ => 0,
+        };
+        if before_ms != 0 {
+            self.notes.pop();
+        }
+        self.notes.push(Note::ClockJumped { from_ms: to_ms - by_ms - before_ms, to_ms });
     }
 
     /// Whether a turn has something to record without a report.
@@ -196,7 +221,9 @@ impl Watch {
     /// While nothing can be stored this is what is tried, so that it is seen
     /// when it can, also if nobody reports.
     fn is_alive_due(&self) -> bool {
-        self.blind.is_some_and(|blind| blind.unstored)
+        // A jump leaves the time of before far away from the clock's.
+        !self.notes.is_empty()
+            || self.blind.is_some_and(|blind| blind.unstored)
             || self.alive_ms.is_none_or(|alive_ms| self.turn.steady_ms - alive_ms >= Self::ALIVE_EVERY_MS)
     }
 
@@ -254,7 +281,7 @@ impl Watch {
         if overdue.is_empty() {
             let now_ms = clock.at(*turn);
             deadlines.ask(now_ms, ASKED_MAX, |slot| {
-                let deadline_ms = silent_at_ms(clock, settings, store, slot);
+                let deadline_ms = silent_at_ms(clock, settings, store, slot)?;
                 if deadline_ms > now_ms {
                     return Some(deadline_ms);
                 }
@@ -275,24 +302,44 @@ impl Watch {
         let now_ms = self.clock.at(self.turn);
         for change in batch.changes.iter().filter(|change| change.slot.is_none()) {
             if let Some((slot, _)) = store.find(change.id) {
-                self.deadlines.put(slot, self.silent_at_ms(store, slot), now_ms);
+                self.put(store, slot, now_ms);
             }
         }
         for (key, alarm) in &batch.alarms {
             self.dues.set(key, alarm.as_ref().and_then(Alarm::due_ms));
             if let Some(slot) = self.mark(store, key, alarm.as_ref()) {
                 // It is heard again.
-                self.deadlines.put(slot, self.silent_at_ms(store, slot), now_ms);
+                self.put(store, slot, now_ms);
             }
         }
-        if !self.overdue.is_empty() {
-            for slot in std::mem::take(&mut self.overdue) {
-                let deadline_ms = self.silent_at_ms(store, slot);
-                if deadline_ms > now_ms {
-                    self.deadlines.put(slot, deadline_ms, now_ms);
-                } else if !self.silent.contains(slot) {
-                    self.overdue.push(slot);
-                }
+        self.settle_overdue(store);
+    }
+
+    /// Nothing was to be recorded: whoever was handed out as overdue and gave
+    /// no cause for anything is not handed out again.
+    pub fn nothing_followed<S: Store>(&mut self, store: &S) {
+        if self.overdue.is_empty() {
+            return;
+        }
+        self.settle_overdue(store);
+        // Nobody is left but by a mistake of ours: it must neither keep the
+        // writer busy nor hide the others.
+        let later_ms = self.clock.at(self.turn) + Self::ASK_AGAIN_MS;
+        for slot in std::mem::take(&mut self.overdue) {
+            self.deadlines.put(slot, later_ms, later_ms);
+        }
+    }
+
+    /// Of those that were handed out as overdue, whoever was heard has another
+    /// deadline, whoever is silent has none, and the others still wait to be
+    /// recorded.
+    fn settle_overdue<S: Store>(&mut self, store: &S) {
+        let now_ms = self.clock.at(self.turn);
+        for slot in std::mem::take(&mut self.overdue) {
+            match self.silent_at_ms(store, slot) {
+                Some(deadline_ms) if deadline_ms > now_ms => self.deadlines.put(slot, deadline_ms, now_ms),
+                Some(_) if !self.silent.contains(slot) => self.overdue.push(slot),
+                Some(_) | None => {}
             }
         }
     }
@@ -319,15 +366,26 @@ impl Watch {
         was_silent.then_some(slot)
     }
 
-    fn silent_at_ms<S: Store>(&self, store: &S, slot: Slot) -> i64 {
+    fn put<S: Store>(&mut self, store: &S, slot: Slot, now_ms: i64) {
+        if let Some(deadline_ms) = self.silent_at_ms(store, slot) {
+            self.deadlines.put(slot, deadline_ms, now_ms);
+        }
+    }
+
+    fn silent_at_ms<S: Store>(&self, store: &S, slot: Slot) -> Option<i64> {
         silent_at_ms(&self.clock, &self.settings, store, slot)
     }
 }
 
-fn silent_at_ms<S: Store>(clock: &ListeningClock, settings: &Settings, store: &S, slot: Slot) -> i64 {
+/// When a station is silent, in listening time; `None` if its silence is not
+/// judged.
+fn silent_at_ms<S: Store>(clock: &ListeningClock, settings: &Settings, store: &S, slot: Slot) -> Option<i64> {
     let (id, station) = store.station(slot);
-    let StationSettings { period_ms, grace_ms, .. } = *settings.of(id);
-    clock.silent_at_ms(station.received_at_ms, station.sequence, period_ms, grace_ms)
+    let settings = settings.of(id);
+    settings.point(Point::Comms).enabled.then(|| {
+        let StationSettings { period_ms, grace_ms, .. } = *settings;
+        clock.silent_at_ms(station.received_at_ms, station.sequence, period_ms, grace_ms)
+    })
 }
 
 /// Whether one of a station's alarms needs each report: what returns only

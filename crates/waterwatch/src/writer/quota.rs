@@ -1,0 +1,53 @@
+//! How much of a contact that comes and goes is written.
+//!
+//! Raises are bounded by chatter. What comes and goes within a delay, or while
+//! it is hidden, changes no state and would go on for ever: of that, so many
+//! entries are written in a time, and the next one says for how many it stands.
+
+use hashbrown::HashMap;
+
+use crate::store::AlarmKey;
+
+/// Of one alarm within the window: enough to see what it does.
+const TOLD_MAX: u32 = 16;
+
+/// The window, in milliseconds: a day of flickering is some 1,500 entries.
+const WINDOW_MS: i64 = 15 * 60_000;
+
+/// What was written of each alarm of late. In memory alone: a restart begins
+/// anew.
+#[derive(Debug, Default)]
+pub(super) struct Quota {
+    of: HashMap<AlarmKey, Told>,
+    swept_ms: i64,
+}
+
+#[derive(Debug)]
+struct Told {
+    from_ms: i64,
+    told: u32,
+    untold: u32,
+}
+
+impl Quota {
+    /// One more change of this alarm's contact. For how many an entry about it
+    /// stands; `None`: there is to be none.
+    pub(super) fn take(&mut self, key: &AlarmKey, now_ms: i64) -> Option<u32> {
+        let is_over = |from_ms: i64| !(from_ms..from_ms.saturating_add(WINDOW_MS)).contains(&now_ms);
+        if is_over(self.swept_ms) {
+            self.of.retain(|_, told| !is_over(told.from_ms) || told.untold > 0);
+            self.swept_ms = now_ms;
+        }
+        let begun = Told { from_ms: now_ms, told: 0, untold: 0 };
+        let told = self.of.entry(key.clone()).or_insert(begun);
+        if is_over(told.from_ms) {
+            (told.from_ms, told.told) = (now_ms, 0);
+        }
+        if told.told >= TOLD_MAX {
+            told.untold = told.untold.saturating_add(1);
+            return None;
+        }
+        told.told += 1;
+        Some(std::mem::take(&mut told.untold).saturating_add(1))
+    }
+}
