@@ -188,6 +188,10 @@ impl SqliteStore {
         match self.files.look() {
             Found::Ours => Ok(()),
             Found::LogGone => Err(self.save_deleted_log()),
+            Found::LogIndexGone => Err(StoreError::OutcomeUnknown(format!(
+                "{}-shm was deleted or replaced; it is made anew",
+                self.files.path.display()
+            ))),
             Found::Lost(what) => {
                 self.open = None;
                 Err(StoreError::Lost(match self.files.save_log() {

@@ -31,6 +31,7 @@ pub(super) struct OurFiles {
     pub(super) log: PathBuf,
     log_identity: Identity,
     log_index: PathBuf,
+    log_index_identity: Identity,
 }
 
 /// The mark of a log that a failed write or sync may have spoiled.
@@ -67,6 +68,9 @@ pub(super) enum Found {
     Ours,
     /// The log was deleted or replaced.
     LogGone,
+    /// Its index was. Whoever opens the database now makes another one, and
+    /// neither sees what the other locks.
+    LogIndexGone,
     /// The database was, as it says here.
     Lost(String),
     /// It could not be looked at.
@@ -84,13 +88,14 @@ impl OurFiles {
     /// Those of an open database.
     pub(super) fn of(path: &Path) -> io::Result<OurFiles> {
         let real = path.canonicalize()?;
-        let log = beside(&real, LOG);
+        let (log, log_index) = (beside(&real, LOG), beside(&real, LOG_INDEX));
         Ok(OurFiles {
             path: path.to_owned(),
             identity: identity(path)?,
             log_identity: identity(&log)?,
             log,
-            log_index: beside(&real, LOG_INDEX),
+            log_index_identity: identity(&log_index)?,
+            log_index,
             real,
         })
     }
@@ -98,10 +103,15 @@ impl OurFiles {
     pub(super) fn look(&self) -> Found {
         let path = self.path.display();
         match identity(&self.path) {
-            Ok(found) if found == self.identity => match self.log_is_ours() {
-                true => Found::Ours,
-                false => Found::LogGone,
-            },
+            Ok(found) if found == self.identity => {
+                if !self.log_is_ours() {
+                    Found::LogGone
+                } else if !is(&self.log_index, self.log_index_identity) {
+                    Found::LogIndexGone
+                } else {
+                    Found::Ours
+                }
+            }
             Ok(_) => Found::Lost(format!("{path} was replaced by another file, which was left as it is")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Lost(format!("{path} is gone")),
             // The folder may not be entered for now, or the like.
@@ -110,7 +120,7 @@ impl OurFiles {
     }
 
     fn log_is_ours(&self) -> bool {
-        identity(&self.log).is_ok_and(|log| log == self.log_identity)
+        is(&self.log, self.log_identity)
     }
 
     /// Moves our log away from beside a file that is not ours: whoever opens
@@ -146,6 +156,11 @@ impl OurFiles {
             _ => Ok(kept),
         }
     }
+}
+
+/// Whether that file is the one there.
+fn is(path: &Path, file: Identity) -> bool {
+    identity(path).is_ok_and(|found| found == file)
 }
 
 fn identity(path: &Path) -> io::Result<Identity> {
