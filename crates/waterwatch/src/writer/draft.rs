@@ -132,8 +132,12 @@ impl Draft {
                 if contact && !store.alarms().get(&(source.clone(), point)).is_some_and(|known| known.contact)
                 {
                     let reason = Some(if store.knew_no_alarms() { BEFORE_THE_UPGRADE } else { ON_ALREADY });
-                    let subject =
-                        Subject { reason, ..self.subject(source.clone(), point, Origin::default(), None) };
+                    let subject = self.subject(source.clone(), point, Origin::default(), None);
+                    // Since when it says so, not since when we judge it.
+                    let span = (station.span.reports > 0).then_some(station.span.since_ms);
+                    let event_time_ms =
+                        span.map_or(subject.event_time_ms, |ms| ms.min(subject.event_time_ms));
+                    let subject = Subject { reason, event_time_ms, ..subject };
                     self.step(store, watch.settings(), &subject, Input::Contact(true));
                 }
             }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::harness::{Server, open, run, stderr, wait_for};
-use crate::ledger::kinds;
+use crate::ledger::{kinds, ledger};
 
 fn with_config(folder: &Path, config: &str) -> Server {
     fs::write(folder.join("waterwatch.toml"), config).unwrap();
@@ -76,6 +76,9 @@ fn a_point_that_is_no_longer_judged_is_closed_at_the_next_start_and_judged_again
     wait_for("it to be judged", || {
         (kinds(&data, "7/alarm1") == ["raised", "disabled", "raised"]).then_some(())
     });
+    // Since when it says so, not since when it is judged.
+    let raised = ledger(&data).into_iter().rfind(|entry| entry.alarm == "7/alarm1").unwrap();
+    assert!(raised.event_time < raised.received_at, "{raised:?}");
     server.stop();
 }
 
