@@ -7,21 +7,22 @@ use waterwatch_core::alarm::{Alarm, AlarmSource, Point};
 pub type AlarmKey = (AlarmSource, Point);
 
 /// All alarms that are not at rest: usually few, whatever the number of
-/// stations.
+/// stations. Should a million fall silent at once, the map grows in steps, and
+/// moves addresses alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Alarms(HashMap<AlarmKey, Alarm>);
+pub struct Alarms(HashMap<AlarmKey, Box<Alarm>>);
 
 impl Alarms {
     /// The facts of one; `None` if it is at rest.
     #[must_use]
     pub fn get(&self, key: &AlarmKey) -> Option<&Alarm> {
-        self.0.get(key)
+        self.0.get(key).map(|alarm| &**alarm)
     }
 
     /// Sets its facts; `None` puts it at rest.
     pub fn set(&mut self, key: AlarmKey, alarm: Option<Alarm>) {
         match alarm {
-            Some(alarm) => drop(self.0.insert(key, alarm)),
+            Some(alarm) => drop(self.0.insert(key, Box::new(alarm))),
             None => drop(self.0.remove(&key)),
         }
     }
@@ -35,7 +36,7 @@ impl Alarms {
 
     /// All of them, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&AlarmKey, &Alarm)> {
-        self.0.iter()
+        self.0.iter().map(|(key, alarm)| (key, &**alarm))
     }
 
     /// How many there are.
