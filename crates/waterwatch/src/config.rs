@@ -13,7 +13,7 @@ use clap::Args;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
-use waterwatch_core::settings::Fleet;
+use waterwatch_core::settings::{Fleet, GRACE_S, PERIOD_S};
 
 use self::points::FilePoints;
 use crate::log::{LogFormat, LogOptions};
@@ -292,9 +292,9 @@ numbers! {
     /// What holds for every station that has no settings of its own.
     FleetNumbers,
     /// Seconds between two reports of a station; later than that it is late [default: 60]
-    period_s: u32, "period-s", "WATERWATCH_PERIOD_S", "SECONDS", 60, 1..=604_800;
+    period_s: u32, "period-s", "WATERWATCH_PERIOD_S", "SECONDS", 60, PERIOD_S;
     /// Seconds beyond that until a station that says nothing is silent, which is an alarm: two more reports may be lost on the way [default: 120]
-    grace_s: u32, "grace-s", "WATERWATCH_GRACE_S", "SECONDS", 120, 0..=604_800;
+    grace_s: u32, "grace-s", "WATERWATCH_GRACE_S", "SECONDS", 120, GRACE_S;
     /// Seconds that a contact must be on until that is an alarm [default: 0]
     on_delay_s: u32, "on-delay-s", "WATERWATCH_ON_DELAY_S", "SECONDS", 0, 0..=86_400;
     /// Seconds that a contact must be off, while its station reports, until its alarm has returned to normal [default: 0]

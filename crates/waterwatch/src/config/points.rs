@@ -1,15 +1,14 @@
 //! The points' tables of the configuration file: what holds for a point of
 //! every station, and what tells an operator what to do about it.
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, ensure};
 use serde::Deserialize;
-use waterwatch_core::alarm::{Point, PointSettings, Priority};
-use waterwatch_core::settings::{Fleet, PointOverrides, PointTexts, StationOverrides};
+use waterwatch_core::alarm::{Point, Priority};
+use waterwatch_core::settings::{
+    Fleet, PointOverrides, PointTexts, RESPOND_WITHIN_MIN, Said, Setting, StationOverrides,
+};
 
 use super::FleetNumbers;
-
-/// No delay and no window is longer: a month.
-const SECONDS_MAX: u32 = 31 * 86_400;
 
 /// A text is read by a person on a phone, and stands in every notice.
 const TEXT_CHARS_MAX: usize = 500;
@@ -81,26 +80,26 @@ impl FilePoints {
 
 impl FilePoint {
     fn checked(self, point: Point) -> anyhow::Result<(PointOverrides, PointTexts)> {
-        let seconds = [
-            ("on_delay_s", self.on_delay_s),
-            ("off_delay_s", self.off_delay_s),
-            ("realarm_after_s", self.realarm_after_s),
-            ("chatter_window_s", self.chatter_window_s),
-        ];
-        for (name, seconds) in seconds {
-            if let Some(seconds) = seconds.filter(|seconds| *seconds > SECONDS_MAX) {
-                bail!("{name} = {seconds} of [points.{point}] is out of range: from 0 to {SECONDS_MAX}");
+        let number = |number: Option<u32>| number.map(|number| Said::Number(number.into()));
+        let mut overrides = PointOverrides::default();
+        for (setting, said) in [
+            (Setting::Enabled, self.enabled.map(Said::Flag)),
+            (Setting::Priority, self.priority.map(|FilePriority(priority)| Said::Text(priority.name()))),
+            (Setting::OnDelay, number(self.on_delay_s)),
+            (Setting::OffDelay, number(self.off_delay_s)),
+            (Setting::Latched, self.latched.map(Said::Flag)),
+            (Setting::RealarmAfter, number(self.realarm_after_s)),
+            (Setting::ChatterRaises, number(self.chatter_raises)),
+            (Setting::ChatterWindow, number(self.chatter_window_s)),
+        ] {
+            if let Some(said) = said {
+                overrides.say(point, setting, said).with_context(|| format!("in [points.{point}]"))?;
             }
         }
-        let raises_max = PointSettings::CHATTER_RAISES_MAX;
-        ensure!(
-            self.chatter_raises.is_none_or(|raises| raises <= raises_max),
-            "chatter_raises of [points.{point}] is out of range: from 0 (never) to {raises_max}"
-        );
-        ensure!(
-            point != Point::Comms || (self.on_delay_s.is_none() && self.off_delay_s.is_none()),
-            "[points.comms] has no delays: a station's period and grace say when it is silent"
-        );
+        if let Some(said) = number(self.respond_within_min) {
+            said.number("respond_within_min", &RESPOND_WITHIN_MIN)
+                .with_context(|| format!("in [points.{point}]"))?;
+        }
         let texts = PointTexts {
             label: self.label,
             consequence: self.consequence,
@@ -115,16 +114,6 @@ impl FilePoint {
                 "{name} of [points.{point}] must have from 1 to {TEXT_CHARS_MAX} characters"
             );
         }
-        let overrides = PointOverrides {
-            enabled: self.enabled,
-            priority: self.priority.map(|FilePriority(priority)| priority),
-            on_delay_s: self.on_delay_s,
-            off_delay_s: self.off_delay_s,
-            latched: self.latched,
-            realarm_after_s: self.realarm_after_s,
-            chatter_raises: self.chatter_raises,
-            chatter_window_s: self.chatter_window_s,
-        };
         Ok((overrides, texts))
     }
 }

@@ -2,17 +2,18 @@
 //! what holds for each station in the end.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::ops::RangeInclusive;
 
-use anyhow::Context;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use waterwatch_core::alarm::{Point, Priority};
-use waterwatch_core::settings::{Fleet, PointOverrides, StationOverrides};
+use waterwatch_core::settings::{
+    Fleet, GRACE_S, PERIOD_S, PointOverrides, RESPOND_WITHIN_MIN, Said, Setting, StationOverrides, Unfit,
+};
 use waterwatch_core::{Settings, StationId};
 
-/// No period, delay or window in the database is longer: ten years. One that
-/// is was not meant.
-const SECONDS_MAX: u32 = 3_653 * 86_400;
+use super::schema::describe;
 
 /// The scope of the configuration.
 const FLEET: &str = "fleet";
@@ -64,43 +65,50 @@ pub(super) fn publish(connection: &mut Connection, fleet: &Fleet) -> rusqlite::R
     transaction.commit()
 }
 
+/// A row of the settings that cannot be meant, and is as if it were not there.
+#[derive(Debug)]
+pub(super) struct Ignored {
+    table: &'static str,
+    /// Which row of it.
+    row: String,
+    /// What is wrong with it.
+    why: String,
+}
+
 /// What holds for each station, as the last start published what the
-/// configuration says of the fleet.
+/// configuration says of the fleet. What cannot be meant was complained of
+/// by that start.
 pub(super) fn read_published(connection: &Connection) -> anyhow::Result<Settings> {
-    let number = |name: &str| -> anyhow::Result<Option<u32>> {
+    let number = |name: &'static str, range| -> anyhow::Result<Option<u32>> {
         let text: Option<String> = connection
             .query_row("SELECT value FROM server WHERE name = ?1", [name], |row| row.get(0))
             .optional()?;
-        text.map(|text| text.parse().with_context(|| format!("{name} of server is {text:?}"))).transpose()
+        let number = text.and_then(|text| text.parse().ok()).map(Said::Number);
+        Ok(number.and_then(|number| number.number(name, range).ok()))
     };
     let overrides = StationOverrides {
-        period_s: number("period_s")?,
-        grace_s: number("grace_s")?,
-        points: read_points(connection)?.remove(&Scope::Fleet).unwrap_or_default(),
+        period_s: number("period_s", &PERIOD_S)?,
+        grace_s: number("grace_s", &GRACE_S)?,
+        points: read_points(connection, &mut Vec::new())?.remove(&Scope::Fleet).unwrap_or_default(),
     };
-    read(connection, &Fleet { overrides, ..Fleet::default() })
+    let (settings, _) = read(connection, &Fleet { overrides, ..Fleet::default() })?;
+    Ok(settings)
 }
 
-/// What holds for each station.
-pub(super) fn read(connection: &Connection, fleet: &Fleet) -> anyhow::Result<Settings> {
+/// What holds for each station, and what cannot be meant.
+pub(super) fn read(connection: &Connection, fleet: &Fleet) -> rusqlite::Result<(Settings, Vec<Ignored>)> {
+    let mut ignored = Vec::new();
     let mut settings = Settings::of_fleet(fleet.overrides.resolve());
-    let mut points = read_points(connection)?;
-    let areas = read_areas(connection, &mut points)?;
-    let mut statement =
-        connection.prepare("SELECT station_id, area, period_s, grace_s FROM station_settings")?;
-    let mut rows = statement.query([])?;
+    let mut points = read_points(connection, &mut ignored)?;
+    let areas = read_areas(connection, &mut points, &mut ignored)?;
     let mut own = Vec::new();
-    while let Some(row) = rows.next()? {
-        let number: i64 = row.get(0)?;
-        let id = StationId::new(number).with_context(|| format!("the station id {number} is negative"))?;
-        let of_whom = || format!("the settings of station {id}");
-        let area: Option<Box<str>> = row.get(1)?;
+    for (id, station) in read_stations(connection, &mut ignored)? {
         let says = StationOverrides {
-            period_s: seconds(row, 2).with_context(of_whom)?,
-            grace_s: seconds(row, 3).with_context(of_whom)?,
+            period_s: station.period_s,
+            grace_s: station.grace_s,
             points: points.remove(&Scope::Station(id)).unwrap_or_default(),
         };
-        let area = area.and_then(|area| areas.get(&area)).copied().unwrap_or_default();
+        let area = station.area.and_then(|area| areas.get(&area)).copied().unwrap_or_default();
         own.push((id, says.or(&area).or(&fleet.overrides).resolve()));
     }
     // A station of which only points are settled.
@@ -111,25 +119,76 @@ pub(super) fn read(connection: &Connection, fleet: &Fleet) -> anyhow::Result<Set
         }
     }
     settings.set(own);
-    Ok(settings)
+    Ok((settings, ignored))
 }
 
 type Points = [PointOverrides; Point::ALL.len()];
+
+/// A row of `station_settings`.
+#[derive(Default)]
+struct StationRow {
+    area: Option<Box<str>>,
+    period_s: Option<u32>,
+    grace_s: Option<u32>,
+}
+
+fn read_stations(
+    connection: &Connection,
+    ignored: &mut Vec<Ignored>,
+) -> rusqlite::Result<Vec<(StationId, StationRow)>> {
+    let mut stations = Vec::new();
+    let mut statement =
+        connection.prepare("SELECT station_id, area, period_s, grace_s FROM station_settings")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let read = || -> Result<(StationId, StationRow), Unfit> {
+            let area = match value(row, 1) {
+                ValueRef::Null => None,
+                area => Some(text("area", area)?.into()),
+            };
+            Ok((
+                station_id("station_id", value(row, 0))?,
+                StationRow {
+                    area,
+                    period_s: number(row, 2, "period_s", &PERIOD_S)?,
+                    grace_s: number(row, 3, "grace_s", &GRACE_S)?,
+                },
+            ))
+        };
+        match read() {
+            Ok(station) => stations.push(station),
+            Err(unfit) => {
+                let row = format!("station_id {}", describe(value(row, 0)));
+                ignored.push(Ignored { table: "station_settings", row, why: unfit.to_string() });
+            }
+        }
+    }
+    Ok(stations)
+}
 
 /// What each area says. Its points are taken out of `points`.
 fn read_areas(
     connection: &Connection,
     points: &mut HashMap<Scope, Points>,
-) -> anyhow::Result<HashMap<Box<str>, StationOverrides>> {
+    ignored: &mut Vec<Ignored>,
+) -> rusqlite::Result<HashMap<Box<str>, StationOverrides>> {
     let mut areas: HashMap<Box<str>, StationOverrides> = HashMap::new();
     let mut statement = connection.prepare("SELECT area, period_s, grace_s FROM area_settings")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let area: Box<str> = row.get(0)?;
-        let of_whom = || format!("the settings of the area {area}");
-        let (period_s, grace_s) =
-            (seconds(row, 1).with_context(of_whom)?, seconds(row, 2).with_context(of_whom)?);
-        areas.insert(area, StationOverrides { period_s, grace_s, ..StationOverrides::default() });
+        let read = || -> Result<(Box<str>, StationOverrides), Unfit> {
+            let period_s = number(row, 1, "period_s", &PERIOD_S)?;
+            let grace_s = number(row, 2, "grace_s", &GRACE_S)?;
+            let says = StationOverrides { period_s, grace_s, ..StationOverrides::default() };
+            Ok((text("area", value(row, 0))?.into(), says))
+        };
+        match read() {
+            Ok((area, says)) => drop(areas.insert(area, says)),
+            Err(unfit) => {
+                let row = format!("area {}", describe(value(row, 0)));
+                ignored.push(Ignored { table: "area_settings", row, why: unfit.to_string() });
+            }
+        }
     }
     points.retain(|scope, points| {
         if let Scope::Area(area) = scope {
@@ -140,66 +199,107 @@ fn read_areas(
     Ok(areas)
 }
 
-fn read_points(connection: &Connection) -> anyhow::Result<HashMap<Scope, Points>> {
+/// The columns of `point_settings` before those of [`Setting::ALL`].
+const BEFORE_SETTINGS: usize = 3;
+
+fn read_points(
+    connection: &Connection,
+    ignored: &mut Vec<Ignored>,
+) -> rusqlite::Result<HashMap<Scope, Points>> {
     let mut scopes: HashMap<Scope, Points> = HashMap::new();
-    let mut statement = connection.prepare(
-        "SELECT scope, point, enabled, priority, on_delay_s, off_delay_s, latched, realarm_after_s,
-         chatter_raises, chatter_window_s FROM point_settings",
-    )?;
+    let settings = Setting::ALL.map(Setting::name).join(", ");
+    let mut statement = connection
+        .prepare(&format!("SELECT scope, point, respond_within_min, {settings} FROM point_settings"))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let scope = scope(row.get_ref(0)?)?;
-        let point: Box<str> = row.get(1)?;
-        let of_what = || format!("the settings of {point} for {scope:?}");
-        let place = Point::from_name(&point).with_context(of_what)? as usize;
-        scopes.entry(scope.clone()).or_default()[place] = says(row).with_context(of_what)?;
+        let read = || -> Result<(Scope, Point, PointOverrides), Unfit> {
+            let scope = scope(value(row, 0))?;
+            let point = point(value(row, 1))?;
+            number(row, 2, "respond_within_min", &RESPOND_WITHIN_MIN)?;
+            let mut says = PointOverrides::default();
+            for (column, setting) in (BEFORE_SETTINGS..).zip(Setting::ALL) {
+                if let Some(said) = said(setting.name(), value(row, column))? {
+                    says.say(point, setting, said)?;
+                }
+            }
+            Ok((scope, point, says))
+        };
+        match read() {
+            Ok((scope, point, says)) => scopes.entry(scope).or_default()[point as usize] = says,
+            Err(unfit) => {
+                let row = format!("scope {} and point {}", describe(value(row, 0)), describe(value(row, 1)));
+                ignored.push(Ignored { table: "point_settings", row, why: unfit.to_string() });
+            }
+        }
     }
     Ok(scopes)
 }
 
-fn scope(value: ValueRef<'_>) -> anyhow::Result<Scope> {
+fn scope(value: ValueRef<'_>) -> Result<Scope, Unfit> {
+    const WANTED: &str = "a station's id (a number, so without quotes), area/NAME or fleet";
     match value {
-        ValueRef::Integer(number) => {
-            let id =
-                StationId::new(number).with_context(|| format!("the station id {number} is negative"))?;
-            Ok(Scope::Station(id))
-        }
-        other => {
-            let text = other.as_str().context("a scope of point_settings is neither a number nor a text")?;
-            if text == FLEET {
-                return Ok(Scope::Fleet);
-            }
-            let area = text.strip_prefix("area/").with_context(|| format!("the scope {text} is unknown"))?;
-            Ok(Scope::Area(area.into()))
+        ValueRef::Integer(_) => station_id("scope", value).map(Scope::Station),
+        ValueRef::Text(_) => match text("scope", value)? {
+            FLEET => Ok(Scope::Fleet),
+            text => match text.strip_prefix("area/").filter(|name| !name.is_empty()) {
+                Some(area) => Ok(Scope::Area(area.into())),
+                None => Err(Unfit::new("scope", describe(value), WANTED)),
+            },
+        },
+        _ => Err(Unfit::new("scope", describe(value), WANTED)),
+    }
+}
+
+fn point(value: ValueRef<'_>) -> Result<Point, Unfit> {
+    let unknown = || {
+        let names: Vec<&str> = Point::ALL.iter().map(|point| point.name()).collect();
+        Unfit::new("point", describe(value), format!("one of {}", names.join(", ")))
+    };
+    Point::from_name(text("point", value)?).ok_or_else(unknown)
+}
+
+fn station_id(name: &'static str, value: ValueRef<'_>) -> Result<StationId, Unfit> {
+    let id = value.as_i64().ok().and_then(StationId::new);
+    id.ok_or_else(|| Unfit::new(name, describe(value), "a station's id, 0 or more"))
+}
+
+fn text<'a>(name: &'static str, value: ValueRef<'a>) -> Result<&'a str, Unfit> {
+    value.as_str().map_err(|_| Unfit::new(name, describe(value), "a text in UTF-8"))
+}
+
+fn number(
+    row: &Row<'_>,
+    column: usize,
+    name: &'static str,
+    range: &RangeInclusive<u32>,
+) -> Result<Option<u32>, Unfit> {
+    said(name, value(row, column))?.map(|said| said.number(name, range)).transpose()
+}
+
+/// What a column says; `None` if it is empty.
+fn said<'a>(name: &'static str, value: ValueRef<'a>) -> Result<Option<Said<'a>>, Unfit> {
+    match value {
+        ValueRef::Null => Ok(None),
+        ValueRef::Integer(number) => Ok(Some(Said::Number(number))),
+        ValueRef::Text(_) => text(name, value).map(|text| Some(Said::Text(text))),
+        ValueRef::Real(_) | ValueRef::Blob(_) => {
+            Err(Unfit::new(name, describe(value), "a whole number or a text"))
         }
     }
 }
 
-fn says(row: &Row<'_>) -> anyhow::Result<PointOverrides> {
-    let priority: Option<Box<str>> = row.get(3)?;
-    let priority = priority
-        .map(|name| Priority::from_name(&name).with_context(|| format!("the priority {name} is unknown")))
-        .transpose()?;
-    Ok(PointOverrides {
-        enabled: row.get(2)?,
-        priority,
-        on_delay_s: seconds(row, 4)?,
-        off_delay_s: seconds(row, 5)?,
-        latched: row.get(6)?,
-        realarm_after_s: seconds(row, 7)?,
-        chatter_raises: row.get(8)?,
-        chatter_window_s: seconds(row, 9)?,
-    })
+fn value<'a>(row: &'a Row<'_>, column: usize) -> ValueRef<'a> {
+    row.get_ref(column).expect("it is one of the columns that are selected")
 }
 
-fn seconds(row: &Row<'_>, column: usize) -> anyhow::Result<Option<u32>> {
-    let seconds: Option<i64> = row.get(column)?;
-    seconds
-        .map(|seconds| {
-            let fits = u32::try_from(seconds).ok().filter(|seconds| *seconds <= SECONDS_MAX);
-            fits.with_context(|| format!("{seconds} seconds are out of range: from 0 to {SECONDS_MAX}"))
-        })
-        .transpose()
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ignored { table, row, why } = self;
+        write!(
+            f,
+            "in the table {table}, the row of {row} is ignored: {why}; correct it and start the server again"
+        )
+    }
 }
 
 #[cfg(test)]

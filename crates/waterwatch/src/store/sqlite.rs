@@ -67,6 +67,10 @@ const CLOSE_BYTES_MAX: u64 = 32 << 20;
 /// each.
 const SETTLE_ROWS: usize = 65_536;
 
+/// Rows of the settings that cannot be meant and are named in the log, each:
+/// a table that was filled by a wrong program must not fill the log.
+const IGNORED_NAMED_MAX: usize = 20;
+
 /// The states of all stations: in memory for the decisions, in SQLite for
 /// good.
 #[derive(Debug)]
@@ -449,7 +453,15 @@ impl Store for SqliteStore {
     fn settings(&mut self, fleet: &Fleet) -> anyhow::Result<Settings> {
         let open = self.open.as_mut().context("the database is closed")?;
         settings::publish(&mut open.connection, fleet).context("cannot record the settings of the fleet")?;
-        settings::read(&open.connection, fleet)
+        let (settings, ignored) = settings::read(&open.connection, fleet)
+            .context("cannot read the settings of stations and areas")?;
+        for ignored in ignored.iter().take(IGNORED_NAMED_MAX) {
+            tracing::warn!("{ignored}");
+        }
+        if ignored.len() > IGNORED_NAMED_MAX {
+            tracing::warn!(rows = ignored.len(), "more rows of the settings are ignored than are named here");
+        }
+        Ok(settings)
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {

@@ -317,12 +317,8 @@ fn a_station_is_judged_by_what_is_settled_for_it() {
     assert_eq!((&station["state"], &station["points"][0]["state"]), (&Value::from("normal"), &Value::Null));
     assert!(said(folder.path(), &["station", "show", "2"]).contains("  alarm1       on, good (disabled)\n"));
 
+    // As the server does, which says so in its log.
     database.execute_batch("UPDATE area_settings SET period_s = -1").unwrap();
-    let output = run(&["status"], folder.path());
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        stderr(&output).contains("in the database data.sqlite: the settings of the area North: "),
-        "{}",
-        stderr(&output)
-    );
+    assert_eq!(json(folder.path(), &["station", "list"])[1]["comms"], "late", "that row is ignored");
+    assert_eq!(priority("2", "alarm2"), "critical");
 }

@@ -60,6 +60,33 @@ fn the_database_settles_it_for_an_area_and_a_station() {
     assert_eq!(kinds(&data, "8/alarm2"), ["raised"]);
 }
 
+/// One mistyped row must not leave all stations unheard.
+#[test]
+fn a_row_of_the_database_that_cannot_be_meant_is_ignored_and_named_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let data = server.data.clone();
+    server.stop();
+    open(&data)
+        .execute_batch(
+            "INSERT INTO station_settings (station_id, period_s) VALUES (7, 0);
+             INSERT INTO point_settings (scope, point, priority) VALUES (7, 'alarm1', 'urgent');
+             INSERT INTO point_settings (scope, point, enabled) VALUES (7, 'alarm2', 0);",
+        )
+        .unwrap();
+    let server = Server::start(folder.path(), &[]);
+    assert_eq!(server.say(b"7 1 1\n"), "OK\n");
+    assert_eq!(kinds(&data, "7/alarm1"), ["raised"]);
+    assert_eq!(kinds(&data, "7/alarm2"), [""; 0], "the rest of it holds");
+    let logged = server.stop();
+    for complaint in [
+        "in the table station_settings, the row of station_id 7 is ignored: period_s is 0",
+        "in the table point_settings, the row of scope 7 and point the text",
+    ] {
+        assert!(logged.contains(complaint), "{complaint}: {logged}");
+    }
+}
+
 #[test]
 fn a_point_that_is_no_longer_judged_is_closed_at_the_next_start_and_judged_again_later() {
     let folder = tempfile::tempdir().unwrap();
@@ -92,8 +119,13 @@ fn wrong_settings_are_named_with_their_place() {
         ),
         ("[points.alarm3]\n", "alarm3"),
         ("[points.alarm1]\ndelay_s = 1\n", "line 2, column 1"),
-        ("[points.comms]\non_delay_s = 1\n", "[points.comms] has no delays"),
-        ("[points.alarm2]\nchatter_raises = 33\n", "chatter_raises of [points.alarm2] is out of range"),
+        ("[points.comms]\non_delay_s = 1\n", "in [points.comms]: on_delay_s is 1; it must be left out"),
+        ("[points.alarm2]\nchatter_raises = 33\n", "in [points.alarm2]: chatter_raises is 33; it must be"),
+        ("[points.alarm1]\nchatter_window_s = 59\n", "it must be a number from 60 to 2678400"),
+        (
+            "[points.alarm1]\nrespond_within_min = 0\n",
+            "in [points.alarm1]: respond_within_min is 0; it must be",
+        ),
         ("[points.alarm2]\nlabel = \"\"\n", "label of [points.alarm2] must have from 1 to 500 characters"),
         ("[fleet]\nperiod_s = 0\n", "period_s = 0 is out of range"),
     ] {

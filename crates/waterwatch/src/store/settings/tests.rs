@@ -44,7 +44,8 @@ fn a_station_then_its_area_then_the_fleet() {
              INSERT INTO point_settings (scope, point, on_delay_s) VALUES (2, 'alarm1', 7), (5, 'alarm2', 8);",
         )
         .unwrap();
-    let settings = read(&database, &fleet()).unwrap();
+    let (settings, ignored) = read(&database, &fleet()).unwrap();
+    assert!(ignored.is_empty(), "{ignored:?}");
     let of = |number| {
         let holds = settings.of(id(number));
         let alarm1 = holds.point(Point::Alarm1);
@@ -75,25 +76,88 @@ fn what_the_configuration_says_is_there_for_readers() {
     assert_eq!(published(&database), ("60".into(), None, None));
 }
 
+/// Each beside a row of the same scope that is well.
 #[test]
-fn what_cannot_be_meant_is_named() {
+fn what_cannot_be_meant_is_ignored_and_named_and_the_rest_holds() {
     for (row, complaint) in [
-        ("station_settings (station_id, period_s) VALUES (7, -1)", "the settings of station 7: -1 seconds"),
-        ("station_settings (station_id) VALUES (-7)", "the station id -7 is negative"),
+        (
+            "station_settings (station_id, area, period_s) VALUES (7, 'North', -1)",
+            "in the table station_settings, the row of station_id 7 is ignored: period_s is -1; it must be a \
+             number from 1 to 604800; correct it and start the server again",
+        ),
+        (
+            "station_settings (station_id, period_s) VALUES (7, 0)",
+            "period_s is 0; it must be a number from 1",
+        ),
+        ("station_settings (station_id) VALUES (-7)", "row of station_id -7 is ignored: station_id is -7"),
+        (
+            "station_settings (station_id, area) VALUES (7, CAST(x'ff' AS TEXT))",
+            "area is the text \"\\xff\"; it must be a text in UTF-8",
+        ),
         (
             "area_settings (area, grace_s) VALUES ('North', 999999999999)",
-            "of the area North: 999999999999 seconds",
+            "in the table area_settings, the row of area the text \"North\" is ignored: grace_s is 999999999999",
         ),
-        ("point_settings (scope, point) VALUES (7, 'alarm9')", "alarm9"),
+        (
+            "point_settings (scope, point) VALUES (7, 'alarm9')",
+            "in the table point_settings, the row of scope 7 and point the text \"alarm9\" is ignored: point is \
+             the text \"alarm9\"; it must be one of alarm1, alarm2, comms",
+        ),
         (
             "point_settings (scope, point, priority) VALUES (7, 'alarm1', 'urgent')",
-            "the priority urgent is unknown",
+            "priority is the text \"urgent\"; it must be critical, high, medium or low",
         ),
-        ("point_settings (scope, point) VALUES ('north', 'alarm1')", "the scope north is unknown"),
+        ("point_settings (scope, point, enabled) VALUES (7, 'alarm1', 2)", "enabled is 2; it must be 0 or 1"),
+        (
+            "point_settings (scope, point, latched) VALUES (7, 'alarm1', -1)",
+            "latched is -1; it must be 0 or 1",
+        ),
+        (
+            "point_settings (scope, point, respond_within_min) VALUES (7, 'alarm1', 0)",
+            "respond_within_min is 0; it must be a number from 1 to 44640",
+        ),
+        (
+            "point_settings (scope, point, chatter_window_s) VALUES (7, 'alarm1', 59)",
+            "chatter_window_s is 59",
+        ),
+        ("point_settings (scope, point, on_delay_s) VALUES (7, 'comms', 60)", "comms has no delays"),
+        (
+            "point_settings (scope, point) VALUES ('north', 'alarm1')",
+            "scope is the text \"north\"; it must be",
+        ),
+        ("point_settings (scope, point) VALUES ('7', 'alarm1')", "a number, so without quotes"),
+        ("point_settings (scope, point) VALUES ('area/', 'alarm1')", "scope is the text \"area/\""),
+        ("point_settings (scope, point) VALUES (7.5, 'alarm1')", "scope is 7.5"),
     ] {
-        let database = database();
+        let mut database = database();
+        publish(&mut database, &fleet()).unwrap();
+        database
+            .execute_batch(
+                "INSERT INTO point_settings (scope, point, priority) VALUES (7, 'alarm2', 'low');
+                 INSERT INTO point_settings (scope, point, priority) VALUES ('area/North', 'alarm2', 'medium');
+                 INSERT INTO station_settings (station_id, area) VALUES (8, 'North')",
+            )
+            .unwrap();
+        let (before, none) = read(&database, &fleet()).unwrap();
+        assert!(none.is_empty(), "{none:?}");
+        assert_eq!(before.of(id(7)).point(Point::Alarm2).priority, Priority::Low);
+        assert_eq!(before.of(id(8)).point(Point::Alarm2).priority, Priority::Medium);
         database.execute_batch(&format!("INSERT INTO {row}")).unwrap();
-        let error = format!("{:#}", read(&database, &fleet()).unwrap_err());
-        assert!(error.contains(complaint), "{row}: {error}");
+        let (settings, ignored) = read(&database, &fleet()).unwrap();
+        assert_eq!(settings, before, "{row}");
+        let said: Vec<String> = ignored.iter().map(ToString::to_string).collect();
+        assert!(said.len() == 1 && said[0].contains(complaint), "{row}: {said:?}");
+        assert_eq!(read_published(&database).unwrap(), before, "{row}");
+    }
+}
+
+#[test]
+fn a_reader_takes_the_default_for_what_no_start_published() {
+    let database = database();
+    for value in ["soon", "0", "-5", "99999999999999999999"] {
+        database
+            .execute("INSERT OR REPLACE INTO server (name, value) VALUES ('period_s', ?1)", [value])
+            .unwrap();
+        assert_eq!(read_published(&database).unwrap(), Settings::default(), "{value}");
     }
 }
