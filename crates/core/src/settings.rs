@@ -7,7 +7,7 @@
 //! acknowledgement hangs on its priority) are worked out last, from the
 //! setting that holds.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -187,6 +187,24 @@ impl Settings {
         self.own.get(&id).map_or(self.fleet(), |&place| &self.combinations[place as usize])
     }
 
+    /// Settings that will not do what they seem to: of the fleet first, then
+    /// of every combination that a station has, each warning once.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<(Warning, Whose)> {
+        let mut warnings: Vec<_> = self.fleet().warnings().map(|warning| (warning, Whose::Fleet)).collect();
+        let mut of_stations: BTreeMap<Warning, (usize, StationId)> = BTreeMap::new();
+        for (&id, &place) in &self.own {
+            for warning in self.combinations[place as usize].warnings() {
+                let (count, first) = of_stations.entry(warning).or_insert((0, id));
+                *count += 1;
+                *first = id.min(*first);
+            }
+        }
+        let whose = |(warning, (count, first))| (warning, Whose::Stations { count, first });
+        warnings.extend(of_stations.into_iter().map(whose));
+        warnings
+    }
+
     /// What holds for whoever is in alarm.
     #[must_use]
     pub fn of_source(&self, source: &AlarmSource) -> &StationSettings {
@@ -273,7 +291,7 @@ impl Unfit {
 }
 
 /// A setting that will not do what it seems to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Warning {
     /// Of which point.
     pub point: Point,
@@ -283,6 +301,20 @@ pub struct Warning {
     pub delay_ms: i64,
     /// The station's period.
     pub period_ms: i64,
+}
+
+/// Whose setting will not do what it seems to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// That of all stations that have none of their own.
+    Fleet,
+    /// That of stations, by their own scope or their area's.
+    Stations {
+        /// How many.
+        count: usize,
+        /// One of them: the first by its id.
+        first: StationId,
+    },
 }
 
 impl PointOverrides {
@@ -394,7 +426,7 @@ impl StationSettings {
 
     /// Settings that will not do what they seem to: a delay that is over
     /// before two more reports could say otherwise rests on a single one.
-    pub fn warnings(&self) -> impl Iterator<Item = Warning> + '_ {
+    fn warnings(&self) -> impl Iterator<Item = Warning> + '_ {
         let period_ms = self.period_ms;
         Point::ALL.iter().filter(|point| **point != Point::Comms).flat_map(move |&point| {
             let PointSettings { on_delay_ms, off_delay_ms, .. } = *self.point(point);
@@ -440,6 +472,16 @@ impl fmt::Display for Warning {
             delay_ms / 1_000,
             period_ms / 1_000
         )
+    }
+}
+
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Whose::Fleet => f.write_str("for the fleet"),
+            Whose::Stations { count: 1, first } => write!(f, "for station {first}"),
+            Whose::Stations { count, first } => write!(f, "for {count} stations, station {first} among them"),
+        }
     }
 }
 
@@ -548,6 +590,30 @@ mod tests {
                 "on_delay_s of alarm2 is 119 s, less than two periods of 60 s: it rests on a single report",
                 "off_delay_s of alarm2 is 1 s, less than two periods of 60 s: it rests on a single report",
             ]
+        );
+    }
+
+    #[test]
+    fn every_combination_that_a_station_has_is_warned_of() {
+        let delayed = |on_delay_s, grace_s| {
+            let alarm1 = PointOverrides { on_delay_s: Some(on_delay_s), ..PointOverrides::default() };
+            let points = [alarm1, PointOverrides::default(), PointOverrides::default()];
+            StationOverrides { points, grace_s: Some(grace_s), ..StationOverrides::default() }.resolve()
+        };
+        let id = |number| StationId::new(number).unwrap();
+        let mut settings = Settings::of_fleet(delayed(10, 120));
+        settings.set([(id(9), delayed(20, 120)), (id(7), delayed(20, 60)), (id(8), delayed(30, 60))]);
+        settings.set([(id(6), delayed(120, 60)), (id(5), delayed(40, 60)), (id(4), delayed(10, 120))]);
+        // Nobody has this one any more.
+        settings.set([(id(5), delayed(120, 60))]);
+        let said: Vec<String> = settings
+            .warnings()
+            .iter()
+            .map(|(warning, whose)| format!("{} {whose}", warning.delay_ms))
+            .collect();
+        assert_eq!(
+            said,
+            ["10000 for the fleet", "20000 for 2 stations, station 7 among them", "30000 for station 8"]
         );
     }
 }

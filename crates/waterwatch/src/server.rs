@@ -29,6 +29,10 @@ const STOP_INTAKE: Duration = Duration::from_secs(3);
 /// closed the file.
 const STOP: Duration = Duration::from_millis(4500);
 
+/// Delays that rest on a single report and are named at the start, each: a
+/// fleet in which each station has its own must not fill the log.
+const WARNINGS_NAMED_MAX: usize = 20;
+
 /// Runs the server until a signal ends it.
 ///
 /// # Errors
@@ -75,8 +79,12 @@ async fn run<S: Store + Send + 'static>(
         .collect::<anyhow::Result<Vec<u16>>>()?;
 
     let settings = store.settings(&config.fleet)?;
-    for warning in settings.fleet().warnings() {
-        tracing::warn!("{warning}");
+    let warnings = settings.warnings();
+    for (warning, whose) in warnings.iter().take(WARNINGS_NAMED_MAX) {
+        tracing::warn!("{warning} ({whose})");
+    }
+    if warnings.len() > WARNINGS_NAMED_MAX {
+        tracing::warn!(delays = warnings.len(), "more delays rest on a single report than are named here");
     }
 
     let (hang_up, hung_up) = watch::channel(());

@@ -49,7 +49,9 @@ fn the_database_settles_it_for_an_area_and_a_station() {
         .execute_batch(
             "INSERT INTO area_settings (area, period_s, grace_s) VALUES ('North', 1, 0);
              INSERT INTO station_settings (station_id, area) VALUES (7, 'North');
-             INSERT INTO point_settings (scope, point, enabled) VALUES (8, 'alarm1', 0);",
+             INSERT INTO point_settings (scope, point, enabled) VALUES (8, 'alarm1', 0);
+             INSERT INTO point_settings (scope, point, on_delay_s) VALUES (9, 'alarm1', 60), (8, 'alarm1', 60)
+             ON CONFLICT DO UPDATE SET on_delay_s = excluded.on_delay_s;",
         )
         .unwrap();
     let server = Server::start(folder.path(), &[]);
@@ -58,6 +60,10 @@ fn the_database_settles_it_for_an_area_and_a_station() {
     assert_eq!(kinds(&data, "8/comms"), [""; 0]);
     assert_eq!(kinds(&data, "8/alarm1"), [""; 0], "it is not judged");
     assert_eq!(kinds(&data, "8/alarm2"), ["raised"]);
+    let logged = server.stop();
+    let warning = "on_delay_s of alarm1 is 60 s, less than two periods of 60 s: it rests on a single report \
+                   (for 2 stations, station 8 among them)";
+    assert!(logged.contains(warning), "{logged}");
 }
 
 /// One mistyped row must not leave all stations unheard.
