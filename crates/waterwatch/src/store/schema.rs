@@ -61,7 +61,9 @@ use rusqlite::{
 };
 use thiserror::Error;
 
-use self::tables::{OURS, SINCE_VERSION_2, SINCE_VERSION_3, STATION_STATE, STATION_STATUS};
+use self::tables::{
+    INDEXES_AND_TRIGGERS, OURS, SINCE_VERSION_2, SINCE_VERSION_3, STATION_STATE, STATION_STATUS,
+};
 use super::{access, last_date};
 
 /// In the file's header, so that `file` and we know whose it is: "watw".
@@ -274,7 +276,7 @@ fn kind(connection: &Connection, path: &Path) -> Result<Kind, SchemaError> {
     }
     match difference(connection, &columns).map_err(unreadable)? {
         None => match in_the_way(connection).map_err(unreadable)? {
-            Some(what) => Err(foreign(format!("it has a {what} that is not ours"))),
+            Some(what) => Err(foreign(format!("it has the {what}, which is not ours"))),
             None => Ok(Kind::Contract),
         },
         Some(difference) => Err(SchemaError::OldServer { path: path.to_owned(), difference }),
@@ -282,13 +284,15 @@ fn kind(connection: &Connection, path: &Path) -> Result<Kind, SchemaError> {
 }
 
 /// What is in the way of taking a database over: something with the name of
-/// a table of ours, or a trigger, which would do what we do not know of.
+/// a table or an index of ours, or a trigger, which would do what we do not know of.
 fn in_the_way(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let mut statement = connection.prepare("SELECT type, lower(name) FROM sqlite_schema ORDER BY name")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (kind, name): (String, String) = (row.get(0)?, row.get(1)?);
-        if kind == "trigger" || OURS.contains(&name.as_str()) {
+        let is_ours =
+            OURS.contains(&name.as_str()) || INDEXES_AND_TRIGGERS.iter().any(|(ours, _)| *ours == name);
+        if kind == "trigger" || is_ours {
             return Ok(Some(format!("{kind} {name}")));
         }
     }
@@ -380,6 +384,7 @@ pub fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.execute_batch(STATION_STATE)?;
     transaction.execute_batch(SINCE_VERSION_2)?;
     transaction.execute_batch(SINCE_VERSION_3)?;
+    make_what_is_missing(&transaction)?;
     sign(&transaction)?;
     transaction.commit()
 }
@@ -394,6 +399,7 @@ pub fn adopt(connection: &mut Connection, zone: &TimeZone) -> rusqlite::Result<(
     transaction.execute_batch(STATION_STATE)?;
     transaction.execute_batch(SINCE_VERSION_2)?;
     transaction.execute_batch(SINCE_VERSION_3)?;
+    make_what_is_missing(&transaction)?;
     {
         let mut read = transaction.prepare("SELECT station_id, last_date FROM station_status")?;
         let mut write = transaction.prepare(
@@ -420,8 +426,38 @@ pub fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.execute_batch(SINCE_VERSION_2)?;
     }
     transaction.execute_batch(SINCE_VERSION_3)?;
+    make_what_is_missing(&transaction)?;
     sign(&transaction)?;
     transaction.commit()
+}
+
+/// Makes our indexes and triggers again that somebody dropped, and gives their
+/// names: without a trigger the ledger could be rewritten by accident, and
+/// without an index a start reads all of it.
+///
+/// # Errors
+/// What SQLite says.
+pub fn restore(connection: &mut Connection) -> rusqlite::Result<Vec<&'static str>> {
+    let transaction = connection.transaction()?;
+    let made = make_what_is_missing(&transaction)?;
+    transaction.commit()?;
+    Ok(made)
+}
+
+fn make_what_is_missing(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<&'static str>> {
+    let mut made = Vec::new();
+    for (name, statement) in INDEXES_AND_TRIGGERS {
+        let is_there: bool = transaction.query_row(
+            "SELECT EXISTS (SELECT * FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE)",
+            [name],
+            |row| row.get(0),
+        )?;
+        if !is_there {
+            transaction.execute_batch(statement)?;
+            made.push(name);
+        }
+    }
+    Ok(made)
 }
 
 /// Records the zone of `last_date`, for whoever reads without the server's

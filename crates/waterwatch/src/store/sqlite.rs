@@ -139,7 +139,13 @@ impl SqliteStore {
                 tracing::info!(data = %path.display(), "took over the old server's database");
             }
             Some(Kind::Older(_)) => schema::migrate(&mut connection)?,
-            Some(Kind::Ours) => {}
+            Some(Kind::Ours) => {
+                for name in schema::restore(&mut connection)? {
+                    tracing::warn!(
+                        "{name} was missing in the database, and is made again: somebody dropped it"
+                    );
+                }
+            }
         }
         schema::set_time_zone(&connection, &zone)?;
         let loaded = load::load(&connection, &zone)?;

@@ -355,6 +355,15 @@ fn the_ledger_is_only_added_to() {
         ("UPDATE alarm_event SET reason = 'nothing happened'", "its entries are never changed"),
         ("DELETE FROM alarm_event", "its entries are never deleted"),
         ("DELETE FROM alarm_event WHERE sequence = 42", "its entries are never deleted"),
+        (
+            "INSERT OR REPLACE INTO alarm_event (sequence, event_time, received_at, source, kind, listener_id, peer)
+             VALUES (42, 5, 5, 'server', 'blind', 0, x'')",
+            "its entries are never replaced",
+        ),
+        (
+            "INSERT OR REPLACE INTO alarm_event SELECT * FROM alarm_event",
+            "its entries are never replaced",
+        ),
     ] {
         let error = connection.execute_batch(statement).unwrap_err().to_string();
         assert!(error.contains(refusal), "{statement}: {error}");

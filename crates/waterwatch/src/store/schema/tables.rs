@@ -33,7 +33,6 @@ CREATE TABLE span (
     reports INTEGER NOT NULL,
     PRIMARY KEY (station_id, sequence)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX span_by_age ON span (sequence);
 CREATE TABLE journal (
     sequence INTEGER PRIMARY KEY,
     received_at INTEGER NOT NULL,
@@ -71,14 +70,6 @@ CREATE TABLE alarm_event (
     peer BLOB NOT NULL,
     cause INTEGER
 ) STRICT;
-CREATE INDEX alarm_event_by_source ON alarm_event (source, point, sequence);
-CREATE INDEX alarm_event_by_occurrence ON alarm_event (occurrence) WHERE occurrence IS NOT NULL;
-CREATE TRIGGER alarm_event_is_never_changed BEFORE UPDATE ON alarm_event BEGIN
-    SELECT RAISE(ABORT, 'alarm_event is the ledger of alarms: its entries are never changed');
-END;
-CREATE TRIGGER alarm_event_is_never_deleted BEFORE DELETE ON alarm_event BEGIN
-    SELECT RAISE(ABORT, 'alarm_event is the ledger of alarms: its entries are never deleted');
-END;
 CREATE TABLE alarm (
     source ANY NOT NULL,
     point TEXT NOT NULL,
@@ -121,7 +112,6 @@ CREATE TABLE station_settings (
     period_s INTEGER,
     grace_s INTEGER
 ) STRICT;
-CREATE INDEX station_settings_by_area ON station_settings (area) WHERE area IS NOT NULL;
 CREATE TABLE area_settings (
     area TEXT PRIMARY KEY,
     period_s INTEGER,
@@ -145,6 +135,44 @@ CREATE TABLE point_settings (
     PRIMARY KEY (scope, point)
 ) STRICT, WITHOUT ROWID;
 ";
+
+/// Our indexes and triggers by their names: each start makes those again that
+/// somebody dropped.
+pub(super) const INDEXES_AND_TRIGGERS: [(&str, &str); 9] = [
+    ("span_by_age", "CREATE INDEX span_by_age ON span (sequence)"),
+    ("alarm_event_by_source", "CREATE INDEX alarm_event_by_source ON alarm_event (source, point, sequence)"),
+    (
+        "alarm_event_by_occurrence",
+        "CREATE INDEX alarm_event_by_occurrence ON alarm_event (occurrence) WHERE occurrence IS NOT NULL",
+    ),
+    ("alarm_event_is_never_changed", NEVER_CHANGED),
+    ("alarm_event_is_never_deleted", NEVER_DELETED),
+    ("alarm_event_is_never_replaced", NEVER_REPLACED),
+    (
+        "station_settings_by_area",
+        "CREATE INDEX station_settings_by_area ON station_settings (area) WHERE area IS NOT NULL",
+    ),
+    // Beside them, what is asked of the ledger by time and for the last raise.
+    ("alarm_event_by_received_at", "CREATE INDEX alarm_event_by_received_at ON alarm_event (received_at)"),
+    (
+        "alarm_event_raised",
+        "CREATE INDEX alarm_event_raised ON alarm_event (source, point, sequence) WHERE kind = 'raised'",
+    ),
+];
+
+const NEVER_CHANGED: &str = "CREATE TRIGGER alarm_event_is_never_changed BEFORE UPDATE ON alarm_event BEGIN
+    SELECT RAISE(ABORT, 'alarm_event is the ledger of alarms: its entries are never changed');
+END";
+
+const NEVER_DELETED: &str = "CREATE TRIGGER alarm_event_is_never_deleted BEFORE DELETE ON alarm_event BEGIN
+    SELECT RAISE(ABORT, 'alarm_event is the ledger of alarms: its entries are never deleted');
+END";
+
+/// `INSERT OR REPLACE` deletes without asking the triggers of deletion.
+const NEVER_REPLACED: &str = "CREATE TRIGGER alarm_event_is_never_replaced BEFORE INSERT ON alarm_event
+WHEN EXISTS (SELECT 1 FROM alarm_event WHERE sequence = NEW.sequence) BEGIN
+    SELECT RAISE(ABORT, 'alarm_event is the ledger of alarms: its entries are never replaced');
+END";
 
 /// The names of our tables beside the contract's.
 pub(super) const OURS: [&str; 10] = [

@@ -140,6 +140,10 @@ fn somebody_elses_database_is_left_alone() {
             format!("{CONTRACT_TABLE} PRAGMA application_id = 252006674"),
             "its application_id is 0x0f055112".to_owned(),
         ),
+        (
+            format!("{CONTRACT_TABLE} CREATE INDEX Span_By_Age ON station_status (last_date)"),
+            "it has the index span_by_age, which is not ours".to_owned(),
+        ),
         ("CREATE TABLE moz_places (url)".to_owned(), "it has tables, but no station_status".to_owned()),
         (
             format!("PRAGMA application_id = {APPLICATION_ID}"),
@@ -245,6 +249,28 @@ fn adopting_keeps_every_row_and_adds_ours() {
     drop(statement);
     connection.close().unwrap();
     assert_eq!(examined(&path), Ok(Kind::Ours));
+}
+
+/// A tool that rebuilds a table drops what hangs on it.
+#[test]
+fn what_somebody_dropped_is_made_again() {
+    let objects = |connection: &Connection| -> Vec<String> {
+        let query = "SELECT type || ' ' || name || ' ' || ifnull(sql, '') FROM sqlite_schema ORDER BY 1";
+        let mut statement = connection.prepare(query).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().collect::<rusqlite::Result<_>>().unwrap()
+    };
+    let mut connection = Connection::open_in_memory().unwrap();
+    create(&mut connection).unwrap();
+    let before = objects(&connection);
+    assert!(restore(&mut connection).unwrap().is_empty());
+    let dropped = ["span_by_age", "alarm_event_by_source", "alarm_event_is_never_deleted"];
+    connection
+        .execute_batch(
+            "DROP INDEX span_by_age; DROP INDEX alarm_event_by_source; DROP TRIGGER alarm_event_is_never_deleted",
+        )
+        .unwrap();
+    assert_eq!(restore(&mut connection).unwrap(), dropped);
+    assert_eq!(objects(&connection), before);
 }
 
 /// Whatever version it was, it has what a new one has.
