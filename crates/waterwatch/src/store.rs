@@ -68,8 +68,9 @@ pub trait Store {
         Vec::new()
     }
 
-    /// Whether the database came from a server that knew no alarms: when it was
-    /// opened, nothing was in its ledger.
+    /// Whether the database came from a server that knew no alarms, and what
+    /// was on there is not all judged yet: no batch with
+    /// [`has_found`](Batch::has_found) is recorded.
     fn knew_no_alarms(&self) -> bool {
         false
     }
@@ -155,6 +156,8 @@ pub struct Batch {
     /// Whether it is recorded that the server is alive at
     /// [`received_at_ms`](Self::received_at_ms).
     pub is_alive: bool,
+    /// Whether all that was found at the start is judged with this batch.
+    pub has_found: bool,
 }
 
 /// What a batch does to one station.
@@ -187,7 +190,11 @@ impl Batch {
     /// Whether there is nothing to record.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.events.is_empty() && self.alarms.is_empty() && !self.is_alive
+        self.changes.is_empty()
+            && self.events.is_empty()
+            && self.alarms.is_empty()
+            && !self.is_alive
+            && !self.has_found
     }
 
     /// Whether the rows of this station are written at once. What is news is,

@@ -291,6 +291,7 @@ fn fill(path: &Path, old: &OldRows) -> rusqlite::Result<()> {
             state.execute(params![id.get(), row.received_at_ms])?;
         }
     }
+    schema::set_unjudged(&transaction)?;
     transaction.commit()?;
     connection.close().map_err(|(_, error)| error)
 }

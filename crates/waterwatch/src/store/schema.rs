@@ -43,7 +43,7 @@
 //! | | `enabled`, `priority`, `on_delay_s`, `off_delay_s`, `latched`, `realarm_after_s`, `chatter_raises`, `chatter_window_s` | how it is judged; where empty, as the wider scope |
 //! | | `label`, `consequence`, `response`, `respond_within_min` | what tells an operator what to do |
 //! | `listener` | `listener_id`, `address` | a listener by the number that origins name |
-//! | `server` | `name`, `value` | what the server says of itself: `time_zone`, the zone of `last_date`; `alive_at`, when it was alive, in milliseconds UTC; `period_s` and `grace_s`, what holds for the fleet |
+//! | `server` | `name`, `value` | what the server says of itself: `time_zone`, the zone of `last_date`; `alive_at`, when it was alive, in milliseconds UTC; `period_s` and `grace_s`, what holds for the fleet; `judging`, with the value `since_upgrade` until all that was on in a database that knew no alarms is judged |
 //!
 //! A station's rows may be behind the journal. What is newest is its
 //! `station_state` and every entry of the journal with a later sequence; its
@@ -411,6 +411,7 @@ pub fn adopt(connection: &mut Connection, zone: &TimeZone) -> rusqlite::Result<(
             write.execute(params![id, last_date::parse(&date, zone).unwrap_or(0)])?;
         }
     }
+    set_unjudged(&transaction)?;
     sign(&transaction)?;
     transaction.commit()
 }
@@ -427,6 +428,7 @@ pub fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     }
     transaction.execute_batch(SINCE_VERSION_3)?;
     make_what_is_missing(&transaction)?;
+    set_unjudged(&transaction)?;
     sign(&transaction)?;
     transaction.commit()
 }
@@ -458,6 +460,33 @@ fn make_what_is_missing(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<&
         }
     }
     Ok(made)
+}
+
+/// Notes that the contacts in this database have not been judged yet: whoever
+/// had it before knew no alarms.
+///
+/// # Errors
+/// What SQLite says.
+pub(super) fn set_unjudged(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction
+        .execute("INSERT OR REPLACE INTO server (name, value) VALUES ('judging', 'since_upgrade')", [])
+        .map(drop)
+}
+
+/// Whether they have not been judged yet, or not all of them.
+///
+/// # Errors
+/// What SQLite says.
+pub(super) fn is_unjudged(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT EXISTS (SELECT * FROM server WHERE name = 'judging')", [], |row| row.get(0))
+}
+
+/// Notes that all of them are judged.
+///
+/// # Errors
+/// What SQLite says.
+pub(super) fn set_judged(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM server WHERE name = 'judging'", []).map(drop)
 }
 
 /// Records the zone of `last_date`, for whoever reads without the server's

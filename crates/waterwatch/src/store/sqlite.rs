@@ -370,6 +370,7 @@ impl SqliteStore {
         }
         self.alarms.apply(&batch.alarms);
         self.alive.recorded(batch);
+        self.knew_no_alarms &= !batch.has_found;
         self.sequence = batch.sequence;
     }
 

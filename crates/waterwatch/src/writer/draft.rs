@@ -58,10 +58,20 @@ impl Draft {
     /// Begins a batch that is decided `now`, with what is to be said of the
     /// server itself: each batch that is recorded has that.
     fn begin<S: Store>(&mut self, store: &S, watch: &Watch, now: Now, is_last: bool) {
-        let Batch { received_at_ms, sequence, reports, changes, spans, events, alarms, form: _, is_alive } =
-            &mut self.batch;
+        let Batch {
+            received_at_ms,
+            sequence,
+            reports,
+            changes,
+            spans,
+            events,
+            alarms,
+            form: _,
+            is_alive,
+            has_found,
+        } = &mut self.batch;
         (*received_at_ms, *sequence) = (now.wall_ms, store.sequence());
-        (*reports, *is_alive) = (0, false);
+        (*reports, *is_alive, *has_found) = (0, false, false);
         changes.clear();
         spans.clear();
         events.clear();

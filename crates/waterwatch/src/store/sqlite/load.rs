@@ -13,7 +13,7 @@ use super::super::alarms::Alarms;
 use super::super::journal::{self, Entry};
 use super::super::last_date;
 use super::super::peer;
-use super::super::schema::COUNT_MAX;
+use super::super::schema::{self, COUNT_MAX};
 use super::super::stations::Stations;
 use super::super::sweep::Marks;
 use super::alive::Alive;
@@ -30,7 +30,7 @@ pub(super) struct Loaded {
     pub(super) alive: Alive,
     /// The newest times in which nobody was heard, the oldest first.
     pub(super) gaps: Vec<Gap>,
-    /// Nothing is in the ledger.
+    /// What was on when an older server had it is not all judged yet.
     pub(super) knew_no_alarms: bool,
     /// The commits in the journal: their sequences and bytes, the oldest
     /// first.
@@ -54,8 +54,7 @@ pub(super) fn load(connection: &Connection, zone: &TimeZone) -> anyhow::Result<L
     read_alarms(connection, &mut loaded)?;
     loaded.alive = Alive::read(connection, loaded.newest_ms)?;
     loaded.gaps = alarm_rows::read_gaps(connection, ListeningClock::RATES_MAX)?;
-    loaded.knew_no_alarms =
-        connection.query_row("SELECT NOT EXISTS (SELECT * FROM alarm_event)", [], |row| row.get(0))?;
+    loaded.knew_no_alarms = schema::is_unjudged(connection)?;
     let span_rows: i64 = connection.query_row("SELECT count(*) FROM span", [], |row| row.get(0))?;
     loaded.span_rows = u64::try_from(span_rows)?;
     Ok(loaded)

@@ -4,6 +4,7 @@ use rusqlite::TransactionBehavior;
 use waterwatch_core::StationId;
 
 use super::super::alarm_rows;
+use super::super::schema;
 use super::super::{Batch, Change};
 use super::SqliteStore;
 use super::folding::Folding;
@@ -20,7 +21,8 @@ pub(super) struct Recorded {
 impl SqliteStore {
     /// Writes one transaction.
     pub(super) fn record(&mut self, batch: Option<&Batch>, folding: &Folding) -> rusqlite::Result<Recorded> {
-        let SqliteStore { open, last_date, stations, spans, journal, alive, limits, .. } = self;
+        let SqliteStore { open, last_date, stations, spans, journal, alive, knew_no_alarms, limits, .. } =
+            self;
         let mut span_rows = self.span_rows;
         let open = open.as_mut().ok_or(rusqlite::Error::InvalidQuery)?;
         let transaction = open.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -62,6 +64,9 @@ impl SqliteStore {
             Some(batch) => {
                 alarm_rows::write(&transaction, &batch.events, &batch.alarms)?;
                 alive.write(&transaction, batch)?;
+                if batch.has_found && *knew_no_alarms {
+                    schema::set_judged(&transaction)?;
+                }
                 journal.write(&transaction, batch)?
             }
             None => None,

@@ -29,6 +29,7 @@ fn an_older_database_is_brought_up_to_date_and_a_copy_kept() {
     let (_, station) = store.find(StationId::new(5).unwrap()).unwrap();
     assert_eq!((station.sequence, station.reports, station.alarm1), (9, 4, true));
     assert_eq!(station.span, OpenSpan::default());
+    assert!(store.knew_no_alarms());
     drop(store);
     assert_eq!(schema::existing(&path).unwrap(), Kind::Ours);
     assert_eq!(schema::existing(&folder.path().join("data.sqlite.schema-1")).unwrap(), Kind::Older(1));
@@ -70,4 +71,40 @@ fn a_database_of_the_version_before_keeps_everything() {
     let copy = folder.path().join("data.sqlite.schema-2");
     assert_eq!(schema::existing(&copy).unwrap(), Kind::Older(2));
     assert_eq!(rows(&copy, &OLD_TABLES), before);
+}
+
+/// Also if the process dies in between: a start judges a part at a time.
+#[test]
+fn what_was_on_before_the_upgrade_is_known_as_such_until_all_of_it_is_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.sqlite");
+    assert!(!open(tempfile::tempdir().unwrap().path()).knew_no_alarms(), "a new one has nothing to judge");
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "CREATE TABLE station_status (station_id INTEGER PRIMARY KEY, last_date TEXT, alarm1 INTEGER,
+                 alarm2 INTEGER);
+             INSERT INTO station_status VALUES (5, '2026-11-24 01:46', 1, 1), (7, '2026-11-24 01:45', 0, 1)",
+        )
+        .unwrap();
+    let mut store = open(folder.path());
+    assert!(store.knew_no_alarms());
+    let part = batch(&store, Form::Direct, BEGAN_MS + 60_000, &[(5, true), (9, true)]);
+    assert!(!part.events.is_empty(), "something is in the ledger then");
+    store.commit(&part).unwrap();
+    store.reopen().unwrap();
+    assert!(store.knew_no_alarms());
+    let rest = Batch { has_found: true, sequence: store.sequence(), ..Batch::default() };
+    assert!(!rest.is_empty());
+    store.commit(&rest).unwrap();
+    assert!(!store.knew_no_alarms());
+    store.reopen().unwrap();
+    assert!(!store.knew_no_alarms());
+    drop(store);
+    assert!(!open(folder.path()).knew_no_alarms());
+
+    let imported = tempfile::tempdir().unwrap();
+    let old = crate::store::import::OldRows::default();
+    crate::store::import::write(&imported.path().join("data.sqlite"), &old).unwrap();
+    assert!(open(imported.path()).knew_no_alarms());
 }
