@@ -198,10 +198,10 @@ fn read_commit(bytes: &[u8], sequence: i64, mut take: impl FnMut(&Entry)) -> any
 impl Loaded {
     /// One more that was given a sequence, and when it was received.
     fn saw(&mut self, sequence: i64, received_at_ms: i64) {
-        // Of stations that only an older server heard, none is the newest; a
-        // row that was made by hand may not say when.
-        let is_known = sequence > 0 || received_at_ms > 0;
-        if is_known && (sequence, Some(received_at_ms)) > (self.sequence, self.newest_ms) {
+        // What an older server heard, or a row that was made by hand, says
+        // nothing of us; and one date of theirs that lies ahead would have us
+        // believe that the clock was set.
+        if sequence > 0 && (sequence, Some(received_at_ms)) > (self.sequence, self.newest_ms) {
             (self.sequence, self.newest_ms) = (sequence, Some(received_at_ms));
         }
     }
