@@ -71,6 +71,34 @@ pub fn read_alarms(connection: &Connection) -> Result<Vec<(AlarmKey, Alarm)>, Ro
     Ok(alarms)
 }
 
+/// The first entry, in the order of the ledger, of what came to be known at
+/// this time or later; `None` if nothing did. When an entry was received mostly
+/// goes up with its sequence, but not where the clock was set back, so all that
+/// is later counts.
+///
+/// # Errors
+/// What SQLite says.
+pub fn first_since(connection: &Connection, since_ms: i64) -> rusqlite::Result<Option<i64>> {
+    connection.query_row(FIRST_SINCE, [since_ms], |row| row.get(0))
+}
+
+/// By an index that has all it needs: no entry itself is read. Without the plus,
+/// SQLite would go through the entries in their order until the first that fits.
+const FIRST_SINCE: &str = "SELECT min(+sequence) FROM alarm_event WHERE received_at >= ?1";
+
+/// The last raise of an alarm; `None` if it never was raised.
+///
+/// # Errors
+/// What SQLite says.
+pub fn last_raise(connection: &Connection, key: &AlarmKey) -> rusqlite::Result<Option<i64>> {
+    connection.query_row(LAST_RAISE, params![Source(&key.0), key.1.name()], |row| row.get(0))
+}
+
+/// By the index of raises alone, which SQLite takes only where the kind is
+/// written out.
+const LAST_RAISE: &str = "SELECT max(sequence) FROM alarm_event
+    WHERE source = ?1 AND point = ?2 AND kind = 'raised'";
+
 /// What the ledger tells of the server itself: by how much the wall went on
 /// while nobody was heard. The newest, `gaps_max` at most, the oldest of them
 /// first.
@@ -81,12 +109,15 @@ pub fn read_gaps(connection: &Connection, gaps_max: usize) -> Result<Vec<Gap>, R
     let mut statement = connection.prepare(&gaps_query())?;
     let (blind, jumped) = (Kind::Blind.name(), Kind::ClockJumped.name());
     let gaps_max = i64::try_from(gaps_max).unwrap_or(i64::MAX);
+    let lasted_max_ms = COUNT_MAX / gaps_max.max(1);
     let entries = statement.query_and_then(params![blind, jumped, gaps_max], event)?;
     let mut gaps: Vec<Gap> = entries
         .map(|entry| {
             let Event { sequence, event_time_ms, until_ms, .. } = entry?;
-            // No sum of two times overflows: both are checked.
-            Ok(Gap { sequence, lasted_ms: until_ms.unwrap_or(event_time_ms) - event_time_ms })
+            // No sum of two times overflows: both are checked. Nor does one of
+            // all gaps: each is bounded, to longer than any clock is set.
+            let lasted_ms = until_ms.unwrap_or(event_time_ms) - event_time_ms;
+            Ok(Gap { sequence, lasted_ms: lasted_ms.clamp(-lasted_max_ms, lasted_max_ms) })
         })
         .collect::<Result<_, RowError>>()?;
     gaps.reverse();

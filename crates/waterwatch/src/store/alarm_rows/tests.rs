@@ -328,6 +328,62 @@ fn blind_times_and_jumps_are_found_by_an_index_and_the_newest_given() {
     assert!(plan.contains("alarm_event_by_source (source=? AND point=?)"), "{plan}");
 }
 
+/// No server writes such times; whoever edits the file can.
+#[test]
+fn no_sum_of_gaps_overflows() {
+    let connection = database();
+    connection
+        .execute_batch(&format!(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4096)
+             INSERT INTO alarm_event (sequence, event_time, received_at, source, kind, until, listener_id, peer)
+             SELECT i, iif(i % 1000 = 0, {COUNT_MAX}, -{COUNT_MAX}), 5, 'server', 'blind',
+                 iif(i % 1000 = 0, -{COUNT_MAX}, {COUNT_MAX}), 0, x'' FROM n"
+        ))
+        .unwrap();
+    let gaps = read_gaps(&connection, 4_096).unwrap();
+    assert_eq!(gaps.len(), 4_096);
+    let sum = gaps.iter().try_fold(0_i64, |sum, gap| sum.checked_add(gap.lasted_ms));
+    assert!(sum.is_some_and(|sum| sum > 0));
+    let sum = gaps.iter().try_fold(0_i64, |sum, gap| sum.checked_add(gap.lasted_ms.abs()));
+    assert!(sum.is_some_and(|sum| sum <= COUNT_MAX));
+}
+
+#[test]
+fn what_is_known_since_a_time_and_the_last_raise_are_found_by_an_index() {
+    let connection = database();
+    // The clock was set back after the third.
+    connection
+        .execute_batch(
+            "INSERT INTO alarm_event (sequence, event_time, received_at, source, point, kind, listener_id, peer)
+             VALUES (1, 0, 10, 7, 'alarm1', 'raised', 0, x''), (2, 0, 20, 7, 'alarm1', 'returned', 0, x''),
+                 (3, 0, 90, 8, 'alarm1', 'raised', 0, x''), (4, 0, 30, 7, 'alarm1', 'raised', 0, x''),
+                 (5, 0, 40, 7, 'alarm1', 'returned', 0, x'')",
+        )
+        .unwrap();
+    let since = |since_ms| first_since(&connection, since_ms).unwrap();
+    assert_eq!((since(0), since(11), since(35), since(91)), (Some(1), Some(2), Some(3), None));
+    let raise = |number, point| {
+        let source = AlarmSource::Station(StationId::new(number).unwrap());
+        last_raise(&connection, &(source, point)).unwrap()
+    };
+    assert_eq!((raise(7, Point::Alarm1), raise(8, Point::Alarm1)), (Some(4), Some(3)));
+    assert_eq!((raise(7, Point::Alarm2), raise(9, Point::Alarm1)), (None, None));
+
+    for (query, parameters, wanted) in [
+        (
+            FIRST_SINCE,
+            1,
+            "SEARCH alarm_event USING COVERING INDEX alarm_event_by_received_at (received_at>?)",
+        ),
+        (LAST_RAISE, 2, "SEARCH alarm_event USING COVERING INDEX alarm_event_raised (source=? AND point=?)"),
+    ] {
+        let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+        let parameters = rusqlite::params_from_iter(std::iter::repeat_n(0, parameters));
+        let plan: String = plan.query_row(parameters, |row| row.get("detail")).unwrap();
+        assert_eq!(plan, wanted);
+    }
+}
+
 /// By accident, with a tool.
 #[test]
 fn the_ledger_is_only_added_to() {
