@@ -108,3 +108,23 @@ fn what_was_on_before_the_upgrade_is_known_as_such_until_all_of_it_is_judged() {
     crate::store::import::write(&imported.path().join("data.sqlite"), &old).unwrap();
     assert!(open(imported.path()).knew_no_alarms());
 }
+
+#[test]
+fn a_start_makes_again_what_keeps_the_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.sqlite");
+    let mut store = open(folder.path());
+    store.commit(&batch(&store, Form::Direct, BEGAN_MS, &[(1, true)])).unwrap();
+    drop(store);
+    let database = Connection::open(&path).unwrap();
+    let dropped = "DROP TRIGGER alarm_event_is_never_changed; DROP TRIGGER alarm_event_is_never_replaced";
+    database.execute_batch(dropped).unwrap();
+    drop(open(folder.path()));
+    for rewrite in [
+        "UPDATE alarm_event SET reason = 'nothing happened'",
+        "INSERT OR REPLACE INTO alarm_event SELECT * FROM alarm_event",
+    ] {
+        let error = database.execute_batch(rewrite).unwrap_err().to_string();
+        assert!(error.contains("alarm_event is the ledger of alarms"), "{error}");
+    }
+}
