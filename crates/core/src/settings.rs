@@ -89,7 +89,8 @@ pub struct PointOverrides {
     /// How long after its acknowledgement an alarm that is still on needs
     /// another one; 0: never.
     pub realarm_after_s: Option<u32>,
-    /// More raises than this within the window are chatter; 0: none is.
+    /// More raises than this within the window are chatter; 0: only so many
+    /// that they would fill the ledger.
     pub chatter_raises: Option<u32>,
     /// The window of chatter.
     pub chatter_window_s: Option<u32>,
@@ -383,7 +384,12 @@ impl PointOverrides {
                 Some(0) => None,
                 Some(after_s) => Some(in_ms(after_s)),
             },
-            chatter_raises: self.chatter_raises.unwrap_or(defaults.chatter_raises),
+            chatter_raises: match self.chatter_raises {
+                None => defaults.chatter_raises,
+                // Only what would fill the ledger is chatter then.
+                Some(0) => PointSettings::CHATTER_RAISES_MAX,
+                Some(raises) => raises,
+            },
             chatter_window_ms: self
                 .chatter_window_s
                 .map_or(defaults.chatter_window_ms, |window_s| in_ms(window_s.max(CHATTER_WINDOW_S_MIN))),

@@ -152,6 +152,7 @@ impl Draft {
                 }
             }
         }
+        self.batch.has_found = true;
         true
     }
 
