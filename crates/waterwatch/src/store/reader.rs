@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 use thiserror::Error;
-use waterwatch_core::alarm::{Alarm, AlarmSource};
+use waterwatch_core::alarm::{Alarm, AlarmSource, Point};
+use waterwatch_core::settings::StationSettings;
 use waterwatch_core::{Settings, StationId};
 
 use super::alarm_rows::{self, RowError};
@@ -95,7 +96,8 @@ pub enum Which<'a> {
         /// At most so many.
         stations_max: usize,
     },
-    /// Those that have an alarm which is not at rest.
+    /// Those that have an alarm which is not at rest, a contact on, or a point
+    /// that is disabled.
     InAlarm,
 }
 
@@ -154,9 +156,12 @@ impl Reader {
         self.look(|moment| {
             let (alarms, server) = (self.alarms(moment)?, self.server(moment)?);
             let stations = match which {
+                Which::InAlarm if has_disabled(server.settings.fleet()) => {
+                    self.contacts(moment, Which::ALL, zone)?
+                }
                 Which::InAlarm => {
-                    let mut ids: Vec<StationId> =
-                        alarms.iter().filter_map(|(key, _)| of_station(key)).collect();
+                    let mut ids = self.not_at_rest(moment, &server.settings)?;
+                    ids.extend(alarms.iter().filter_map(|(key, _)| of_station(key)));
                     ids.sort_unstable();
                     ids.dedup();
                     self.contacts(moment, Which::These(&ids), zone)?
@@ -180,6 +185,31 @@ impl Reader {
             return Ok(Vec::new());
         }
         alarm_rows::read_alarms(moment).map_err(|error| self.of_row(error))
+    }
+
+    /// The stations that have a contact on, or a point that is disabled.
+    fn not_at_rest(
+        &self,
+        moment: &Transaction<'_>,
+        settings: &Settings,
+    ) -> Result<Vec<StationId>, ReadError> {
+        let ids = |query: &str| -> Result<Vec<StationId>, ReadError> {
+            let read = || -> rusqlite::Result<Vec<i64>> {
+                moment.prepare(query)?.query_map([], |row| row.get(0))?.collect()
+            };
+            let numbers = read().map_err(|error| self.not_read(error))?;
+            Ok(numbers.into_iter().filter_map(StationId::new).collect())
+        };
+        if let Kind::Empty | Kind::Older(_) = self.kind {
+            return Ok(Vec::new());
+        }
+        let mut found = ids("SELECT station_id FROM station_status WHERE alarm1 <> 0 OR alarm2 <> 0")?;
+        if self.kind == Kind::Ours {
+            let settled = ids("SELECT station_id FROM station_settings
+                 UNION SELECT scope FROM point_settings WHERE typeof(scope) = 'integer'")?;
+            found.extend(settled.into_iter().filter(|id| has_disabled(settings.of(*id))));
+        }
+        Ok(found)
     }
 
     fn server(&self, moment: &Transaction<'_>) -> Result<ServerRows, ReadError> {
@@ -217,6 +247,11 @@ impl Reader {
             error => ReadError::Alarm { path: self.path.clone(), error },
         }
     }
+}
+
+/// Whether one of a station's points is not judged.
+fn has_disabled(settings: &StationSettings) -> bool {
+    Point::ALL.iter().any(|&point| !settings.point(point).enabled)
 }
 
 fn of_station(key: &AlarmKey) -> Option<StationId> {

@@ -233,17 +233,93 @@ fn databases_without_alarms_have_none() {
     let old = Connection::open(&data).unwrap();
     old.execute_batch(
         "CREATE TABLE station_status (station_id INTEGER PRIMARY KEY, last_date, alarm1, alarm2);
-         INSERT INTO station_status VALUES (9, '2024-01-02 03:04', 0, 1)",
+         INSERT INTO station_status VALUES (9, '2024-01-02 03:04', 0, 0)",
     )
     .unwrap();
     nothing("the old server's");
-    // A contact that no server has judged is not said to be well.
-    let station = json(folder.path(), &["station", "show", "9"]);
-    assert_eq!((&station["state"], &station["comms"]), (&Value::Null, &Value::from("late")));
     drop(old);
     std::fs::remove_file(&data).unwrap();
     let _server = make(&data, &[(1, 0, 0, 3)]);
     nothing("ours");
+}
+
+#[test]
+fn a_contact_that_no_server_has_judged_is_listed_and_never_said_to_be_well() {
+    let folder = tempdir().unwrap();
+    let data = folder.path().join("data.sqlite");
+    let is_listed = |what: &str| {
+        let list = said(folder.path(), &["alarm", "list"]);
+        assert!(
+            list.lines().nth(1).unwrap().starts_with("?      high           9  alarm2  -      -    "),
+            "{list}"
+        );
+        assert!(list.contains("the contact is on, and no server has judged it yet\n"), "{what}: {list}");
+        assert!(list.ends_with("\n1 alarm: 1 on and not judged yet\n"), "{what}: {list}");
+        let alarm = &json(folder.path(), &["alarm", "list"])[0];
+        assert_eq!((&alarm["state"], &alarm["contact"]), (&Value::Null, &Value::Bool(true)), "{what}");
+        let list = said(folder.path(), &["alarm", "list", "--state", "UNACK"]);
+        assert_eq!(list, "no alarms; 1 not shown: 1 on and not judged yet (--all shows them)\n", "{what}");
+        let shown = said(folder.path(), &["alarm", "show", "9", "alarm2"]);
+        assert!(shown.contains("  state           ? (the contact is on"), "{what}: {shown}");
+        assert!(shown.contains("  contact         on"), "{what}: {shown}");
+        assert_eq!(json(folder.path(), &["alarm", "show", "9", "alarm2"])["state"], Value::Null, "{what}");
+        assert_eq!(json(folder.path(), &["alarm", "show", "9", "alarm1"])["state"], "normal", "{what}");
+        let station = json(folder.path(), &["station", "show", "9"]);
+        assert_eq!(
+            (&station["state"], &station["alarms"]),
+            (&Value::Null, &Value::Array(Vec::new())),
+            "{what}"
+        );
+    };
+    let old = Connection::open(&data).unwrap();
+    old.execute_batch(
+        "CREATE TABLE station_status (station_id INTEGER PRIMARY KEY, last_date, alarm1, alarm2);
+         INSERT INTO station_status VALUES (9, '2024-01-02 03:04', 0, 1), (10, '2024-01-02 03:04', 0, 0)",
+    )
+    .unwrap();
+    is_listed("the old server's");
+    drop(old);
+    std::fs::remove_file(&data).unwrap();
+    let _server = make(&data, &[(9, 0, 1, 3), (10, 0, 0, 3)]);
+    is_listed("ours, before it judged");
+}
+
+#[test]
+fn what_is_disabled_is_said_to_be_with_its_contact() {
+    let folder = tempdir().unwrap();
+    let database = make(&folder.path().join("data.sqlite"), &[(1, 0, 0, 3), (2, 1, 0, 3)]);
+    let settle = |scope: &str| {
+        let settled =
+            format!("INSERT INTO point_settings (scope, point, enabled) VALUES ({scope}, 'alarm1', 0)");
+        database.execute_batch(&settled).unwrap();
+    };
+    settle("2");
+    assert_eq!(said(folder.path(), &["alarm", "list"]), "no alarms; 1 point disabled, 1 of them on\n");
+    settle("1");
+    assert_eq!(said(folder.path(), &["alarm", "list"]), "no alarms; 2 points disabled, 1 of them on\n");
+    assert_eq!(said(folder.path(), &["alarm", "list", "--source", "1"]), "no alarms; 1 point disabled\n");
+    database.execute_batch("DELETE FROM point_settings").unwrap();
+    settle("'fleet'");
+    assert_eq!(said(folder.path(), &["alarm", "list"]), "no alarms; 2 points disabled, 1 of them on\n");
+    let all = said(folder.path(), &["alarm", "list", "--all"]);
+    assert!(all.lines().nth(1).unwrap().starts_with("disabled  high           2  alarm1  "), "{all}");
+    let alarm = json(folder.path(), &["alarm", "show", "2", "alarm1"]);
+    assert_eq!(
+        (&alarm["state"], &alarm["enabled"], &alarm["contact"]),
+        (&Value::Null, &Value::Bool(false), &Value::Bool(true))
+    );
+    let shown = said(folder.path(), &["alarm", "show", "2", "alarm1"]);
+    assert!(shown.contains("  state           disabled: its contact is not judged\n"), "{shown}");
+    assert!(shown.contains("  contact         on\n"), "{shown}");
+    let station = said(folder.path(), &["station", "show", "1"]);
+    assert!(station.contains("  alarm1       off, good (disabled)\n"), "{station}");
+    let status = said(folder.path(), &["status"]);
+    assert!(status.contains("up     NORM   alarm1 (disabled)\n"), "{status}");
+    assert!(
+        status.ends_with("\n2 stations, none in alarm, 2 with a disabled point, 1 of them on\n"),
+        "{status}"
+    );
+    assert_eq!(json(folder.path(), &["status"])[0]["disabled"], Value::from(vec!["alarm1"]));
 }
 
 #[test]

@@ -66,6 +66,8 @@ fn json_has_every_field() {
         "alarm1",
         "alarm2",
         "reports",
+        "on_delay",
+        "disabled",
     ];
     wanted.sort_unstable();
     assert_eq!(fields, wanted);

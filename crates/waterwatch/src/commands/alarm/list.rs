@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use waterwatch_core::alarm::State;
+use waterwatch_core::alarm::{AlarmSource, Point, State};
 
 use super::output;
 use super::standing::{self, Standing, is_hidden};
@@ -11,7 +11,7 @@ use crate::commands::page::json;
 use crate::commands::page::time::Clock;
 use crate::commands::{count, notice, printed};
 use crate::failure::Failure;
-use crate::store::reader::{Reader, Which};
+use crate::store::reader::{Picture, Reader, Which};
 
 pub(super) fn run(options: &AlarmListOptions) -> Result<(), Failure> {
     let clock = Clock::system();
@@ -19,7 +19,7 @@ pub(super) fn run(options: &AlarmListOptions) -> Result<(), Failure> {
         Ok(Reader::open(&options.look.data.file)?.picture(Which::InAlarm, &clock.zone)?)
     };
     let picture = read().map_err(Failure::of_database)?;
-    let listed = List::new(standing::worst_first(&picture, clock.now_ms()), options);
+    let listed = List::new(&picture, options, clock.now_ms());
     let notice = (!options.look.json).then(|| notice(&picture.server, &clock)).flatten();
     let (mut out, terminal) = output();
     printed(listed.write(&mut out, options, &clock, terminal, notice.as_deref()).and_then(|()| out.flush()))
@@ -28,26 +28,39 @@ pub(super) fn run(options: &AlarmListOptions) -> Result<(), Failure> {
 /// What is listed, and how many are not.
 pub(super) struct List {
     shown: Vec<Standing>,
-    left_out: Vec<State>,
+    left_out: Vec<Option<State>>,
+    /// Points that are disabled, and how many of them are on.
+    disabled: (usize, usize),
 }
 
 impl List {
-    pub(super) fn new(mut standings: Vec<Standing>, options: &AlarmListOptions) -> List {
-        standings.retain(|standing| {
-            standing.is_open() && options.source.as_ref().is_none_or(|source| *source == standing.key.0)
-        });
-        let is_shown = |state: State| {
-            options.all
-                || if options.state.is_empty() {
-                    state != State::Normal && !is_hidden(state)
-                } else {
-                    options.state.contains(&state)
-                }
+    pub(super) fn new(picture: &Picture, options: &AlarmListOptions, now_ms: i64) -> List {
+        let is_asked = |source: &AlarmSource| options.source.as_ref().is_none_or(|asked| asked == source);
+        let is_shown = |standing: &Standing| match standing.state {
+            _ if options.all => true,
+            None => standing.is_enabled && options.state.is_empty(),
+            Some(state) if options.state.is_empty() => state != State::Normal && !is_hidden(state),
+            Some(state) => options.state.contains(&state),
         };
-        let left_out =
-            standings.iter().map(|standing| standing.state).filter(|state| !is_shown(*state)).collect();
-        standings.retain(|standing| is_shown(standing.state));
-        List { shown: standings, left_out }
+        let mut standings = standing::worst_first(picture, now_ms);
+        standings.retain(|standing| standing.is_open() && is_asked(&standing.key.0));
+        let disabled_on = standings.iter().filter(|standing| !standing.is_enabled).count();
+        let (shown, left_out): (Vec<Standing>, Vec<Standing>) = standings.into_iter().partition(is_shown);
+        let left_out = left_out.into_iter().filter(|standing| standing.is_enabled);
+        let disabled = picture
+            .stations
+            .iter()
+            .filter(|contact| is_asked(&AlarmSource::Station(contact.station_id)))
+            .map(|contact| {
+                let settings = picture.server.settings.of(contact.station_id);
+                Point::ALL.iter().filter(|point| !settings.point(**point).enabled).count()
+            })
+            .sum();
+        List {
+            shown,
+            left_out: left_out.map(|standing| standing.state).collect(),
+            disabled: (disabled, disabled_on),
+        }
     }
 
     pub(super) fn write(
@@ -71,33 +84,36 @@ impl List {
 
     /// How many there are of which kind; none is left out without a word.
     fn summary(&self) -> String {
-        let of = |states: &mut dyn Iterator<Item = State>| {
-            let mut counts = [0; State::ALL.len()];
-            for state in states {
-                counts[usize::from(standing::rank(state))] += 1;
-            }
-            let mut states: Vec<State> = State::ALL.to_vec();
-            states.sort_by_key(|state| standing::rank(*state));
-            let parts = states.into_iter().zip(counts).filter(|(_, count)| *count > 0);
-            parts.map(|(state, count)| format!("{count} {}", in_words(state))).collect::<Vec<_>>().join(", ")
-        };
-        let shown = match self.shown.len() {
+        let shown: Vec<Option<State>> =
+            self.shown.iter().filter(|standing| standing.is_enabled).map(|standing| standing.state).collect();
+        let mut summary = match shown.len() {
             0 => "no alarms".to_owned(),
-            number => {
-                let states = of(&mut self.shown.iter().map(|standing| standing.state));
-                format!("{}: {states}", count(number as u64, "alarm"))
-            }
+            number => format!("{}: {}", count(number as u64, "alarm"), by_state(&shown)),
         };
-        match self.left_out.len() {
-            0 => shown,
-            number => {
-                format!(
-                    "{shown}; {number} not shown: {} (--all shows them)",
-                    of(&mut self.left_out.iter().copied())
-                )
+        if !self.left_out.is_empty() {
+            let (number, states) = (self.left_out.len(), by_state(&self.left_out));
+            summary += &format!("; {number} not shown: {states} (--all shows them)");
+        }
+        match self.disabled {
+            (0, _) => {}
+            (number, 0) => summary += &format!("; {} disabled", count(number as u64, "point")),
+            (number, on) => {
+                summary += &format!("; {} disabled, {on} of them on", count(number as u64, "point"));
             }
         }
+        summary
     }
+}
+
+/// `2 unacknowledged, 1 shelved`, the worst first.
+fn by_state(states: &[Option<State>]) -> String {
+    let mut kinds: Vec<Option<State>> = State::ALL.iter().copied().map(Some).chain([None]).collect();
+    kinds.sort_by_key(|kind| standing::rank_if_known(*kind));
+    let parts = kinds.into_iter().filter_map(|kind| {
+        let number = states.iter().filter(|state| **state == kind).count();
+        (number > 0).then(|| format!("{number} {}", kind.map_or("on and not judged yet", in_words)))
+    });
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 fn in_words(state: State) -> &'static str {

@@ -40,7 +40,8 @@ pub(super) fn run(options: &AlarmShowOptions) -> Result<(), Failure> {
         .stations
         .first()
         .map(|contact| standing::comms(contact, alarms, &server.settings, clock.now_ms()));
-    let standing = Standing::new(key, known.unwrap_or_default(), comms, server, clock.now_ms());
+    let heard = picture.stations.first().zip(comms);
+    let standing = Standing::new(key, known.unwrap_or_default(), heard, server, clock.now_ms());
     let (mut out, _) = output();
     let done = if options.look.json {
         json::object(&mut out, &standing.object())
@@ -57,12 +58,18 @@ pub(super) fn write(
     comms: Option<Comms>,
     clock: &Clock,
 ) -> io::Result<()> {
-    let Standing { key: (source, point), alarm, state, priority, quality } = standing;
+    let Standing { key: (source, point), alarm, contact, state, is_enabled, priority, quality } = standing;
     let mut name = named(source);
     name[..1].make_ascii_uppercase();
     writeln!(out, "{name}, {point} ({priority})")?;
     let mut fact = |name: &str, text: String| writeln!(out, "  {name:<16}{text}");
-    fact("state", format!("{state} ({})", standing.short()))?;
+    let state_is = match state {
+        Some(state) => format!("{state} ({})", standing.short()),
+        None if !is_enabled => "disabled: its contact is not judged".to_owned(),
+        None if *contact => "? (the contact is on, and no server has judged it yet)".to_owned(),
+        None => "? (it was never heard)".to_owned(),
+    };
+    fact("state", state_is)?;
     let quality_is = match (quality, comms) {
         (Quality::Good, _) => "good".to_owned(),
         (_, Some(comms)) => {
@@ -71,15 +78,19 @@ pub(super) fn write(
         (_, None) => format!("{}: this was last known", quality.name()),
     };
     fact("quality", quality_is)?;
-    let Alarm { contact, contact_since_ms, delay_due_ms, occurrence, hidden, chatter } = alarm;
-    let since = match contact_since_ms {
+    let Alarm { contact: judged, contact_since_ms: _, delay_due_ms, occurrence, hidden, chatter } = alarm;
+    let since = match standing.contact_since_ms() {
         0 => String::new(),
-        since_ms => format!(" since {}", clock.minute_and_age(*since_ms)),
+        since_ms => format!(" since {}", clock.minute_and_age(since_ms)),
     };
-    let contact_is = if *contact { "on" } else { "off" };
-    fact("contact", format!("{}{since}", standing::marked(contact_is, *quality)))?;
+    let contact_is = match (contact, state, is_enabled) {
+        (true, ..) => standing::marked("on", *quality),
+        (false, None, true) => "?".to_owned(),
+        (false, ..) => standing::marked("off", *quality),
+    };
+    fact("contact", format!("{contact_is}{since}"))?;
     if let Some(due_ms) = delay_due_ms {
-        fact(if *contact { "on-delay" } else { "off-delay" }, format!("until {}", clock.exact(*due_ms)))?;
+        fact(if *judged { "on-delay" } else { "off-delay" }, format!("until {}", clock.exact(*due_ms)))?;
     }
     if let Some(occurrence) = occurrence {
         fact("occurrence", occurrence.sequence.to_string())?;

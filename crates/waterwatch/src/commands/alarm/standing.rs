@@ -23,8 +23,15 @@ pub(in crate::commands) struct Standing {
     pub(in crate::commands) key: AlarmKey,
     /// Its facts.
     pub(in crate::commands) alarm: Alarm,
-    /// The state that follows from them.
-    pub(in crate::commands) state: State,
+    /// Whether the contact is on, as its station reported last, which an alarm
+    /// that no server has judged does not know.
+    pub(in crate::commands) contact: bool,
+    /// The state that follows from them; `None` if there is none: its point is
+    /// disabled, its station was never heard, or its contact is on and no server
+    /// has judged that.
+    pub(in crate::commands) state: Option<State>,
+    /// Whether its contact is judged at all.
+    pub(in crate::commands) is_enabled: bool,
     /// How urgent it is.
     pub(in crate::commands) priority: Priority,
     /// What its contact is worth.
@@ -42,6 +49,12 @@ pub(in crate::commands) fn rank(state: State) -> u8 {
         State::OutOfService => 5,
         State::Normal => 6,
     }
+}
+
+/// The same where there may be no state: what nobody has judged comes after
+/// what needs an answer, and before what is hidden.
+pub(in crate::commands) fn rank_if_known(state: Option<State>) -> u8 {
+    state.map_or(2 * rank(State::Shelved) - 1, |state| 2 * rank(state))
 }
 
 /// Whether somebody or something hides it.
@@ -65,8 +78,19 @@ pub(in crate::commands) fn comms(
     Comms::of(contact, is_silent, settings.of(contact.station_id), now_ms)
 }
 
-/// All alarms of a picture, the worst first. Of the picture's stations, those
-/// that have an alarm must be there; its alarms must be in order.
+/// Whether a station's contact is on, as it was last reported; `None` for what
+/// no station reports.
+pub(in crate::commands) fn reported(contact: &LastContact, point: Point) -> Option<bool> {
+    match point {
+        Point::Alarm1 => Some(contact.alarm1),
+        Point::Alarm2 => Some(contact.alarm2),
+        Point::Comms => None,
+    }
+}
+
+/// All alarms of a picture, the worst first, also contacts that are on and that
+/// no server has judged. Of the picture's stations, those that have an alarm or
+/// a contact on must be there; its alarms must be in order.
 pub(in crate::commands) fn worst_first(picture: &Picture, now_ms: i64) -> Vec<Standing> {
     let Picture { stations, alarms, server } = picture;
     let mut standings: Vec<Standing> = alarms
@@ -80,50 +104,86 @@ pub(in crate::commands) fn worst_first(picture: &Picture, now_ms: i64) -> Vec<St
                 AlarmSource::Area(_) | AlarmSource::Server => None,
             };
             let comms = contact.map(|contact| comms(contact, alarms, &server.settings, now_ms));
-            Standing::new(key.clone(), alarm.clone(), comms, server, now_ms)
+            Standing::new(key.clone(), alarm.clone(), contact.zip(comms), server, now_ms)
         })
         .collect();
+    for contact in stations {
+        for &point in Point::ALL {
+            let key = (AlarmSource::Station(contact.station_id), point);
+            let is_on = reported(contact, point) == Some(true);
+            if is_on && alarms.binary_search_by(|(of, _)| of.cmp(&key)).is_err() {
+                let comms = comms(contact, alarms, &server.settings, now_ms);
+                standings.push(Standing::new(key, Alarm::default(), Some((contact, comms)), server, now_ms));
+            }
+        }
+    }
     standings.sort_by_cached_key(|standing| {
-        (rank(standing.state), Reverse(standing.priority), standing.since_ms(), standing.key.clone())
+        (rank_if_known(standing.state), Reverse(standing.priority), standing.since_ms(), standing.key.clone())
     });
     standings
 }
 
 impl Standing {
-    /// Of an alarm whose station is heard like that.
+    /// Of an alarm; with its station's last contact and how that is heard, if it
+    /// is a station's that is known.
     pub(in crate::commands) fn new(
         key: AlarmKey,
         alarm: Alarm,
-        comms: Option<Comms>,
+        station: Option<(&LastContact, Comms)>,
         server: &ServerRows,
         now_ms: i64,
     ) -> Standing {
+        let comms = station.map(|(_, comms)| comms);
         let quality = Quality::of(&key.0, key.1, comms, server.is_alive(now_ms));
-        let priority = server.settings.of_source(&key.0).point(key.1).priority;
-        Standing { state: alarm.state(), priority, quality, key, alarm }
+        let settings = server.settings.of_source(&key.0).point(key.1);
+        let contact = station.and_then(|(contact, _)| reported(contact, key.1)).unwrap_or(alarm.contact);
+        let was_heard = station.is_none_or(|(contact, _)| contact.was_heard());
+        let is_known = settings.enabled && was_heard && (!contact || alarm.contact);
+        let state = Some(alarm.state()).filter(|state| is_known || *state != State::Normal);
+        let is_enabled = settings.enabled || state.is_some();
+        Standing { contact, state, is_enabled, priority: settings.priority, quality, key, alarm }
+    }
+
+    /// Whether its contact is on, and no server has said what that means.
+    pub(in crate::commands) fn is_not_judged(&self) -> bool {
+        self.is_enabled && self.contact && !self.alarm.contact
     }
 
     /// Whether it is on, or waits for somebody, or is hidden, or is about to be
     /// on: not merely remembered because it was raised of late.
     pub(in crate::commands) fn is_open(&self) -> bool {
-        self.state != State::Normal || self.alarm.contact || self.alarm.delay_due_ms.is_some()
+        let is_open = self.state.is_some_and(|state| state != State::Normal);
+        is_open || self.contact || self.alarm.contact || self.alarm.delay_due_ms.is_some()
     }
 
-    /// Since when it is in alarm, or else its contact as it is.
+    /// Since when it is in alarm, or else its contact as it is; 0 if that is not
+    /// known.
     fn since_ms(&self) -> i64 {
-        let Alarm { occurrence, contact_since_ms, .. } = &self.alarm;
-        occurrence.as_ref().map_or(*contact_since_ms, |occurrence| occurrence.raised_at_ms)
+        let raised = self.alarm.occurrence.as_ref().map(|occurrence| occurrence.raised_at_ms);
+        raised.unwrap_or_else(|| self.contact_since_ms())
+    }
+
+    /// Since when the contact is as it is; 0 if that is not known.
+    pub(in crate::commands) fn contact_since_ms(&self) -> i64 {
+        if self.contact == self.alarm.contact { self.alarm.contact_since_ms } else { 0 }
     }
 
     /// `UNACK`; what is not known to be so now is marked.
     pub(in crate::commands) fn short(&self) -> String {
-        marked(self.state.short(), self.quality)
+        match self.state {
+            Some(state) => marked(state.short(), self.quality),
+            None if !self.is_enabled => "disabled".to_owned(),
+            None => "?".to_owned(),
+        }
     }
 
     /// What else an operator must know, in a few words.
     fn note(&self, clock: &Clock) -> String {
         let mut notes = Vec::new();
         let Alarm { contact, delay_due_ms, occurrence, hidden, chatter, .. } = &self.alarm;
+        if self.is_not_judged() {
+            notes.push("the contact is on, and no server has judged it yet".to_owned());
+        }
         if let Some(due_ms) = delay_due_ms {
             let delay = if *contact { "on" } else { "off" };
             notes.push(format!("{delay}-delay until {}", clock.minute(*due_ms)));
@@ -152,7 +212,7 @@ impl Standing {
         if let Some(occurrence) = hidden.suppressed_by {
             notes.push(format!("occurrence {occurrence} stands for it"));
         }
-        if is_hidden(self.state) && self.alarm.is_on() {
+        if self.state.is_some_and(is_hidden) && self.alarm.is_on() {
             notes
                 .push(if self.quality == Quality::Good { "on now" } else { "on when last heard" }.to_owned());
         }
@@ -161,22 +221,23 @@ impl Standing {
 
     /// For a program.
     pub(in crate::commands) fn object(&self) -> Object<'_> {
-        let Standing { key: (source, point), alarm, state, priority, quality } = self;
-        let Alarm { contact, contact_since_ms, delay_due_ms, occurrence, hidden, chatter } = alarm;
+        let Standing { key: (source, point), alarm, contact, state, is_enabled, priority, quality } = self;
+        let contact_since_ms = self.contact_since_ms();
+        let Alarm { contact: _, contact_since_ms: _, delay_due_ms, occurrence, hidden, chatter } = alarm;
         let occurrence = occurrence.as_ref();
         let acknowledged = occurrence.and_then(|occurrence| occurrence.acknowledged.as_ref());
         let (shelf, service) = (hidden.shelf.as_ref(), hidden.service.as_ref());
-        let knows_since = *contact_since_ms != 0;
         Object {
             source: source.to_string(),
             station_id: station_id(source),
             point: point.name(),
-            state: state.name(),
+            state: state.map(State::name),
+            enabled: *is_enabled,
             priority: priority.name(),
             quality: quality.name(),
-            on: alarm.is_on(),
+            on: alarm.is_on() || self.is_not_judged(),
             contact: *contact,
-            contact_since: knows_since.then_some(*contact_since_ms).and_then(rfc3339),
+            contact_since: (contact_since_ms != 0).then_some(contact_since_ms).and_then(rfc3339),
             delay_until: delay_due_ms.and_then(rfc3339),
             occurrence: occurrence.map(|occurrence| occurrence.sequence),
             raised_at: occurrence.and_then(|occurrence| rfc3339(occurrence.raised_at_ms)),
@@ -250,7 +311,8 @@ pub(in crate::commands) fn write_table(
         ]
     };
     let paint = |standing: &Standing| match standing.state {
-        State::Unacknowledged | State::ReturnedUnacknowledged => Some((0, Paint::Alarm)),
+        Some(State::Unacknowledged | State::ReturnedUnacknowledged) => Some((0, Paint::Alarm)),
+        None if standing.is_enabled => Some((0, Paint::Doubt)),
         _ if standing.quality != Quality::Good => Some((0, Paint::Doubt)),
         _ => None,
     };
@@ -264,7 +326,8 @@ pub(in crate::commands) struct Object<'a> {
     source: String,
     station_id: Option<i64>,
     point: &'static str,
-    state: &'static str,
+    state: Option<&'static str>,
+    enabled: bool,
     priority: &'static str,
     quality: &'static str,
     on: bool,

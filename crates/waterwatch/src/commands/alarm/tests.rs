@@ -409,8 +409,16 @@ fn picture() -> Picture {
         played.at(29, on);
     });
     let heard = |id, min| contact(id, BEGIN_MS + min * MINUTE_MS);
-    let stations =
+    let mut stations =
         vec![heard(1, 30), heard(2, 25), heard(3, 30), heard(4, 30), heard(5, 1), heard(6, 1), heard(7, 30)];
+    for ((source, point), alarm) in &alarms {
+        let contact = stations.iter_mut().find(|contact| AlarmSource::Station(contact.station_id) == *source);
+        match (contact, point) {
+            (Some(contact), Point::Alarm1) => contact.alarm1 = alarm.contact,
+            (Some(contact), Point::Alarm2) => contact.alarm2 = alarm.contact,
+            (_, Point::Comms) | (None, _) => {}
+        }
+    }
     let server = ServerRows { alive_until_ms: Some(BEGIN_MS + 30 * MINUTE_MS), ..ServerRows::default() };
     Picture { stations, alarms, server }
 }
@@ -423,7 +431,7 @@ fn options(state: &[State], all: bool) -> AlarmListOptions {
 fn list(options: &AlarmListOptions, terminal: bool) -> String {
     let clock = clock(30);
     let mut out = Vec::new();
-    let list = List::new(worst_first(&picture(), clock.now_ms()), options);
+    let list = List::new(&picture(), options, clock.now_ms());
     list.write(&mut out, options, &clock, terminal, None).unwrap();
     String::from_utf8(out).unwrap()
 }
@@ -476,7 +484,7 @@ fn an_alarm_for_a_program() {
     options.look.json = true;
     insta::assert_snapshot!(list(&options, false), @r#"
     [
-      {"source":"3","station_id":3,"point":"alarm1","state":"acknowledged","priority":"high","quality":"good","on":true,"contact":true,"contact_since":"2026-11-24T01:10:00Z","delay_until":null,"occurrence":4702,"raised_at":"2026-11-24T01:10:00Z","returned_at":null,"acknowledged_at":"2026-11-24T01:12:00Z","acknowledged_by":"Ann","realarm_at":"2026-11-24T05:12:00Z","raises":1,"chattering_since":null,"shelved_until":null,"shelved_by":null,"shelved_reason":null,"out_of_service_until":null,"out_of_service_by":null,"out_of_service_reason":null,"suppressed_by":null,"was_on_from":null,"was_on_to":null}
+      {"source":"3","station_id":3,"point":"alarm1","state":"acknowledged","enabled":true,"priority":"high","quality":"good","on":true,"contact":true,"contact_since":"2026-11-24T01:10:00Z","delay_until":null,"occurrence":4702,"raised_at":"2026-11-24T01:10:00Z","returned_at":null,"acknowledged_at":"2026-11-24T01:12:00Z","acknowledged_by":"Ann","realarm_at":"2026-11-24T05:12:00Z","raises":1,"chattering_since":null,"shelved_until":null,"shelved_by":null,"shelved_reason":null,"out_of_service_until":null,"out_of_service_by":null,"out_of_service_reason":null,"suppressed_by":null,"was_on_from":null,"was_on_to":null}
     ]
     "#);
 }

@@ -73,7 +73,7 @@ pub(super) fn write(
             station.quality().name().to_owned(),
             station.short(),
             station.contacts(),
-            station.contact.last_date.to_string(),
+            station.last_date().to_owned(),
             station.ago(clock),
             station.contact.reports.to_string(),
         ]

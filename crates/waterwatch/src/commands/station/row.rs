@@ -20,8 +20,12 @@ pub(in crate::commands) struct Station {
     /// Whether it is heard.
     pub(in crate::commands) comms: Comms,
     /// The worst state of its alarms; `None` if a contact is on that no server
-    /// has judged: nobody knows then.
+    /// has judged, or it was never heard: nobody knows then.
     pub(in crate::commands) state: Option<State>,
+    /// Which of its points are not judged.
+    pub(in crate::commands) disabled: Vec<Point>,
+    /// Which of its contacts are on, and no alarm yet: the on-delay runs.
+    pub(in crate::commands) delayed: Vec<Point>,
 }
 
 /// The stations of a picture, in its order.
@@ -32,8 +36,8 @@ pub(in crate::commands) fn of(picture: Picture, now_ms: i64) -> (Vec<Station>, V
         .map(|contact| {
             let comms = standing::comms(&contact, &alarms, &server.settings, now_ms);
             let own = server.settings.of(contact.station_id);
-            let state = worst(&contact, of_station(&alarms, &contact), own);
-            Station { contact, comms, state }
+            let of_station = of_station(&alarms, &contact);
+            Station::new(contact, comms, of_station, own)
         })
         .collect();
     (stations, alarms)
@@ -48,38 +52,66 @@ fn of_station<'a>(alarms: &'a [(AlarmKey, Alarm)], contact: &LastContact) -> &'a
 }
 
 /// The worst state among a station's alarms.
-pub(in crate::commands) fn worst(
-    contact: &LastContact,
-    alarms: &[(AlarmKey, Alarm)],
-    settings: &StationSettings,
-) -> Option<State> {
+fn worst(contact: &LastContact, alarms: &[(AlarmKey, Alarm)], settings: &StationSettings) -> Option<State> {
     let worst = alarms.iter().map(|(_, alarm)| alarm.state()).min_by_key(|state| rank(*state));
     let worst = worst.unwrap_or(State::Normal);
     let judged = |point| {
         !settings.point(point).enabled || alarms.iter().any(|((_, of), alarm)| *of == point && alarm.contact)
     };
     let is_judged = (!contact.alarm1 || judged(Point::Alarm1)) && (!contact.alarm2 || judged(Point::Alarm2));
-    (is_judged || rank(worst) < rank(State::Shelved)).then_some(worst)
+    let is_known = is_judged && (contact.was_heard() || worst != State::Normal);
+    (is_known || rank(worst) < rank(State::Shelved)).then_some(worst)
 }
 
 impl Station {
+    /// A station that is heard like that, with its alarms.
+    pub(in crate::commands) fn new(
+        contact: LastContact,
+        comms: Comms,
+        alarms: &[(AlarmKey, Alarm)],
+        settings: &StationSettings,
+    ) -> Station {
+        let state = worst(&contact, alarms, settings);
+        let disabled = Point::ALL.iter().copied().filter(|point| !settings.point(*point).enabled);
+        let delayed = alarms.iter().filter(|(_, alarm)| alarm.contact && alarm.delay_due_ms.is_some());
+        Station {
+            comms,
+            state,
+            disabled: disabled.collect(),
+            delayed: delayed.map(|((_, point), _)| *point).collect(),
+            contact,
+        }
+    }
+
     /// What its contacts are worth.
     pub(in crate::commands) fn quality(&self) -> Quality {
         self.comms.quality()
     }
 
-    /// Whether one of its contacts is on, or an alarm is neither normal nor
-    /// hidden.
+    /// Whether an alarm of it is neither normal nor hidden, or a contact is on
+    /// that no server has judged.
     pub(in crate::commands) fn is_in_alarm(&self) -> bool {
-        let waits = self.state.is_none_or(|state| state != State::Normal && !is_hidden(state));
-        waits || self.contact.alarm1 || self.contact.alarm2
+        match self.state {
+            Some(state) => state != State::Normal && !is_hidden(state),
+            None => self.contact.alarm1 || self.contact.alarm2,
+        }
+    }
+
+    /// Whether one of its contacts is on that is not judged.
+    pub(in crate::commands) fn is_disabled_on(&self) -> bool {
+        self.disabled.iter().any(|&point| standing::reported(&self.contact, point) == Some(true))
     }
 
     /// Worst first: alarms by their states, those of contacts before silence;
     /// then by how they are heard; then what is hidden.
     pub(in crate::commands) fn rank(&self) -> impl Ord + use<> {
-        let state = self.state.map_or(rank(State::Acknowledged) + 1, rank);
-        let needs_answer = state.min(rank(State::Acknowledged) + 2);
+        let rest = rank(State::Acknowledged) + 2;
+        let state = match self.state {
+            Some(state) => rank(state),
+            None if self.is_in_alarm() => rank(State::Acknowledged) + 1,
+            None => rest,
+        };
+        let needs_answer = state.min(rest);
         let has_contact_on = self.contact.alarm1 || self.contact.alarm2;
         (needs_answer, !has_contact_on, self.comms, state)
     }
@@ -94,21 +126,39 @@ impl Station {
         }
     }
 
-    /// `alarm1 alarm2`, or `-`: what is on; each marked if it is only what was
-    /// last known.
+    /// `alarm1 alarm2 (disabled)`, or `-`: what is on; each marked if it is only
+    /// what was last known, and with a word if it is no alarm.
     pub(in crate::commands) fn contacts(&self) -> String {
-        let mark = |word| marked(word, self.quality());
-        match (self.contact.alarm1, self.contact.alarm2) {
-            (false, false) => mark("-"),
-            (true, false) => mark("alarm1"),
-            (false, true) => mark("alarm2"),
-            (true, true) => format!("{} {}", mark("alarm1"), mark("alarm2")),
+        if !self.contact.was_heard() {
+            return "?".to_owned();
         }
+        let mut on = Vec::new();
+        for &point in Point::ALL {
+            if standing::reported(&self.contact, point) != Some(true) {
+                continue;
+            }
+            let why = match point {
+                point if self.disabled.contains(&point) => " (disabled)",
+                point if self.delayed.contains(&point) => " (on-delay)",
+                _ => "",
+            };
+            on.push(format!("{}{why}", marked(point.name(), self.quality())));
+        }
+        if on.is_empty() { marked("-", self.quality()) } else { on.join(" ") }
+    }
+
+    /// When it was heard last, as it is stored.
+    pub(in crate::commands) fn last_date(&self) -> &str {
+        if self.contact.was_heard() { &self.contact.last_date } else { "-" }
     }
 
     /// How long ago it was heard.
     pub(in crate::commands) fn ago(&self, clock: &Clock) -> String {
-        self.age_s(clock).map_or_else(|| "unknown".to_owned(), span)
+        match self.age_s(clock) {
+            Some(age_s) => span(age_s),
+            None if self.contact.was_heard() => "unknown".to_owned(),
+            None => "never".to_owned(),
+        }
     }
 
     fn age_s(&self, clock: &Clock) -> Option<i64> {
@@ -117,17 +167,20 @@ impl Station {
 
     /// For a program.
     pub(in crate::commands) fn object(&self, clock: &Clock) -> Object<'_> {
+        let was_heard = self.contact.was_heard();
         Object {
             station_id: self.contact.station_id.get(),
             comms: self.comms.name(),
             quality: self.quality().name(),
             state: self.state.map(State::name),
-            last_date: &self.contact.last_date,
+            last_date: was_heard.then_some(&self.contact.last_date),
             received_at: self.contact.received_at_ms.and_then(rfc3339),
             age_s: self.age_s(clock),
-            alarm1: self.contact.alarm1,
-            alarm2: self.contact.alarm2,
+            alarm1: was_heard.then_some(self.contact.alarm1),
+            alarm2: was_heard.then_some(self.contact.alarm2),
             reports: self.contact.reports,
+            on_delay: self.delayed.iter().map(|point| point.name()).collect(),
+            disabled: self.disabled.iter().map(|point| point.name()).collect(),
         }
     }
 }
@@ -142,13 +195,17 @@ pub(in crate::commands) struct Object<'a> {
     quality: &'static str,
     /// The worst of its alarms; null if that is not known.
     state: Option<&'static str>,
-    /// As it is stored: local to the server.
-    last_date: &'a str,
+    /// As it is stored: local to the server; null if it was never heard.
+    last_date: Option<&'a str>,
     /// RFC 3339, UTC; null if a row made by hand says no time.
     received_at: Option<Timestamp>,
     age_s: Option<i64>,
-    /// As last reported.
-    alarm1: bool,
-    alarm2: bool,
+    /// As last reported; null if it was never heard.
+    alarm1: Option<bool>,
+    alarm2: Option<bool>,
     reports: i64,
+    /// The points whose on-delay runs: on, and no alarm yet.
+    on_delay: Vec<&'static str>,
+    /// The points that are not judged.
+    disabled: Vec<&'static str>,
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use waterwatch_core::Span;
 use waterwatch_core::alarm::{AlarmSource, Point, State};
 
-use super::row::{self, Station, worst};
+use super::row::{self, Station};
 use crate::cli::StationShowOptions;
 use crate::commands::alarm::standing::{self, Standing, marked};
 use crate::commands::alarm::{output, peer};
@@ -52,40 +52,17 @@ impl<'a> Shown<'a> {
     pub(super) fn new(detail: &'a Detail, clock: &'a Clock) -> Shown<'a> {
         let Detail { contact, alarms, server, .. } = detail;
         let comms = standing::comms(contact, alarms, &server.settings, clock.now_ms());
-        let station = Station {
-            contact: contact.clone(),
-            comms,
-            state: worst(contact, alarms, server.settings.of(contact.station_id)),
-        };
+        let settings = server.settings.of(contact.station_id);
+        let station = Station::new(contact.clone(), comms, alarms, settings);
         let points = Point::ALL
             .iter()
             .map(|&point| {
                 let key = (AlarmSource::Station(contact.station_id), point);
                 let known = alarms.iter().find(|(of, _)| *of == key).map(|(_, alarm)| alarm.clone());
-                Standing::new(key, known.unwrap_or_default(), Some(comms), server, clock.now_ms())
+                Standing::new(key, known.unwrap_or_default(), Some((contact, comms)), server, clock.now_ms())
             })
             .collect();
         Shown { detail, station, points, clock }
-    }
-
-    /// Whether a point's contact was last reported as on.
-    fn is_on(&self, point: &Standing) -> bool {
-        match point.key.1 {
-            Point::Alarm1 => self.detail.contact.alarm1,
-            Point::Alarm2 => self.detail.contact.alarm2,
-            Point::Comms => point.alarm.contact,
-        }
-    }
-
-    fn is_enabled(&self, point: &Standing) -> bool {
-        self.detail.server.settings.of(self.detail.contact.station_id).point(point.key.1).enabled
-    }
-
-    /// The state of a point; `None` if it is not judged: it is disabled, or its
-    /// contact is on and no server has seen that.
-    fn state(&self, point: &Standing) -> Option<State> {
-        let is_judged = self.is_enabled(point) && self.is_on(point) == point.alarm.contact;
-        is_judged.then_some(point.state)
     }
 
     pub(super) fn write(&self, out: &mut impl Write, terminal: bool) -> io::Result<()> {
@@ -96,6 +73,7 @@ impl<'a> Shown<'a> {
             Some(received_at_ms) => {
                 format!("{} ({} ago)", clock.exact(received_at_ms), station.ago(clock))
             }
+            None if !contact.was_heard() => "never: it is configured, and has not reported yet".to_owned(),
             None => format!("{} (as it is stored; nobody knows when)", contact.last_date),
         };
         writeln!(out, "  last report  {last}{}", self.origin())?;
@@ -109,15 +87,20 @@ impl<'a> Shown<'a> {
             )?;
         }
         for point in points {
-            let is = if self.is_on(point) { "on" } else { "off" };
-            let state = self.state(point).map_or_else(
-                || if self.is_enabled(point) { "no server has judged it yet" } else { "disabled" }.to_owned(),
-                |state| marked(state.short(), point.quality),
-            );
-            let (name, is) = (point.key.1.name(), marked(is, point.quality));
+            let is = match (point.contact, point.state, point.is_enabled) {
+                (true, ..) => marked("on", point.quality),
+                (false, None, true) => "?".to_owned(),
+                (false, ..) => marked("off", point.quality),
+            };
+            let state = if point.is_not_judged() && point.state.is_none() {
+                "no server has judged it yet".to_owned()
+            } else {
+                point.short()
+            };
+            let name = point.key.1.name();
             writeln!(out, "  {name:<11}  {is}, {} ({state})", point.quality.name())?;
         }
-        let open: Vec<Standing> = points.iter().filter(|point| point.is_open()).cloned().collect();
+        let open: Vec<Standing> = self.open().cloned().collect();
         if !open.is_empty() {
             writeln!(out)?;
             standing::write_table(out, &open, clock, terminal)?;
@@ -127,6 +110,11 @@ impl<'a> Shown<'a> {
             Some(notice) => writeln!(out, "\n{notice}"),
             None => Ok(()),
         }
+    }
+
+    /// Its alarms that are not at rest. What no server has judged has none.
+    fn open(&self) -> impl Iterator<Item = &Standing> {
+        self.points.iter().filter(|point| point.is_open() && point.state.is_some())
     }
 
     fn origin(&self) -> String {
@@ -157,8 +145,8 @@ impl<'a> Shown<'a> {
     }
 
     pub(super) fn object(&self) -> Object<'_> {
-        let Detail { origin, listener, span, spans, .. } = self.detail;
-        let open = self.points.iter().filter(|point| point.is_open());
+        let Detail { contact, origin, listener, span, spans, .. } = self.detail;
+        let was_heard = contact.was_heard();
         Object {
             station: self.station.object(self.clock),
             peer: peer(origin),
@@ -168,12 +156,13 @@ impl<'a> Shown<'a> {
                 .iter()
                 .map(|point| PointObject {
                     point: point.key.1.name(),
-                    on: self.is_on(point),
+                    on: (point.contact || was_heard).then_some(point.contact),
                     quality: point.quality.name(),
-                    state: self.state(point).map(State::name),
+                    state: point.state.map(State::name),
+                    enabled: point.is_enabled,
                 })
                 .collect(),
-            alarms: open.map(Standing::object).collect(),
+            alarms: self.open().map(Standing::object).collect(),
             unchanged_since: (span.reports > 0).then_some(span.since_ms).and_then(rfc3339),
             unchanged_reports: span.reports,
             spans: spans
@@ -207,9 +196,10 @@ pub(super) struct Object<'a> {
 #[derive(Serialize)]
 struct PointObject {
     point: &'static str,
-    on: bool,
+    on: Option<bool>,
     quality: &'static str,
     state: Option<&'static str>,
+    enabled: bool,
 }
 
 #[derive(Serialize)]

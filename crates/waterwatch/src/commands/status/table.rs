@@ -27,7 +27,7 @@ pub(super) fn write(out: &mut impl Write, picture: &Picture, terminal: bool) -> 
         let texts = |station: &Station| {
             [
                 station.contact.station_id.to_string(),
-                station.contact.last_date.to_string(),
+                station.last_date().to_owned(),
                 station.ago(&picture.clock),
                 station.comms.name().to_owned(),
                 station.short(),
@@ -55,10 +55,13 @@ fn summary(stations: &[Station]) -> String {
     };
     for (number, what) in [
         (how_many(&|station| station.state == Some(State::Unacknowledged)), "unacknowledged"),
+        (how_many(&|station| !station.delayed.is_empty()), "with an on-delay running"),
         (how_many(&|station| station.comms == Comms::Silent), "silent"),
         (how_many(&|station| station.comms == Comms::Late), "late"),
         (how_many(&|station| station.comms == Comms::New), "never heard"),
         (how_many(&|station| station.state.is_some_and(is_hidden)), "hidden"),
+        (how_many(&|station| !station.disabled.is_empty()), "with a disabled point"),
+        (how_many(&Station::is_disabled_on), "of them on"),
     ] {
         if number > 0 {
             summary += &format!(", {number} {what}");

@@ -25,7 +25,8 @@ pub(super) const JOURNAL: &str = "SELECT sequence, received_at, entries FROM jou
 pub struct LastContact {
     /// Which station.
     pub station_id: StationId,
-    /// When, as the server's clock on the wall showed it.
+    /// When, as the server's clock on the wall showed it; empty for a station
+    /// that is configured and was never heard.
     pub last_date: Box<str>,
     /// When, in milliseconds UTC; `None` if a row made by hand says no time.
     pub received_at_ms: Option<i64>,
@@ -52,6 +53,7 @@ impl Reader {
             Kind::Ours => self.rows(moment, OURS, which, zone)?,
             Kind::Contract => return self.rows(moment, CONTRACT, which, zone),
         };
+        self.add_never_heard(moment, &mut stations, which)?;
         if !stations.is_empty() {
             self.add_journal(moment, &mut stations)?;
             self.set_last_date(moment, &mut stations)?;
@@ -92,6 +94,43 @@ impl Reader {
             }
         }
         Ok(stations)
+    }
+
+    /// Adds the stations that are configured and have never reported.
+    fn add_never_heard(
+        &self,
+        moment: &Transaction<'_>,
+        stations: &mut Vec<LastContact>,
+        which: Which<'_>,
+    ) -> Result<(), ReadError> {
+        let (after, stations_max) = match which {
+            Which::After { station, stations_max } => {
+                (station.map_or(i64::MIN, StationId::get), stations_max)
+            }
+            Which::InAlarm | Which::These(_) => (i64::MIN, usize::MAX),
+        };
+        let is_asked = |id: &StationId| match which {
+            Which::These(ids) => ids.binary_search(id).is_ok(),
+            Which::After { .. } | Which::InAlarm => true,
+        };
+        let read = || -> rusqlite::Result<Vec<i64>> {
+            let mut statement = moment.prepare(
+                "SELECT station_id FROM station_settings WHERE station_id > ?1
+                 AND station_id NOT IN (SELECT station_id FROM station_status) ORDER BY station_id LIMIT ?2",
+            )?;
+            let limit = i64::try_from(stations_max).unwrap_or(i64::MAX);
+            statement.query_map(params![after, limit], |row| row.get(0))?.collect()
+        };
+        let numbers = read().map_err(|error| self.not_read(error))?;
+        let heard = stations.len();
+        stations.extend(
+            numbers.into_iter().filter_map(StationId::new).filter(is_asked).map(LastContact::never_heard),
+        );
+        if stations.len() > heard {
+            stations.sort_by_key(|station| station.station_id);
+            stations.truncate(stations_max);
+        }
+        Ok(())
     }
 
     fn add_journal(&self, moment: &Transaction<'_>, stations: &mut [LastContact]) -> Result<(), ReadError> {
@@ -179,6 +218,24 @@ impl Reader {
 }
 
 impl LastContact {
+    fn never_heard(station_id: StationId) -> LastContact {
+        LastContact {
+            station_id,
+            last_date: "".into(),
+            received_at_ms: None,
+            alarm1: false,
+            alarm2: false,
+            reports: 0,
+            sequence: 0,
+        }
+    }
+
+    /// Whether it has ever reported, as far as is known.
+    #[must_use]
+    pub fn was_heard(&self) -> bool {
+        !self.last_date.is_empty() || self.received_at_ms.is_some() || self.reports > 0
+    }
+
     /// Adds reports that its row may not have yet.
     fn add(&mut self, entry: &journal::Entry, received_at_ms: i64) {
         if entry.sequence <= self.sequence {
