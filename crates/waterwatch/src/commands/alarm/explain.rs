@@ -40,7 +40,12 @@ pub(super) fn run(options: &AlarmExplainOptions) -> Result<(), Failure> {
 fn no_such_occurrence(key: &AlarmKey, asked: Option<i64>, last: Option<i64>) -> String {
     let (source, point) = (named(&key.0), key.1);
     match (asked, last) {
-        (_, None) => format!("{point} of {source} was never raised: nothing is recorded that could be told"),
+        (None, None) => {
+            format!("{point} of {source} was never raised: nothing is recorded that could be told")
+        }
+        (Some(asked), None) => {
+            format!("{point} of {source} was never raised: {asked} is no occurrence of it")
+        }
         (Some(asked), Some(last)) => {
             format!("{asked} is no occurrence of {point} of {source}; the last one is {last}")
         }
@@ -98,7 +103,8 @@ struct Object {
     station_id: Option<i64>,
     point: &'static str,
     priority: &'static str,
-    occurrence: i64,
+    /// Null if it was never raised.
+    occurrence: Option<i64>,
     /// Whether it is the current one.
     is_open: bool,
     /// The alarm's state now, whichever occurrence is told.

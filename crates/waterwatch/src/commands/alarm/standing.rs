@@ -110,8 +110,7 @@ pub(in crate::commands) fn worst_first(picture: &Picture, now_ms: i64) -> Vec<St
     for contact in stations {
         for &point in Point::ALL {
             let key = (AlarmSource::Station(contact.station_id), point);
-            let is_on = reported(contact, point) == Some(true);
-            if is_on && alarms.binary_search_by(|(of, _)| of.cmp(&key)).is_err() {
+            if contact.is_on(point) && alarms.binary_search_by(|(of, _)| of.cmp(&key)).is_err() {
                 let comms = comms(contact, alarms, &server.settings, now_ms);
                 standings.push(Standing::new(key, Alarm::default(), Some((contact, comms)), server, now_ms));
             }

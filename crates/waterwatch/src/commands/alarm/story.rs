@@ -44,6 +44,7 @@ impl<'a> Story<'a> {
             }
             told.push_front(event);
         }
+        told.extend(&past.since);
         let mut story = Story { key, past, clock, told: told.into() };
         story.add_hearing();
         story
@@ -65,12 +66,16 @@ impl<'a> Story<'a> {
         self.told.sort_by_key(|event| event.sequence);
     }
 
-    /// `Station 123, alarm1 (high), occurrence 4711`
+    /// `Station 123, alarm1 (high), occurrence 4711`, or `…, never raised`
     pub(super) fn headline(&self) -> String {
         let (source, point) = self.key;
         let mut name = named(source);
         name[..1].make_ascii_uppercase();
-        format!("{name}, {point} ({}), occurrence {}", self.priority(), self.past.occurrence)
+        let which = self
+            .past
+            .occurrence
+            .map_or_else(|| "never raised".to_owned(), |occurrence| format!("occurrence {occurrence}"));
+        format!("{name}, {point} ({}), {which}", self.priority())
     }
 
     pub(super) fn priority(&self) -> Priority {
@@ -80,7 +85,7 @@ impl<'a> Story<'a> {
     /// The occurrence, if it is the current one.
     pub(super) fn open(&self) -> Option<&'a Occurrence> {
         let open = self.past.alarm.as_ref().and_then(|alarm| alarm.occurrence.as_ref());
-        open.filter(|open| open.sequence == self.past.occurrence)
+        open.filter(|open| Some(open.sequence) == self.past.occurrence)
     }
 
     /// The alarm's state now.
@@ -109,6 +114,7 @@ impl<'a> Story<'a> {
         let mut teller = Teller {
             clock: self.clock,
             key: self.key,
+            heard_at_ms: self.past.heard_at_ms,
             raised_at_ms: None,
             answered_by: None,
             is_delayed: false,
@@ -134,8 +140,9 @@ impl<'a> Story<'a> {
         let mut ending = match (self.open(), &self.past.alarm) {
             (Some(open), Some(alarm)) => stands(open, alarm),
             (_, alarm) => {
-                let now = alarm.as_ref().map_or(String::new(), |alarm| self.goes_on(alarm));
-                format!("It is over.{now}")
+                let over = self.past.occurrence.map_or("It was never raised.", |_| "It is over.");
+                let now = self.goes_on(alarm.as_ref().unwrap_or(&Alarm::default()));
+                format!("{over}{now}")
             }
         };
         match (self.quality(), self.comms()) {
@@ -163,9 +170,27 @@ impl<'a> Story<'a> {
             let (until, by) = (self.clock.minute(shelf.until_ms), plain(&shelf.by));
             return format!(" The alarm is shelved{on} until {until} (by {by}).");
         }
-        hidden.suppressed_by.map_or(String::new(), |occurrence| {
-            format!(" The alarm is suppressed{on}: occurrence {occurrence} stands for it.")
-        })
+        if let Some(occurrence) = hidden.suppressed_by {
+            return format!(" The alarm is suppressed{on}: occurrence {occurrence} stands for it.");
+        }
+        self.contact_is(alarm)
+    }
+
+    /// What its contact is about, while it is no alarm.
+    fn contact_is(&self, alarm: &Alarm) -> String {
+        let reported = self.past.contact.as_ref().is_some_and(|contact| contact.is_on(self.key.1));
+        match (alarm.contact, alarm.delay_due_ms) {
+            (true, Some(due_ms)) => format!(
+                " The contact is on since {}; it is raised at {} if that lasts.",
+                self.clock.exact(alarm.contact_since_ms),
+                self.clock.exact(due_ms)
+            ),
+            (false, _) if reported && !self.settings().point(self.key.1).enabled => {
+                " The contact is on, and its point is disabled.".to_owned()
+            }
+            (false, _) if reported => " The contact is on, and no server has judged it yet.".to_owned(),
+            _ => String::new(),
+        }
     }
 }
 
@@ -197,6 +222,8 @@ fn stands(open: &Occurrence, alarm: &Alarm) -> String {
 struct Teller<'a> {
     clock: &'a Clock,
     key: &'a AlarmKey,
+    /// When its station was heard last before it fell silent, if that is known.
+    heard_at_ms: Option<i64>,
     raised_at_ms: Option<i64>,
     /// Who has acknowledged it, as far as was told.
     answered_by: Option<String>,
@@ -325,8 +352,13 @@ impl Teller<'_> {
             ((AlarmSource::Station(_), Point::Alarm1 | Point::Alarm2), _, Some(reason)) => {
                 format!("the contact is {}", plain(reason))
             }
-            ((AlarmSource::Station(_), Point::Comms), None, None) if !self.is_delayed => {
-                "nothing was heard of the station for its period and grace".to_owned()
+            ((AlarmSource::Station(_), Point::Comms), cause, None)
+                if !self.is_delayed && (cause.is_none() || self.told != cause) =>
+            {
+                let since = self.heard_at_ms.map_or(String::new(), |heard_at_ms| {
+                    format!(" since {},", self.clock.exact(heard_at_ms))
+                });
+                format!("nothing was heard of the station{since} for its period and grace")
             }
             (_, _, Some(reason)) => plain(reason),
             (_, None, None) => "it stayed on for the on-delay".to_owned(),

@@ -103,7 +103,7 @@ impl Played {
         let now_ms = BEGIN_MS + now_min * MINUTE_MS;
         let of_alarm = |event: &&Event| event.point.is_some();
         Past {
-            occurrence,
+            occurrence: Some(occurrence),
             before: self
                 .events
                 .iter()
@@ -117,6 +117,8 @@ impl Played {
                 .filter(|event| event.occurrence == Some(occurrence))
                 .cloned()
                 .collect(),
+            since: Vec::new(),
+            heard_at_ms: None,
             is_cut: false,
             hearing: self.events.iter().filter(|event| event.point.is_none()).cloned().collect(),
             alarm: self.alarm.clone(),
@@ -252,6 +254,22 @@ fn a_story_of_the_shelf_and_what_follows_it() {
 }
 
 #[test]
+fn a_story_without_an_occurrence() {
+    let mut played = Played::new(station(123), Point::Alarm1);
+    played.settings.on_delay_ms = 10 * MINUTE_MS;
+    played.at(-60, Input::Contact(true)).at(-59, Input::Contact(false)).at(0, Input::Contact(true));
+    let mut past = played.past(0, 1);
+    (past.occurrence, past.before, past.since) = (None, Vec::new(), played.events.clone());
+    insta::assert_snapshot!(told(&played.key, &past, &clock(1)), @"
+    Station 123, alarm1 (high), never raised
+    2026-11-24 01:10:00 +01:00  its report from 10.20.0.7 said that the contact is on; it is raised if that lasts for 10 min.
+    2026-11-24 01:11:00 +01:00  its report from 10.20.0.7 said that the contact is off, before the on-delay was over: no alarm.
+    2026-11-24 02:10:00 +01:00  its report from 10.20.0.7 said that the contact is on; it is raised if that lasts for 10 min.
+    It was never raised. The contact is on since 2026-11-24 02:10:00 +01:00; it is raised at 2026-11-24 02:20:00 +01:00 if that lasts.
+    ");
+}
+
+#[test]
 fn a_story_of_coming_and_going() {
     let mut played = Played::new(station(123), Point::Alarm1);
     for minute in 0..6 {
@@ -294,6 +312,16 @@ fn a_story_of_silence_and_one_of_an_area() {
     2026-11-24 02:22:00 +01:00  returned to normal after 12 min; nobody had acknowledged, and nobody needs to.
     It is over.
     ");
+    let mut past = played.past(played.occurrence(), 13);
+    past.heard_at_ms = Some(BEGIN_MS - 3 * MINUTE_MS);
+    past.events[0].cause = Some(4_690);
+    let story = told(&played.key, &past, &clock(13));
+    assert!(
+        story.contains(
+            "  raised: nothing was heard of the station since 2026-11-24 02:07:00 +01:00, for its period and grace.\n"
+        ),
+        "{story}"
+    );
     let mut played = Played::new(AlarmSource::Area("North\x1b[2J".into()), Point::Comms);
     played.at(0, Input::Contact(true));
     insta::assert_snapshot!(played.story(played.occurrence(), 1), @"

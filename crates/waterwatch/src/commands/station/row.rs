@@ -99,7 +99,7 @@ impl Station {
 
     /// Whether one of its contacts is on that is not judged.
     pub(in crate::commands) fn is_disabled_on(&self) -> bool {
-        self.disabled.iter().any(|&point| standing::reported(&self.contact, point) == Some(true))
+        self.disabled.iter().any(|&point| self.contact.is_on(point))
     }
 
     /// Worst first: alarms by their states, those of contacts before silence;
@@ -134,7 +134,7 @@ impl Station {
         }
         let mut on = Vec::new();
         for &point in Point::ALL {
-            if standing::reported(&self.contact, point) != Some(true) {
+            if !self.contact.is_on(point) {
                 continue;
             }
             let why = match point {

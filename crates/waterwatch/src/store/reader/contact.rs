@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use rusqlite::types::ValueRef;
 use rusqlite::{Row, Transaction, params};
 use waterwatch_core::StationId;
+use waterwatch_core::alarm::Point;
 
 use super::{ReadError, Reader, Which};
 use crate::store::journal;
@@ -227,6 +228,16 @@ impl LastContact {
             alarm2: false,
             reports: 0,
             sequence: 0,
+        }
+    }
+
+    /// Whether one of its contacts is on, as it was last reported.
+    #[must_use]
+    pub fn is_on(&self, point: Point) -> bool {
+        match point {
+            Point::Alarm1 => self.alarm1,
+            Point::Alarm2 => self.alarm2,
+            Point::Comms => false,
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
 use rusqlite::{OptionalExtension, ToSql, Transaction, named_params};
+use waterwatch_core::StationId;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Event, Kind as EventKind, Point};
 
 use super::{LastContact, ReadError, Reader, ServerRows, Which, of_station};
@@ -49,15 +50,18 @@ pub struct Page {
     pub listeners: HashMap<u16, String>,
 }
 
-/// All that is recorded of one occurrence.
-#[derive(Debug)]
+/// All that is recorded of one occurrence, or of an alarm that was never raised.
+#[derive(Debug, Default)]
 pub struct Past {
-    /// Which occurrence.
-    pub occurrence: i64,
+    /// Which occurrence; `None` if the alarm has had none.
+    pub occurrence: Option<i64>,
     /// What the same alarm went through just before, the newest last.
     pub before: Vec<Event>,
     /// What belongs to it, the newest last.
     pub events: Vec<Event>,
+    /// What the same alarm went through since, if none was asked for by name and
+    /// none is open.
+    pub since: Vec<Event>,
     /// Whether there was more than is read at once.
     pub is_cut: bool,
     /// What the server says of its own hearing: the last entry before all of
@@ -67,6 +71,9 @@ pub struct Past {
     pub alarm: Option<Alarm>,
     /// Its station, if it is a station's that is known.
     pub contact: Option<LastContact>,
+    /// When the station was heard last before the occurrence, which is one of
+    /// silence, in milliseconds UTC; `None` if that is not known.
+    pub heard_at_ms: Option<i64>,
     /// Whether the contact of that station's `comms` alarm is on.
     pub is_silent: bool,
     /// What the server says of itself.
@@ -132,8 +139,9 @@ impl Reader {
     }
 
     /// All that is recorded of an occurrence of an alarm: the one with this
-    /// name, or else the current or last one. `Err` with the current or last
-    /// one, if any, where there is none like that.
+    /// name, or else the current or last one, and what happened since. `Err`
+    /// with the current or last one, if any, where there is none like that, or
+    /// nothing to tell.
     ///
     /// # Errors
     /// If a row cannot be read, or SQLite cannot read the file.
@@ -159,12 +167,17 @@ impl Reader {
                 )
                 .optional()
                 .map_err(|error| self.not_read(error))?;
-            let Some(occurrence) = occurrence.or(last) else { return Ok(Err(None)) };
-            let mut past = self.entries_about(moment, key, occurrence)?;
-            // Its first entry is the one that names it.
-            if past.events.first().is_none_or(|first| first.sequence != occurrence) {
-                return Ok(Err(last));
-            }
+            let mut past = match occurrence.or(last) {
+                Some(named) => {
+                    let past = self.entries_about(moment, key, named)?;
+                    // Its first entry is the one that names it.
+                    if past.events.first().is_none_or(|first| first.sequence != named) {
+                        return Ok(Err(last));
+                    }
+                    past
+                }
+                None => Past::default(),
+            };
             let alarms = self.alarms(moment)?;
             let is_silent =
                 |(of, alarm): &(AlarmKey, Alarm)| of.0 == key.0 && of.1 == Point::Comms && alarm.contact;
@@ -172,11 +185,61 @@ impl Reader {
             past.alarm = alarms.into_iter().find(|(of, _)| of == key).map(|(_, alarm)| alarm);
             if let Some(id) = of_station(key) {
                 past.contact = self.contacts(moment, Which::These(&[id]), zone)?.pop();
+                past.heard_at_ms = self.heard_before(moment, &past, id)?;
+            }
+            if occurrence.is_none() && past.alarm.as_ref().is_none_or(|alarm| alarm.occurrence.is_none()) {
+                self.add_since(moment, key, &mut past)?;
+            }
+            let is_on = past.contact.as_ref().is_some_and(|contact| contact.is_on(key.1));
+            if past.occurrence.is_none() && past.since.is_empty() && past.alarm.is_none() && !is_on {
+                return Ok(Err(None));
             }
             past.server = self.server(moment)?;
             past.listeners = self.listeners(moment)?;
             Ok(Ok(past))
         })
+    }
+
+    /// Adds what the alarm went through after its last occurrence.
+    fn add_since(&self, moment: &Transaction<'_>, key: &AlarmKey, past: &mut Past) -> Result<(), ReadError> {
+        let after = past.events.last().map_or(0, |last| last.sequence);
+        let since_max = i64::try_from(Past::BEFORE_MAX).unwrap_or(i64::MAX);
+        past.since = self.entries_of(
+            moment,
+            "source = :source AND point = :point AND sequence > :after ORDER BY sequence DESC LIMIT :max",
+            named_params! {
+                ":source": Source(&key.0), ":point": key.1.name(), ":after": after, ":max": since_max + 1
+            },
+        )?;
+        past.is_cut |= past.since.len() > Past::BEFORE_MAX;
+        past.since.truncate(Past::BEFORE_MAX);
+        past.since.reverse();
+        Ok(())
+    }
+
+    /// When the report was heard that a silence began with.
+    fn heard_before(
+        &self,
+        moment: &Transaction<'_>,
+        past: &Past,
+        id: StationId,
+    ) -> Result<Option<i64>, ReadError> {
+        let raise = past.events.first().filter(|raise| raise.point == Some(Point::Comms));
+        let Some(cause) = raise.and_then(|raise| raise.cause) else { return Ok(None) };
+        if let Some(contact) = past.contact.as_ref().filter(|contact| contact.sequence == cause) {
+            return Ok(contact.received_at_ms);
+        }
+        // The span that was over then ended with that report. One that a short
+        // silence did not end has no time for it.
+        let query = "SELECT last_at FROM span AS own WHERE station_id = ?1 AND sequence <= ?2
+            AND (SELECT span_sequence FROM station_state WHERE station_id = ?1) > ?2
+            AND last_at <= ?3 AND sequence = (SELECT max(sequence) FROM span
+                WHERE station_id = ?1 AND sequence <= ?2)";
+        let raised_at_ms = raise.map_or(i64::MAX, |raise| raise.event_time_ms);
+        moment
+            .query_row(query, (id.get(), cause, raised_at_ms), |row| row.get(0))
+            .optional()
+            .map_err(|error| self.not_read(error))
     }
 
     fn entries_about(
@@ -215,18 +278,7 @@ impl Reader {
             "source = :server AND point IS NULL AND sequence >= :begin ORDER BY sequence LIMIT :max",
             named_params! { ":server": server, ":begin": begin, ":max": entries_max },
         )?);
-        Ok(Past {
-            occurrence,
-            before,
-            events,
-            is_cut,
-            hearing,
-            alarm: None,
-            contact: None,
-            is_silent: false,
-            server: ServerRows::default(),
-            listeners: HashMap::new(),
-        })
+        Ok(Past { occurrence: Some(occurrence), before, events, is_cut, hearing, ..Past::default() })
     }
 
     /// The entries that fit.
