@@ -12,7 +12,7 @@ use std::io::{self, ErrorKind};
 
 use anyhow::Context;
 
-use self::page::time::{Clock, span};
+use self::page::time::Clock;
 use crate::failure::Failure;
 use crate::store::reader::ServerRows;
 
@@ -37,6 +37,6 @@ fn count(number: impl Into<u64>, one: &str) -> String {
 /// be gone. `None` if it is there, or never said that it is.
 fn notice(server: &ServerRows, clock: &Clock) -> Option<String> {
     let until_ms = server.alive_until_ms.filter(|_| !server.is_alive(clock.now_ms()))?;
-    let (until, ago) = (clock.minute(until_ms), span(clock.age_s(until_ms)));
-    Some(format!("the server has recorded nothing since {until} ({ago} ago): what is shown was known then"))
+    let until = clock.minute_and_age(until_ms);
+    Some(format!("the server has recorded nothing since {until}: what is shown was known then"))
 }

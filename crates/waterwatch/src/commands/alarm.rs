@@ -10,7 +10,8 @@ mod story;
 
 use std::io::{BufWriter, IsTerminal, StdoutLock, stdout};
 
-use waterwatch_core::alarm::AlarmSource;
+use anyhow::anyhow;
+use waterwatch_core::alarm::{AlarmSource, Point};
 
 pub(super) use self::entry::peer;
 use crate::cli::{AlarmCommand, WhichAlarm};
@@ -40,6 +41,18 @@ pub(super) fn output() -> (BufWriter<StdoutLock<'static>>, bool) {
 
 fn key(alarm: &WhichAlarm) -> AlarmKey {
     (alarm.source.clone(), alarm.point)
+}
+
+/// That there is no such source, or that it has no such point.
+fn unknown(source: &AlarmSource, point: Option<Point>) -> Failure {
+    let of = named(source);
+    Failure::Failed(match (source, point) {
+        (AlarmSource::Station(_), _) => {
+            anyhow!("no {of} has reported; `waterwatch station list` has all")
+        }
+        (_, Some(point)) => anyhow!("{of} has no {point} of which anything is recorded"),
+        (_, None) => anyhow!("nothing is recorded of {of}"),
+    })
 }
 
 /// `station 123`, `area North`, `the server`.

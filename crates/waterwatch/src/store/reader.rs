@@ -14,13 +14,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension, ToSql, Transaction};
 use thiserror::Error;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Point};
 use waterwatch_core::settings::StationSettings;
 use waterwatch_core::{Settings, StationId};
 
-use super::alarm_rows::{self, RowError};
+use super::alarm_rows::{self, RowError, Source};
 use super::alarms::AlarmKey;
 use super::journal;
 use super::schema::{self, Kind, SchemaError};
@@ -169,6 +169,50 @@ impl Reader {
                 which => self.contacts(moment, which, zone)?,
             };
             Ok(Picture { stations, alarms, server })
+        })
+    }
+
+    /// Whether there is such a source: a station that has reported or is
+    /// configured, an area that is configured, or whatever the ledger or an
+    /// alarm names. With a point: whether it has that one.
+    ///
+    /// # Errors
+    /// If a row cannot be read, or SQLite cannot read the file.
+    pub fn knows(&self, source: &AlarmSource, point: Option<Point>) -> Result<bool, ReadError> {
+        self.look(|moment| {
+            let exists = |query: &str, of: &[&dyn ToSql]| -> Result<bool, ReadError> {
+                let found: Option<i64> = moment
+                    .query_row(query, of, |row| row.get(0))
+                    .optional()
+                    .map_err(|error| self.not_read(error))?;
+                Ok(found.is_some())
+            };
+            let is_configured = match source {
+                AlarmSource::Station(id) => {
+                    !self.contacts(moment, Which::These(&[*id]), &TimeZone::UTC)?.is_empty()
+                }
+                // All that an area has by itself is that its stations are silent.
+                AlarmSource::Area(name)
+                    if self.kind == Kind::Ours && point.is_none_or(|of| of == Point::Comms) =>
+                {
+                    exists("SELECT 1 FROM area_settings WHERE area = ?1", &[name])?
+                        || exists("SELECT 1 FROM station_settings WHERE area = ?1 LIMIT 1", &[name])?
+                }
+                AlarmSource::Area(_) => false,
+                AlarmSource::Server => point.is_none(),
+            };
+            if is_configured || self.kind != Kind::Ours {
+                return Ok(is_configured);
+            }
+            let (source, point) = (Source(source), point.map(Point::name));
+            for table in ["alarm", "alarm_event"] {
+                let query =
+                    format!("SELECT 1 FROM {table} WHERE source = ?1 AND (?2 IS NULL OR point = ?2) LIMIT 1");
+                if exists(&query, &[&source, &point])? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
         })
     }
 

@@ -92,8 +92,11 @@ fn pages_of_the_history_fit_together() {
     for _ in 0..4 {
         server.say(b"1 1 0\n1 0 0\n2 0 1\n2 0 0\n");
     }
+    // What it says of its own hearing depends on the machine, and may come at any time.
+    server.stop();
     let all = sequences(&json(folder.path(), &["alarm", "history", "--after", "0"]));
-    assert_eq!(all.len(), 16);
+    let own = sequences(&json(folder.path(), &["alarm", "history", "--source", "server", "--after", "0"]));
+    assert_eq!(all.len() - own.len(), 16);
     assert!(all.is_sorted());
     let mut paged = Vec::new();
     loop {
@@ -111,7 +114,7 @@ fn pages_of_the_history_fit_together() {
         let arguments: Vec<&str> = ["alarm", "history"].into_iter().chain(more.iter().copied()).collect();
         sequences(&json(folder.path(), &arguments))
     };
-    assert_eq!(history(&["--limit", "5"]), all[11..], "the newest, oldest first");
+    assert_eq!(history(&["--limit", "5"]), all[all.len() - 5..], "the newest, oldest first");
     assert_eq!(history(&["--since", "1h", "--limit", "5"]), all[..5], "the first from there on");
     assert_eq!(history(&["--until", "1h"]), [0; 0]);
     assert_eq!(history(&["--station", "2"]).len(), 8);
@@ -119,7 +122,6 @@ fn pages_of_the_history_fit_together() {
     assert_eq!(history(&["--point", "alarm1"]).len(), 8);
     let text = said(folder.path(), &["alarm", "history", "--limit", "2", "--after", "0"]);
     assert!(text.ends_with(&format!("\nthere are more: go on with --after {}\n", all[1])), "{text}");
-    server.stop();
 }
 
 #[test]
@@ -148,7 +150,15 @@ fn the_stations_are_listed_in_pages_and_shown_with_their_past() {
     );
     assert_eq!(station["unchanged_reports"], 1);
 
-    wait_for("all to be silent", || (ids(&["--comms", "silent"]) == [1, 2, 30]).then_some(()));
+    // Asked of the file: a process for each look takes a slow machine's processors,
+    // so that the server comes late to its turns and counts itself as blind.
+    wait_for("all to be silent", || {
+        let database = crate::harness::open(&server.data);
+        let silent = "SELECT count(*) FROM alarm WHERE point = 'comms' AND contact = 1";
+        let silent: i64 = database.query_row(silent, [], |row| row.get(0)).unwrap();
+        (silent == 3).then_some(())
+    });
+    assert_eq!(ids(&["--comms", "silent"]), [1, 2, 30]);
     assert_eq!(ids(&["--quality", "good"]), [0; 0]);
     assert_eq!(ids(&["--quality", "stale", "--limit", "1", "--after", "1"]), [2]);
     let status = said(folder.path(), &["status"]);
@@ -158,7 +168,7 @@ fn the_stations_are_listed_in_pages_and_shown_with_their_past() {
     );
     assert!(status.lines().nth(1).unwrap().ends_with("silent  UNACK  alarm2?"), "{status}");
     let story = said(folder.path(), &["alarm", "explain", "1", "comms"]);
-    let raise = story.lines().nth(1).unwrap();
+    let raise = story.lines().find(|line| !line.contains("hear nobody") && line.starts_with("20")).unwrap();
     assert!(raise.contains("  raised: nothing was heard of the station since 20"), "{story}");
     assert!(raise.ends_with(", for its period and grace."), "{story}");
     server.stop();
@@ -174,6 +184,11 @@ fn what_is_not_there_is_said_and_wrong_usage_is_another_matter() {
     for (arguments, code, reason) in [
         (&["alarm", "show", "9", "alarm1"][..], 1, "no station 9 has reported"),
         (&["station", "show", "9"], 1, "no station 9 has reported"),
+        (&["alarm", "show", "area/Typo", "comms"], 1, "area Typo has no comms of which anything is recorded"),
+        (&["alarm", "show", "server", "alarm2"], 1, "the server has no alarm2 of which"),
+        (&["alarm", "list", "--source", "424242"], 1, "no station 424242 has reported"),
+        (&["alarm", "list", "--source", "area/Typo"], 1, "nothing is recorded of area Typo"),
+        (&["alarm", "history", "--since", "1h", "--until", "2h"], 2, "is later than --until"),
         (&["alarm", "explain", "1", "alarm1"], 1, "alarm1 of station 1 was never raised"),
         (&["alarm", "explain", "1", "alarm2", "--occurrence", "4711"], 1, &last),
         (
@@ -336,6 +351,45 @@ fn what_is_disabled_is_said_to_be_with_its_contact() {
         "{status}"
     );
     assert_eq!(json(folder.path(), &["status"])[0]["disabled"], Value::from(vec!["alarm1"]));
+}
+
+#[test]
+fn a_station_that_is_configured_and_was_never_heard_is_new() {
+    let folder = tempdir().unwrap();
+    let database = make(&folder.path().join("data.sqlite"), &[(2, 0, 0, 3), (9, 0, 0, 3)]);
+    database
+        .execute_batch("INSERT INTO station_settings (station_id, area) VALUES (5, 'North'), (9, NULL)")
+        .unwrap();
+    let ids = |more: &[&str]| -> Vec<i64> {
+        let arguments: Vec<&str> = ["station", "list"].into_iter().chain(more.iter().copied()).collect();
+        let stations = json(folder.path(), &arguments);
+        stations.as_array().unwrap().iter().map(|station| station["station_id"].as_i64().unwrap()).collect()
+    };
+    assert_eq!(ids(&[]), [2, 5, 9]);
+    assert_eq!(ids(&["--limit", "1", "--after", "2"]), [5]);
+    assert_eq!(ids(&["--limit", "1"]), [2]);
+    assert_eq!(ids(&["--comms", "new"]), [5]);
+    let list = said(folder.path(), &["station", "list"]);
+    assert!(
+        list.contains("      5  new    never    ?      ?   -                 never        0\n"),
+        "{list}"
+    );
+    let station = json(folder.path(), &["station", "show", "5"]);
+    for field in ["state", "last_date", "received_at", "age_s", "alarm1", "alarm2"] {
+        assert_eq!(station[field], Value::Null, "{field}");
+    }
+    let station = said(folder.path(), &["station", "show", "5"]);
+    assert!(station.starts_with("Station 5: new, ?\n  last report  never: it is configured"), "{station}");
+    assert!(station.contains("  alarm1       ?, never (?)\n"), "{station}");
+    assert_eq!(json(folder.path(), &["alarm", "show", "5", "alarm1"])["state"], Value::Null);
+    assert_eq!(said(folder.path(), &["alarm", "list"]), "no alarms\n");
+    assert_eq!(said(folder.path(), &["alarm", "list", "--source", "area/North"]), "no alarms\n");
+    assert_eq!(json(folder.path(), &["alarm", "show", "area/North", "comms"])["state"], "normal");
+    let status = said(folder.path(), &["status"]);
+    assert!(
+        status.ends_with("\n3 stations, none in alarm, 1 never heard (? is what was last known)\n"),
+        "{status}"
+    );
 }
 
 #[test]

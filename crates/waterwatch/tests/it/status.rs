@@ -37,7 +37,7 @@ fn the_table_shows_stations_in_alarm_first_and_sums_up() {
         STATION  LAST CONTACT      AGO        COMMS  STATE  ALARMS
               2  2026-11-24 01:50  3 min      late   ?      alarm2?
               4  2026-11-24 01:50  4 d        late   ?      alarm1? alarm2?
-              5  2026-11-24 01:50  few s      late   NORM?  -?
+              5  2026-11-24 01:50  ahead      late   NORM?  -?
              30  2026-11-24 01:50  2 h 5 min  late   NORM?  -?
               1  2026-11-24 01:50  few s      up     NORM   -
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use anyhow::anyhow;
 use jiff::Timestamp;
 use waterwatch_core::alarm::{Event, State};
 
@@ -17,6 +18,13 @@ use crate::store::reader::{Asked, Page, Reader, Window};
 
 pub(super) fn run(options: &AlarmHistoryOptions) -> Result<(), Failure> {
     let AlarmHistoryOptions { source, point, since, until, limit, after, look } = options;
+    if let (Some(since), Some(until)) = (since, until)
+        && since > until
+    {
+        return Err(Failure::WrongInput(anyhow!(
+            "--since {since} is later than --until {until}: nothing lies between them"
+        )));
+    }
     let window = match (after, since) {
         (Some(sequence), _) => Window::After(*sequence),
         (None, Some(_)) => Window::After(0),
@@ -93,12 +101,12 @@ pub(super) fn write(
 fn note(event: &Event, clock: &Clock) -> String {
     let mut notes = Vec::new();
     let mut note = |text: Option<String>| notes.extend(text);
-    note(event.until_ms.map(|until_ms| format!("until {}", clock.minute(until_ms))));
+    note(event.until_ms.map(|until_ms| format!("until {}", clock.exact(until_ms))));
     note(event.by.as_deref().map(|by| format!("by {}", plain(by))));
     note(event.reason.as_deref().map(plain));
     note(event.was_on.map(|was_on| {
-        let to = was_on.to_ms.map_or_else(|| "now".to_owned(), |to_ms| clock.minute(to_ms));
-        format!("was on {} to {to}", clock.minute(was_on.from_ms))
+        let to = was_on.to_ms.map_or_else(|| "now".to_owned(), |to_ms| clock.exact(to_ms));
+        format!("was on {} to {to}", clock.exact(was_on.from_ms))
     }));
     note(event.count.map(|count| format!("{count} raises")));
     note(peer(&event.origin).map(|peer| format!("from {peer}")));

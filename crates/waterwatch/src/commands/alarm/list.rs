@@ -16,9 +16,17 @@ use crate::store::reader::{Picture, Reader, Which};
 pub(super) fn run(options: &AlarmListOptions) -> Result<(), Failure> {
     let clock = Clock::system();
     let read = || -> anyhow::Result<_> {
-        Ok(Reader::open(&options.look.data.file)?.picture(Which::InAlarm, &clock.zone)?)
+        let reader = Reader::open(&options.look.data.file)?;
+        let unknown = match &options.source {
+            Some(source) if !reader.knows(source, None)? => Some(source),
+            _ => None,
+        };
+        Ok((reader.picture(Which::InAlarm, &clock.zone)?, unknown))
     };
-    let picture = read().map_err(Failure::of_database)?;
+    let (picture, unknown) = read().map_err(Failure::of_database)?;
+    if let Some(source) = unknown {
+        return Err(super::unknown(source, None));
+    }
     let listed = List::new(&picture, options, clock.now_ms());
     let notice = (!options.look.json).then(|| notice(&picture.server, &clock)).flatten();
     let (mut out, terminal) = output();

@@ -2,11 +2,10 @@
 
 use std::io::{self, Write};
 
-use anyhow::anyhow;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Aside, Chattering};
 
 use super::standing::{self, Standing};
-use super::{key, named, output};
+use super::{key, named, output, unknown};
 use crate::cli::AlarmShowOptions;
 use crate::commands::page::time::Clock;
 use crate::commands::page::{json, plain};
@@ -24,15 +23,13 @@ pub(super) fn run(options: &AlarmShowOptions) -> Result<(), Failure> {
     };
     let read = || -> anyhow::Result<_> {
         let which = station.as_slice();
-        Ok(Reader::open(&options.look.data.file)?.picture(Which::These(which), &clock.zone)?)
+        let reader = Reader::open(&options.look.data.file)?;
+        let is_known = reader.knows(&key.0, Some(key.1))?;
+        Ok((reader.picture(Which::These(which), &clock.zone)?, is_known))
     };
-    let picture = read().map_err(Failure::of_database)?;
-    if let Some(id) = station
-        && picture.stations.is_empty()
-    {
-        return Err(Failure::Failed(anyhow!(
-            "no station {id} has reported; `waterwatch station list` has all"
-        )));
+    let (picture, is_known) = read().map_err(Failure::of_database)?;
+    if !is_known {
+        return Err(unknown(&key.0, Some(key.1)));
     }
     let (alarms, server) = (&picture.alarms, &picture.server);
     let known = alarms.iter().find(|(of, _)| *of == key).map(|(_, alarm)| alarm.clone());

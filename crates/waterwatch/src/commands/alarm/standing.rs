@@ -10,7 +10,7 @@ use waterwatch_core::Settings;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Aside, Point, Priority, State};
 
 use crate::commands::page::table::{self, Paint, numbers, words};
-use crate::commands::page::time::{Clock, rfc3339, span};
+use crate::commands::page::time::{Clock, rfc3339};
 use crate::commands::page::{self};
 use crate::store::AlarmKey;
 use crate::store::reader::communication::{Comms, Quality};
@@ -296,7 +296,7 @@ pub(in crate::commands) fn write_table(
         let since_ms = standing.since_ms();
         let (since, age) = match since_ms {
             0 => ("-".to_owned(), "-".to_owned()),
-            _ => (clock.minute(since_ms), span(clock.age_s(since_ms))),
+            _ => (clock.minute(since_ms), clock.age(since_ms)),
         };
         [
             standing.short(),

@@ -559,9 +559,9 @@ fn the_ledger_as_a_table() {
     insta::assert_snapshot!(table(Window::After(0)), @"
     SEQUENCE  TIME                        SOURCE  POINT   OCCURRENCE  WHAT           STATE  NOTE
         4702  2026-11-24 02:10:00 +01:00     123  alarm1        4702  raised         UNACK  from 10.20.0.7
-        4703  2026-11-24 02:11:00 +01:00  server  -                -  blind          -      until 2026-11-24 02:12; nothing could be stored
-        4704  2026-11-24 02:15:00 +01:00     123  alarm1        4702  shelved        SHLVD  until 2026-11-24 03:15; by Ann; pump exchange
-        4705  2026-11-24 03:15:00 +01:00     123  alarm1           -  shelf_expired  NORM   was on 2026-11-24 02:10 to now
+        4703  2026-11-24 02:11:00 +01:00  server  -                -  blind          -      until 2026-11-24 02:12:00 +01:00; nothing could be stored
+        4704  2026-11-24 02:15:00 +01:00     123  alarm1        4702  shelved        SHLVD  until 2026-11-24 03:15:00 +01:00; by Ann; pump exchange
+        4705  2026-11-24 03:15:00 +01:00     123  alarm1           -  shelf_expired  NORM   was on 2026-11-24 02:10:00 +01:00 to now
         4706  2026-11-24 03:15:00 +01:00     123  alarm1        4706  raised         UNACK
 
     there are more: go on with --after 4706

@@ -4,6 +4,10 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+/// What is not further ahead is now: the clock is read before the database,
+/// and that of a million stations takes some seconds.
+const AHEAD_MS: i64 = 10_000;
+
 const MINUTE_S: i64 = 60;
 const HOUR_S: i64 = 60 * MINUTE_S;
 const DAY_S: i64 = 24 * HOUR_S;
@@ -45,15 +49,27 @@ impl Clock {
         )
     }
 
-    /// How many seconds ago that was. What lies ahead, since the clock was set
-    /// back, is now.
-    pub(in crate::commands) fn age_s(&self, time_ms: i64) -> i64 {
-        self.now_ms().saturating_sub(time_ms).max(0) / 1_000
+    /// How many seconds ago that was; `None` for what lies ahead, since the
+    /// clock was set back: nobody knows then.
+    pub(in crate::commands) fn age_s(&self, time_ms: i64) -> Option<i64> {
+        let age_ms = self.now_ms().saturating_sub(time_ms);
+        (age_ms > -AHEAD_MS).then_some(age_ms.max(0) / 1_000)
+    }
+
+    /// `3 min`, or `ahead`
+    pub(in crate::commands) fn age(&self, time_ms: i64) -> String {
+        self.age_s(time_ms).map_or_else(|| "ahead".to_owned(), span)
+    }
+
+    /// `3 min ago`, or `ahead of the clock`
+    pub(in crate::commands) fn ago(&self, time_ms: i64) -> String {
+        self.age_s(time_ms)
+            .map_or_else(|| "ahead of the clock".to_owned(), |age_s| format!("{} ago", span(age_s)))
     }
 
     /// `2026-11-24 02:10 (3 min ago)`
     pub(in crate::commands) fn minute_and_age(&self, time_ms: i64) -> String {
-        format!("{} ({} ago)", self.minute(time_ms), span(self.age_s(time_ms)))
+        format!("{} ({})", self.minute(time_ms), self.ago(time_ms))
     }
 }
 
@@ -131,7 +147,11 @@ mod tests {
         }
         assert_eq!(clock.exact(1_795_484_760_000), "2026-11-24 02:46:00 +01:00");
         assert_eq!(clock.minute_and_age(1_795_484_760_000 - 7_500_000), "2026-11-24 00:41 (2 h 5 min ago)");
-        assert_eq!(clock.age_s(i64::MIN), i64::MAX / 1_000);
+        assert_eq!(clock.age_s(i64::MIN), Some(i64::MAX / 1_000));
+        let ahead = |ms| (clock.age_s(clock.now_ms() + ms), clock.age(clock.now_ms() + ms));
+        assert_eq!(ahead(9_999), (Some(0), "0 s".to_owned()), "while the database was read");
+        assert_eq!(ahead(10_000), (None, "ahead".to_owned()));
+        assert_eq!(clock.minute_and_age(1_795_484_760_000 + 60_000), "2026-11-24 02:47 (ahead of the clock)");
         assert_eq!(clock.minute(i64::MAX), "9223372036854775807 ms");
     }
 

@@ -7,7 +7,7 @@ use waterwatch_core::alarm::{Alarm, AlarmSource, Point, State};
 use waterwatch_core::settings::StationSettings;
 
 use crate::commands::alarm::standing::{self, is_hidden, marked, rank};
-use crate::commands::page::time::{Clock, rfc3339, span};
+use crate::commands::page::time::{Clock, rfc3339};
 use crate::store::AlarmKey;
 use crate::store::reader::communication::{Comms, Quality};
 use crate::store::reader::{LastContact, Picture};
@@ -154,15 +154,15 @@ impl Station {
 
     /// How long ago it was heard.
     pub(in crate::commands) fn ago(&self, clock: &Clock) -> String {
-        match self.age_s(clock) {
-            Some(age_s) => span(age_s),
+        match self.contact.received_at_ms {
+            Some(received_at_ms) => clock.age(received_at_ms),
             None if self.contact.was_heard() => "unknown".to_owned(),
             None => "never".to_owned(),
         }
     }
 
     fn age_s(&self, clock: &Clock) -> Option<i64> {
-        self.contact.received_at_ms.map(|received_at_ms| clock.age_s(received_at_ms))
+        self.contact.received_at_ms.and_then(|received_at_ms| clock.age_s(received_at_ms))
     }
 
     /// For a program.

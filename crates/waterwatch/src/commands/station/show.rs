@@ -71,7 +71,7 @@ impl<'a> Shown<'a> {
         writeln!(out, "Station {}: {}, {}", contact.station_id, station.comms.name(), station.short())?;
         let last = match contact.received_at_ms {
             Some(received_at_ms) => {
-                format!("{} ({} ago)", clock.exact(received_at_ms), station.ago(clock))
+                format!("{} ({})", clock.exact(received_at_ms), clock.ago(received_at_ms))
             }
             None if !contact.was_heard() => "never: it is configured, and has not reported yet".to_owned(),
             None => format!("{} (as it is stored; nobody knows when)", contact.last_date),
