@@ -36,7 +36,7 @@ pub struct AlarmListOptions {
     /// Only of this station (or area/NAME, or server)
     #[arg(long, visible_alias = "station", value_name = "SOURCE", value_parser = source)]
     pub source: Option<AlarmSource>,
-    /// Also those that are hidden, or whose on-delay runs
+    /// Also those that are hidden, whose on-delay runs, or that are disabled and on
     #[arg(long, conflicts_with = "state")]
     pub all: bool,
     /// Which database, and in which form

@@ -316,6 +316,38 @@ fn what_was_never_raised_is_told_as_far_as_it_is_recorded() {
 }
 
 #[test]
+fn a_silence_is_told_from_the_report_that_it_began_with() {
+    let folder = tempdir().unwrap();
+    let database = make(&folder.path().join("data.sqlite"), &[(7, 0, 0, 30)]);
+    // Heard 20 times until 01:00:00, silent, and heard again from sequence 40 on.
+    database
+        .execute_batch(
+            "UPDATE station_state SET sequence = 41, span_sequence = 40, span_since = 1795484400000,
+                 span_reports = 2;
+             INSERT INTO span VALUES (7, 5, 1795480000000, 1795482000000, 0, 0, 20);
+             INSERT INTO alarm_event
+                 (sequence, event_time, received_at, source, point, occurrence, kind, from_state, to_state,
+                  listener_id, peer, cause)
+             VALUES
+                 (30, 1795482180000, 1795482180000, 7, 'comms', 30, 'raised', 'normal', 'unacknowledged',
+                  0, x'', 29),
+                 (39, 1795484400000, 1795484400000, 7, 'comms', 30, 'returned', 'unacknowledged', 'normal',
+                  0, x'', 40)",
+        )
+        .unwrap();
+    let raise = || {
+        let story = json(folder.path(), &["alarm", "explain", "7", "comms"]);
+        story["lines"][0]["text"].as_str().unwrap().to_owned()
+    };
+    let text = raise();
+    assert!(text.starts_with("raised: nothing was heard of the station since 2026-11-2"), "{text}");
+    assert!(text.ends_with(", for its period and grace."), "{text}");
+    // A span that goes on over the silence has no time for the report in it.
+    database.execute_batch("UPDATE station_state SET span_sequence = 6").unwrap();
+    assert_eq!(raise(), "raised: nothing was heard of the station for its period and grace.");
+}
+
+#[test]
 fn what_is_disabled_is_said_to_be_with_its_contact() {
     let folder = tempdir().unwrap();
     let database = make(&folder.path().join("data.sqlite"), &[(1, 0, 0, 3), (2, 1, 0, 3)]);

@@ -267,6 +267,25 @@ fn a_story_without_an_occurrence() {
     2026-11-24 02:10:00 +01:00  its report from 10.20.0.7 said that the contact is on; it is raised if that lasts for 10 min.
     It was never raised. The contact is on since 2026-11-24 02:10:00 +01:00; it is raised at 2026-11-24 02:20:00 +01:00 if that lasts.
     ");
+    // One that is over, and what happened since.
+    played.at(10, Input::Time);
+    let occurrence = played.occurrence();
+    played.at(11, Input::Acknowledge { occurrence, by: "Ann" }).at(12, Input::Contact(false));
+    let last = played.sequence;
+    played.at(20, Input::Contact(true));
+    let mut past = played.past(occurrence, 21);
+    past.since = played.events.iter().filter(|event| event.sequence > last).cloned().collect();
+    let story = told(&played.key, &past, &clock(21));
+    let lines: Vec<&str> = story.lines().rev().take(2).collect();
+    assert_eq!(
+        lines,
+        [
+            "It is over. The contact is on since 2026-11-24 02:30:00 +01:00; it is raised at \
+             2026-11-24 02:40:00 +01:00 if that lasts.",
+            "2026-11-24 02:30:00 +01:00  its report from 10.20.0.7 said that the contact is on; it is raised \
+             if that lasts for 10 min.",
+        ]
+    );
 }
 
 #[test]

@@ -155,6 +155,23 @@ fn a_silent_stations_contacts_are_what_was_last_known() {
 }
 
 #[test]
+fn an_alarm_that_is_listed_was_judged() {
+    let mut detail = detail();
+    // It returned; then its contact went on, and the server stopped before it said so.
+    detail.alarms[0].1.contact = false;
+    if let Some(occurrence) = &mut detail.alarms[0].1.occurrence {
+        occurrence.returned_at_ms = Some(NOW_MS - 60_000);
+    }
+    let text = shown(&detail);
+    assert!(text.starts_with("Station 123: up, RTNUN\n"), "{text}");
+    assert!(text.contains("  alarm1       on, good (RTNUN)\n"), "{text}");
+    assert!(!text.contains("(no server has judged it yet)"), "{text}");
+    let row = "RTNUN  high         123  alarm1  2026-11-24 02:36  10 min  good     \
+               the contact is on, and no server has judged it yet; off since 2026-11-24 02:45\n";
+    assert!(text.contains(row), "{text}");
+}
+
+#[test]
 fn a_station_that_an_old_server_left_is_late_and_its_contact_not_judged() {
     let mut detail = detail();
     detail.contact = LastContact { alarm2: true, ..contact(123, 86_400) };
