@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::tz::TimeZone;
 use rusqlite::{OptionalExtension, ToSql, Transaction, named_params};
 use waterwatch_core::StationId;
-use waterwatch_core::alarm::{Alarm, AlarmSource, Event, Kind as EventKind, Point};
+use waterwatch_core::alarm::{Alarm, AlarmSource, Event, Point};
 
 use super::{LastContact, ReadError, Reader, ServerRows, Which, of_station};
 use crate::store::alarm_rows::{self, EVENT_COLUMNS, Source};
@@ -107,10 +107,17 @@ impl Reader {
             let Asked { source, point, since_ms, until_ms, window, entries_max } = asked;
             let source = source.as_ref().map(Source);
             let point = point.map(Point::name);
-            let (after, order) = match window {
+            let (mut after, order) = match window {
                 Window::After(sequence) => (*sequence, "ASC"),
                 Window::Newest => (0, "DESC"),
             };
+            // Where to begin is found by an index: the ledger is kept for ever.
+            if let Some(since_ms) = since_ms {
+                match alarm_rows::first_since(moment, *since_ms).map_err(|error| self.not_read(error))? {
+                    Some(first) => after = after.max(first - 1),
+                    None => return Ok(Page { listeners: self.listeners(moment)?, ..Page::default() }),
+                }
+            }
             let limit = i64::try_from(*entries_max).unwrap_or(i64::MAX).saturating_add(1);
             let mut names: Vec<(&str, &dyn ToSql)> = vec![(":after", &after), (":limit", &limit)];
             let mut conditions = String::from("sequence > :after");
@@ -122,7 +129,7 @@ impl Reader {
             };
             ask(":source", source.as_ref().map(|source| source as &dyn ToSql), " AND source = :source");
             ask(":point", point.as_ref().map(|point| point as &dyn ToSql), " AND point = :point");
-            ask(":since", since_ms.as_ref().map(|ms| ms as &dyn ToSql), " AND received_at >= :since");
+            ask(":since", since_ms.as_ref().map(|ms| ms as &dyn ToSql), " AND +received_at >= :since");
             ask(":until", until_ms.as_ref().map(|ms| ms as &dyn ToSql), " AND event_time <= :until");
             let mut events = self.entries_of(
                 moment,
@@ -155,18 +162,7 @@ impl Reader {
             if self.kind != Kind::Ours {
                 return Ok(Err(None));
             }
-            let raise = EventKind::Raised.name();
-            let of_alarm =
-                named_params! { ":source": Source(&key.0), ":point": key.1.name(), ":raise": raise };
-            let last: Option<i64> = moment
-                .query_row(
-                    "SELECT sequence FROM alarm_event WHERE source = :source AND point = :point
-                     AND kind = :raise ORDER BY sequence DESC LIMIT 1",
-                    of_alarm,
-                    |row| row.get(0),
-                )
-                .optional()
-                .map_err(|error| self.not_read(error))?;
+            let last = alarm_rows::last_raise(moment, key).map_err(|error| self.not_read(error))?;
             let mut past = match occurrence.or(last) {
                 Some(named) => {
                     let past = self.entries_about(moment, key, named)?;
