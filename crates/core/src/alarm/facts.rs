@@ -164,12 +164,13 @@ impl Alarm {
         self.next_due().map(|(due_ms, _)| due_ms)
     }
 
-    /// Whether each report is needed, also one that says nothing new: an
-    /// alarm returns only while its station reports, never because it is
-    /// silent.
+    /// From when on each report is needed, also one that says nothing new, in
+    /// milliseconds UTC: an alarm returns only while its station reports, never
+    /// because it is silent. `None`: only those that say something new are.
     #[must_use]
-    pub fn needs_reports(&self) -> bool {
-        !self.contact && (self.delay_due_ms.is_some() || self.chatter.chattering.is_some())
+    pub fn reports_needed_from_ms(&self) -> Option<i64> {
+        let chattering = self.chatter.chattering.map(|chattering| chattering.due_ms);
+        self.delay_due_ms.into_iter().chain(chattering).min().filter(|_| !self.contact)
     }
 
     /// What time changes next, and when. What is due at the same moment happens

@@ -94,6 +94,7 @@ impl Draft {
         stations_max: usize,
         submissions: impl Iterator<Item = (&'a [Report], Origin)>,
     ) -> Vec<Verdict> {
+        watch.await_reports(store);
         self.begin(store, watch, now, false);
         let ground = Ground { store, watch, stations_max };
         let verdicts = submissions.map(|(reports, origin)| self.hear_all(&ground, reports, origin)).collect();

@@ -33,6 +33,8 @@ pub struct Watch {
     /// Stations of which each report must be looked at, also one that says
     /// nothing new.
     needed: Marks,
+    /// When they will be, for alarms that return with a report later on.
+    awaited: Dues,
     /// The last turn, and the newest sequence that was recorded then.
     turn: Now,
     sequence: i64,
@@ -116,6 +118,7 @@ impl Watch {
             overdue: Vec::new(),
             silent: Marks::default(),
             needed: Marks::default(),
+            awaited: Dues::default(),
             turn: now,
             sequence: store.sequence(),
             blind: None,
@@ -150,8 +153,10 @@ impl Watch {
         self.deadlines = Deadlines::default();
         self.overdue.clear();
         (self.silent, self.needed) = (Marks::default(), Marks::default());
+        self.awaited = Dues::default();
         for (key, alarm) in store.alarms().iter() {
             self.dues.set(key, alarm.due_ms());
+            self.awaited.set(key, alarm.reports_needed_from_ms());
             self.mark(store, key, Some(alarm));
         }
         let now_ms = self.clock.at(self.turn);
@@ -268,6 +273,22 @@ impl Watch {
         }
     }
 
+    /// Stations whose next report may end something: from now on each is looked
+    /// at. Until then a contact that comes and goes costs what any other does.
+    pub(super) fn await_reports<S: Store>(&mut self, store: &S) {
+        while let Some((from_ms, key)) = self.awaited.first()
+            && from_ms <= self.turn.wall_ms
+        {
+            let key = key.clone();
+            self.awaited.set(&key, None);
+            if let AlarmSource::Station(id) = key.0
+                && let Some((slot, _)) = store.find(id)
+            {
+                self.needed.insert(slot);
+            }
+        }
+    }
+
     /// Alarms for which something is due, the first due first.
     pub(super) fn due_alarms(&self, alarms_max: usize) -> Vec<AlarmKey> {
         let now_ms = self.turn.wall_ms;
@@ -307,6 +328,7 @@ impl Watch {
         }
         for (key, alarm) in &batch.alarms {
             self.dues.set(key, alarm.as_ref().and_then(Alarm::due_ms));
+            self.awaited.set(key, alarm.as_ref().and_then(Alarm::reports_needed_from_ms));
             if let Some(slot) = self.mark(store, key, alarm.as_ref()) {
                 // It is heard again.
                 self.put(store, slot, now_ms);
@@ -349,7 +371,7 @@ impl Watch {
     fn mark<S: Store>(&mut self, store: &S, key: &AlarmKey, alarm: Option<&Alarm>) -> Option<Slot> {
         let (AlarmSource::Station(id), point) = key else { return None };
         let (slot, _) = store.find(*id)?;
-        if needs_reports(store.alarms(), *id) {
+        if needs_reports(store.alarms(), *id, self.turn.wall_ms) {
             self.needed.insert(slot);
         } else {
             self.needed.remove(slot);
@@ -388,13 +410,14 @@ fn silent_at_ms<S: Store>(clock: &ListeningClock, settings: &Settings, store: &S
     })
 }
 
-/// Whether one of a station's alarms needs each report: what returns only
-/// while reports arrive, and the silence that ends with one.
-fn needs_reports(alarms: &Alarms, id: StationId) -> bool {
+/// Whether one of a station's alarms needs each report by now: what returns
+/// only while reports arrive, and the silence that ends with one.
+fn needs_reports(alarms: &Alarms, id: StationId, now_ms: i64) -> bool {
     Point::ALL.iter().any(|&point| {
-        alarms
-            .get(&(AlarmSource::Station(id), point))
-            .is_some_and(|alarm| alarm.needs_reports() || (point == Point::Comms && alarm.contact))
+        alarms.get(&(AlarmSource::Station(id), point)).is_some_and(|alarm| {
+            let from_ms = alarm.reports_needed_from_ms();
+            from_ms.is_some_and(|from_ms| from_ms <= now_ms) || (point == Point::Comms && alarm.contact)
+        })
     })
 }
 
