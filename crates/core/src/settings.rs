@@ -7,12 +7,16 @@
 //! acknowledgement hangs on its priority) are worked out last, from the
 //! setting that holds.
 
+mod said;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::RangeInclusive;
 
 use crate::alarm::{AlarmSource, Point, PointSettings, Priority};
 use crate::station::StationId;
+
+pub use said::{Said, Setting, Unfit};
 
 /// How often a station may report, in seconds: up to once a week.
 pub const PERIOD_S: RangeInclusive<u32> = 1..=604_800;
@@ -23,55 +27,9 @@ pub const GRACE_S: RangeInclusive<u32> = 0..=604_800;
 /// How soon somebody must have come, in minutes: up to a month.
 pub const RESPOND_WITHIN_MIN: RangeInclusive<u32> = 1..=31 * 24 * 60;
 
-/// A month: no delay of a point is longer. One that is was not meant.
-const POINT_SECONDS_MAX: u32 = 31 * 86_400;
-
 /// A minute: in a shorter window nothing that reports as stations do could
 /// be seen to come and go.
 const CHATTER_WINDOW_S_MIN: u32 = 60;
-
-/// What one scope can say of how a point is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Setting {
-    /// [`PointOverrides::enabled`].
-    Enabled,
-    /// [`PointOverrides::priority`].
-    Priority,
-    /// [`PointOverrides::on_delay_s`].
-    OnDelay,
-    /// [`PointOverrides::off_delay_s`].
-    OffDelay,
-    /// [`PointOverrides::latched`].
-    Latched,
-    /// [`PointOverrides::realarm_after_s`].
-    RealarmAfter,
-    /// [`PointOverrides::chatter_raises`].
-    ChatterRaises,
-    /// [`PointOverrides::chatter_window_s`].
-    ChatterWindow,
-}
-
-/// What is written for a setting, in the file or in a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Said<'a> {
-    /// Yes or no.
-    Flag(bool),
-    /// A number; 0 and 1 are a flag, too.
-    Number(i64),
-    /// A word.
-    Text(&'a str),
-}
-
-/// What is written for a setting and cannot be meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unfit {
-    /// Which setting.
-    pub name: &'static str,
-    /// What is written.
-    pub said: String,
-    /// What may be.
-    pub wanted: String,
-}
 
 /// What one scope says of a point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -222,75 +180,6 @@ impl Default for Settings {
     }
 }
 
-impl Setting {
-    /// All of them.
-    pub const ALL: [Setting; 8] = [
-        Setting::Enabled,
-        Setting::Priority,
-        Setting::OnDelay,
-        Setting::OffDelay,
-        Setting::Latched,
-        Setting::RealarmAfter,
-        Setting::ChatterRaises,
-        Setting::ChatterWindow,
-    ];
-
-    /// As it is written in the file and in the database.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Setting::Enabled => "enabled",
-            Setting::Priority => "priority",
-            Setting::OnDelay => "on_delay_s",
-            Setting::OffDelay => "off_delay_s",
-            Setting::Latched => "latched",
-            Setting::RealarmAfter => "realarm_after_s",
-            Setting::ChatterRaises => "chatter_raises",
-            Setting::ChatterWindow => "chatter_window_s",
-        }
-    }
-}
-
-impl Said<'_> {
-    fn flag(self, name: &'static str) -> Result<bool, Unfit> {
-        match self {
-            Said::Flag(flag) => Ok(flag),
-            Said::Number(0) => Ok(false),
-            Said::Number(1) => Ok(true),
-            other => Err(Unfit::new(name, other, "0 or 1")),
-        }
-    }
-
-    /// A number within a range.
-    ///
-    /// # Errors
-    /// If it is none, or out of the range.
-    pub fn number(self, name: &'static str, range: &RangeInclusive<u32>) -> Result<u32, Unfit> {
-        let number = match self {
-            Said::Number(number) => u32::try_from(number).ok(),
-            Said::Flag(_) | Said::Text(_) => None,
-        };
-        number.filter(|number| range.contains(number)).ok_or_else(|| {
-            Unfit::new(name, self, format!("a number from {} to {}", range.start(), range.end()))
-        })
-    }
-
-    fn priority(self, name: &'static str) -> Result<Priority, Unfit> {
-        let priority = match self {
-            Said::Text(text) => Priority::from_name(text),
-            Said::Flag(_) | Said::Number(_) => None,
-        };
-        priority.ok_or_else(|| Unfit::new(name, self, "critical, high, medium or low"))
-    }
-}
-
-impl Unfit {
-    /// That what is written for this setting must be something else.
-    pub fn new(name: &'static str, said: impl fmt::Display, wanted: impl Into<String>) -> Unfit {
-        Unfit { name, said: said.to_string(), wanted: wanted.into() }
-    }
-}
-
 /// A setting that will not do what it seems to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Warning {
@@ -319,34 +208,6 @@ pub enum Whose {
 }
 
 impl PointOverrides {
-    /// Takes what is written for one setting of a point, wherever it is
-    /// written.
-    ///
-    /// # Errors
-    /// If it cannot be meant.
-    pub fn say(&mut self, point: Point, setting: Setting, said: Said<'_>) -> Result<(), Unfit> {
-        let name = setting.name();
-        let seconds = |min| said.number(name, &(min..=POINT_SECONDS_MAX)).map(Some);
-        if point == Point::Comms && matches!(setting, Setting::OnDelay | Setting::OffDelay) {
-            let wanted =
-                "left out: comms has no delays, the station's period and grace say when it is silent";
-            return Err(Unfit::new(name, said, wanted));
-        }
-        match setting {
-            Setting::Enabled => self.enabled = Some(said.flag(name)?),
-            Setting::Priority => self.priority = Some(said.priority(name)?),
-            Setting::OnDelay => self.on_delay_s = seconds(0)?,
-            Setting::OffDelay => self.off_delay_s = seconds(0)?,
-            Setting::Latched => self.latched = Some(said.flag(name)?),
-            Setting::RealarmAfter => self.realarm_after_s = seconds(0)?,
-            Setting::ChatterRaises => {
-                self.chatter_raises = Some(said.number(name, &(0..=PointSettings::CHATTER_RAISES_MAX))?);
-            }
-            Setting::ChatterWindow => self.chatter_window_s = seconds(CHATTER_WINDOW_S_MIN)?,
-        }
-        Ok(())
-    }
-
     /// What this says, and where it says nothing, what `wider` says.
     #[must_use]
     pub fn or(&self, wider: &PointOverrides) -> PointOverrides {
@@ -450,25 +311,6 @@ impl Default for StationSettings {
     }
 }
 
-impl fmt::Display for Said<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Said::Flag(flag) => flag.fmt(f),
-            Said::Number(number) => number.fmt(f),
-            Said::Text(text) => write!(f, "the text \"{}\"", text.escape_debug()),
-        }
-    }
-}
-
-impl fmt::Display for Unfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Unfit { name, said, wanted } = self;
-        write!(f, "{name} is {said}; it must be {wanted}")
-    }
-}
-
-impl std::error::Error for Unfit {}
-
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Warning { point, delay, delay_ms, period_ms } = self;
@@ -492,134 +334,4 @@ impl fmt::Display for Whose {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_narrower_scope_wins_and_leaves_the_rest() {
-        let priority = |priority| PointOverrides { priority: Some(priority), ..PointOverrides::default() };
-        let scope = |period_s, alarm1| StationOverrides {
-            period_s,
-            points: [alarm1, PointOverrides::default(), PointOverrides::default()],
-            ..StationOverrides::default()
-        };
-        let fleet = scope(Some(30), PointOverrides { on_delay_s: Some(90), ..priority(Priority::Low) });
-        let area = scope(Some(10), priority(Priority::Critical));
-        let station = scope(None, PointOverrides { latched: Some(false), ..PointOverrides::default() });
-        let holds = station.or(&area).or(&fleet).resolve();
-        assert_eq!((holds.period_ms, holds.grace_ms), (10_000, 120_000));
-        let alarm1 = holds.point(Point::Alarm1);
-        assert_eq!(
-            (alarm1.priority, alarm1.on_delay_ms, alarm1.latched),
-            (Priority::Critical, 90_000, false)
-        );
-        assert_eq!(alarm1.realarm_after_ms, Some(3_600_000), "of the priority that holds");
-        assert_eq!(alarm1.stuck_after_ms, 30_000, "of the period that holds");
-        let alarm2 = holds.point(Point::Alarm2);
-        assert_eq!((alarm2.priority, alarm2.latched), (Priority::High, true));
-        assert!(!holds.point(Point::Comms).latched, "who is heard again needs nobody's answer");
-    }
-
-    #[test]
-    fn what_is_silent_has_no_delay_and_a_window_of_chatter_has_a_minute() {
-        let says = PointOverrides {
-            on_delay_s: Some(7),
-            off_delay_s: Some(8),
-            chatter_window_s: Some(1),
-            ..PointOverrides::default()
-        };
-        let holds = StationOverrides { points: [says; 3], ..StationOverrides::default() }.resolve();
-        let delays = |point| (holds.point(point).on_delay_ms, holds.point(point).off_delay_ms);
-        assert_eq!(delays(Point::Alarm2), (7_000, 8_000));
-        assert_eq!(delays(Point::Comms), (0, 0));
-        assert!(Point::ALL.iter().all(|point| holds.point(*point).chatter_window_ms == 60_000));
-    }
-
-    #[test]
-    fn what_can_be_meant_is_taken_and_the_rest_is_named() {
-        use Said::{Flag, Number, Text};
-        use Setting::{ChatterRaises, ChatterWindow, Enabled, Latched, OffDelay, OnDelay, RealarmAfter};
-        let say = |point, setting, said| {
-            let mut says = PointOverrides::default();
-            says.say(point, setting, said).map(|()| says).map_err(|unfit| unfit.to_string())
-        };
-        for (setting, said) in [
-            (Enabled, Flag(false)),
-            (Enabled, Number(1)),
-            (Latched, Number(0)),
-            (Setting::Priority, Text("low")),
-            (OnDelay, Number(2_678_400)),
-            (OffDelay, Number(0)),
-            (RealarmAfter, Number(0)),
-            (ChatterRaises, Number(32)),
-            (ChatterWindow, Number(60)),
-        ] {
-            let says = say(Point::Alarm1, setting, said).unwrap();
-            assert_ne!(says, PointOverrides::default(), "{setting:?} {said}");
-        }
-        for (point, setting, said, complaint) in [
-            (Point::Alarm1, Enabled, Number(2), "enabled is 2; it must be 0 or 1"),
-            (Point::Alarm1, Latched, Text("on"), "latched is the text \"on\"; it must be 0 or 1"),
-            (Point::Alarm1, OnDelay, Number(-1), "on_delay_s is -1; it must be a number from 0 to 2678400"),
-            (Point::Alarm1, RealarmAfter, Number(2_678_401), "it must be a number from 0 to 2678400"),
-            (Point::Alarm1, ChatterRaises, Number(33), "it must be a number from 0 to 32"),
-            (Point::Alarm1, ChatterWindow, Number(59), "it must be a number from 60 to 2678400"),
-            (
-                Point::Alarm1,
-                Setting::Priority,
-                Text("urgent"),
-                "priority is the text \"urgent\"; it must be critical, high, medium or low",
-            ),
-            (Point::Comms, OffDelay, Number(0), "off_delay_s is 0; it must be left out: comms has no delays"),
-        ] {
-            let error = say(point, setting, said).unwrap_err();
-            assert!(error.contains(complaint), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_delay_under_two_periods_is_warned_of() {
-        let with = |on_delay_s, off_delay_s| {
-            let alarm2 = PointOverrides {
-                on_delay_s: Some(on_delay_s),
-                off_delay_s: Some(off_delay_s),
-                ..PointOverrides::default()
-            };
-            let points = [PointOverrides::default(), alarm2, PointOverrides::default()];
-            let holds = StationOverrides { points, ..StationOverrides::default() }.resolve();
-            holds.warnings().map(|warning| warning.to_string()).collect::<Vec<_>>()
-        };
-        assert_eq!(with(0, 120), [""; 0]);
-        assert_eq!(
-            with(119, 1),
-            [
-                "on_delay_s of alarm2 is 119 s, less than two periods of 60 s: it rests on a single report",
-                "off_delay_s of alarm2 is 1 s, less than two periods of 60 s: it rests on a single report",
-            ]
-        );
-    }
-
-    #[test]
-    fn every_combination_that_a_station_has_is_warned_of() {
-        let delayed = |on_delay_s, grace_s| {
-            let alarm1 = PointOverrides { on_delay_s: Some(on_delay_s), ..PointOverrides::default() };
-            let points = [alarm1, PointOverrides::default(), PointOverrides::default()];
-            StationOverrides { points, grace_s: Some(grace_s), ..StationOverrides::default() }.resolve()
-        };
-        let id = |number| StationId::new(number).unwrap();
-        let mut settings = Settings::of_fleet(delayed(10, 120));
-        settings.set([(id(9), delayed(20, 120)), (id(7), delayed(20, 60)), (id(8), delayed(30, 60))]);
-        settings.set([(id(6), delayed(120, 60)), (id(5), delayed(40, 60)), (id(4), delayed(10, 120))]);
-        // Nobody has this one any more.
-        settings.set([(id(5), delayed(120, 60))]);
-        let said: Vec<String> = settings
-            .warnings()
-            .iter()
-            .map(|(warning, whose)| format!("{} {whose}", warning.delay_ms))
-            .collect();
-        assert_eq!(
-            said,
-            ["10000 for the fleet", "20000 for 2 stations, station 7 among them", "30000 for station 8"]
-        );
-    }
-}
+mod tests;

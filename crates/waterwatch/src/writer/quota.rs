@@ -51,3 +51,28 @@ impl Quota {
         Some(std::mem::take(&mut told.untold).saturating_add(1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use waterwatch_core::StationId;
+    use waterwatch_core::alarm::{AlarmSource, Point};
+
+    use super::*;
+
+    #[test]
+    fn what_was_not_written_is_counted_by_the_next_entry_of_the_same_alarm() {
+        let of = |point| (AlarmSource::Station(StationId::MAX), point);
+        let (flickering, other) = (of(Point::Alarm1), of(Point::Alarm2));
+        let mut quota = Quota::default();
+        for change in 0..20 {
+            let told = (change < TOLD_MAX).then_some(1);
+            assert_eq!(quota.take(&flickering, 1_000 + i64::from(change)), told, "{change}");
+        }
+        assert_eq!(quota.take(&other, 2_000), Some(1), "each alarm has its own");
+        assert_eq!(quota.take(&flickering, 1_000 + WINDOW_MS - 1), None);
+        assert_eq!(quota.take(&flickering, 1_000 + WINDOW_MS), Some(6), "five, and itself");
+        assert_eq!(quota.take(&flickering, 1_001 + WINDOW_MS), Some(1));
+        // A clock that was set back begins a window, too.
+        assert_eq!(quota.take(&flickering, 0), Some(1));
+    }
+}

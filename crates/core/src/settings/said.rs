@@ -1,0 +1,172 @@
+//! What is written for a setting, in the file or in a row of the database:
+//! judged by the same limits wherever it stands.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use super::{CHATTER_WINDOW_S_MIN, PointOverrides};
+use crate::alarm::{Point, PointSettings, Priority};
+
+/// A month: no delay of a point is longer. One that is was not meant.
+const POINT_SECONDS_MAX: u32 = 31 * 86_400;
+
+/// What one scope can say of how a point is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// [`PointOverrides::enabled`].
+    Enabled,
+    /// [`PointOverrides::priority`].
+    Priority,
+    /// [`PointOverrides::on_delay_s`].
+    OnDelay,
+    /// [`PointOverrides::off_delay_s`].
+    OffDelay,
+    /// [`PointOverrides::latched`].
+    Latched,
+    /// [`PointOverrides::realarm_after_s`].
+    RealarmAfter,
+    /// [`PointOverrides::chatter_raises`].
+    ChatterRaises,
+    /// [`PointOverrides::chatter_window_s`].
+    ChatterWindow,
+}
+
+/// What is written for a setting, in the file or in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// Yes or no.
+    Flag(bool),
+    /// A number; 0 and 1 are a flag, too.
+    Number(i64),
+    /// A word.
+    Text(&'a str),
+}
+
+/// What is written for a setting and cannot be meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit {
+    /// Which setting.
+    pub name: &'static str,
+    /// What is written.
+    pub said: String,
+    /// What may be.
+    pub wanted: String,
+}
+
+impl PointOverrides {
+    /// Takes what is written for one setting of a point, wherever it is
+    /// written.
+    ///
+    /// # Errors
+    /// If it cannot be meant.
+    pub fn say(&mut self, point: Point, setting: Setting, said: Said<'_>) -> Result<(), Unfit> {
+        let name = setting.name();
+        let seconds = |min| said.number(name, &(min..=POINT_SECONDS_MAX)).map(Some);
+        if point == Point::Comms && matches!(setting, Setting::OnDelay | Setting::OffDelay) {
+            let wanted =
+                "left out: comms has no delays, the station's period and grace say when it is silent";
+            return Err(Unfit::new(name, said, wanted));
+        }
+        match setting {
+            Setting::Enabled => self.enabled = Some(said.flag(name)?),
+            Setting::Priority => self.priority = Some(said.priority(name)?),
+            Setting::OnDelay => self.on_delay_s = seconds(0)?,
+            Setting::OffDelay => self.off_delay_s = seconds(0)?,
+            Setting::Latched => self.latched = Some(said.flag(name)?),
+            Setting::RealarmAfter => self.realarm_after_s = seconds(0)?,
+            Setting::ChatterRaises => {
+                self.chatter_raises = Some(said.number(name, &(0..=PointSettings::CHATTER_RAISES_MAX))?);
+            }
+            Setting::ChatterWindow => self.chatter_window_s = seconds(CHATTER_WINDOW_S_MIN)?,
+        }
+        Ok(())
+    }
+}
+
+impl Setting {
+    /// All of them.
+    pub const ALL: [Setting; 8] = [
+        Setting::Enabled,
+        Setting::Priority,
+        Setting::OnDelay,
+        Setting::OffDelay,
+        Setting::Latched,
+        Setting::RealarmAfter,
+        Setting::ChatterRaises,
+        Setting::ChatterWindow,
+    ];
+
+    /// As it is written in the file and in the database.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Setting::Enabled => "enabled",
+            Setting::Priority => "priority",
+            Setting::OnDelay => "on_delay_s",
+            Setting::OffDelay => "off_delay_s",
+            Setting::Latched => "latched",
+            Setting::RealarmAfter => "realarm_after_s",
+            Setting::ChatterRaises => "chatter_raises",
+            Setting::ChatterWindow => "chatter_window_s",
+        }
+    }
+}
+
+impl Said<'_> {
+    fn flag(self, name: &'static str) -> Result<bool, Unfit> {
+        match self {
+            Said::Flag(flag) => Ok(flag),
+            Said::Number(0) => Ok(false),
+            Said::Number(1) => Ok(true),
+            other => Err(Unfit::new(name, other, "0 or 1")),
+        }
+    }
+
+    /// A number within a range.
+    ///
+    /// # Errors
+    /// If it is none, or out of the range.
+    pub fn number(self, name: &'static str, range: &RangeInclusive<u32>) -> Result<u32, Unfit> {
+        let number = match self {
+            Said::Number(number) => u32::try_from(number).ok(),
+            Said::Flag(_) | Said::Text(_) => None,
+        };
+        number.filter(|number| range.contains(number)).ok_or_else(|| {
+            Unfit::new(name, self, format!("a number from {} to {}", range.start(), range.end()))
+        })
+    }
+
+    fn priority(self, name: &'static str) -> Result<Priority, Unfit> {
+        let priority = match self {
+            Said::Text(text) => Priority::from_name(text),
+            Said::Flag(_) | Said::Number(_) => None,
+        };
+        priority.ok_or_else(|| Unfit::new(name, self, "critical, high, medium or low"))
+    }
+}
+
+impl Unfit {
+    /// That what is written for this setting must be something else.
+    pub fn new(name: &'static str, said: impl fmt::Display, wanted: impl Into<String>) -> Unfit {
+        Unfit { name, said: said.to_string(), wanted: wanted.into() }
+    }
+}
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Said::Flag(flag) => flag.fmt(f),
+            Said::Number(number) => number.fmt(f),
+            Said::Text(text) => write!(f, "the text \"{}\"", text.escape_debug()),
+        }
+    }
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Unfit { name, said, wanted } = self;
+        write!(f, "{name} is {said}; it must be {wanted}")
+    }
+}
+
+impl std::error::Error for Unfit {}
