@@ -23,6 +23,7 @@ fn report_while<T>(server: &Server, lines: &str, until: impl FnOnce() -> T) -> T
         scope.spawn(|| {
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                 server.say(lines.as_bytes());
+                // Their period, which is what is tested: far below the deadline.
                 thread::sleep(Duration::from_millis(100));
             }
         });
