@@ -1,5 +1,7 @@
 //! What happened, entry by entry, in the one order of everything.
 
+use std::borrow::Cow;
+
 use super::facts::OnWhileHidden;
 use super::input::Order;
 use super::words::{AlarmSource, Kind, Point, State};
@@ -61,7 +63,7 @@ pub struct Subject {
     /// The sequence of the report or event that is the cause.
     pub cause: Option<i64>,
     /// What is to be said of it beyond that.
-    pub reason: Option<&'static str>,
+    pub reason: Option<Cow<'static, str>>,
 }
 
 impl Subject {
@@ -111,7 +113,7 @@ impl Ledger<'_> {
             from: Some(from),
             to: Some(to),
             by: by.map(Into::into),
-            reason: reason.or(subject.reason).map(Into::into),
+            reason: reason.or(subject.reason.as_deref()).map(Into::into),
             until_ms,
             was_on,
             count,

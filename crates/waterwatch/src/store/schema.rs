@@ -1,7 +1,8 @@
 //! What a database file is, and how it becomes ours.
 //!
-//! Version 3 (version 2 had no alarms and no settings; version 1 had the first
-//! four columns of `station_state` and no other table of ours):
+//! Version 4 (version 3 knew nothing of stations that fall silent together;
+//! version 2 had no alarms and no settings; version 1 had the first four columns
+//! of `station_state` and no other table of ours):
 //!
 //! | table | column | what |
 //! | --- | --- | --- |
@@ -26,6 +27,7 @@
 //! | | `count` | how many raises it stands for, where more than one |
 //! | | `listener_id`, `peer` | where the report came from that caused it, as in `station_state` |
 //! | | `cause` | the report or event that caused it |
+//! | | `stations` | the stations that it is about, where it is about many (`station_list.rs`) |
 //! | `alarm` | `source`, `point` | an alarm that is not at rest, as in `alarm_event`; what follows are its facts |
 //! | | `contact`, `contact_since`, `delay_due` | the contact, since when it is so, and when the condition follows if a delay runs |
 //! | | `occurrence`, `raised_at`, `returned_at`, `raises` | the raise that is not over yet, and how many it stands for |
@@ -36,6 +38,8 @@
 //! | | `on_from`, `on_to` | when it was last on since it was hidden |
 //! | | `chatter_since`, `chatter_raises`, `chatter_due` | that it comes and goes too often |
 //! | | `raised_lately`, `forget_due` | its raises within the window, 8 bytes each, the lowest first; when they are forgotten |
+//! | `silent_together` | `sequence`, `occurrence` | stations that an alarm stands for, named by the event that says so: the alarm's occurrence |
+//! | | `silent_since`, `stations` | their silence, since then; where empty, that it does not stand for them any more |
 //! | `station_settings` | `station_id`, `name`, `area`, `location`, `access_note`, `telephones`, `tags` | what people say of a station |
 //! | | `period_s`, `grace_s` | how often it reports, and how much later it may; where empty, as its area or the fleet |
 //! | `area_settings` | `area`, `period_s`, `grace_s` | the same for the stations of an area |
@@ -62,7 +66,8 @@ use rusqlite::{
 use thiserror::Error;
 
 use self::tables::{
-    INDEXES_AND_TRIGGERS, OURS, SINCE_VERSION_2, SINCE_VERSION_3, STATION_STATE, STATION_STATUS,
+    INDEXES_AND_TRIGGERS, OURS, SINCE_VERSION_2, SINCE_VERSION_3, SINCE_VERSION_4, STATION_STATE,
+    STATION_STATUS,
 };
 use super::{access, last_date};
 
@@ -70,7 +75,7 @@ use super::{access, last_date};
 pub const APPLICATION_ID: i32 = 0x7761_7477;
 
 /// The schema that this program reads and writes (`user_version`).
-pub const VERSION: i32 = 3;
+pub const VERSION: i32 = 4;
 
 /// No count and no time in milliseconds comes near it; adding to one below it
 /// never overflows.
@@ -384,6 +389,7 @@ pub fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.execute_batch(STATION_STATE)?;
     transaction.execute_batch(SINCE_VERSION_2)?;
     transaction.execute_batch(SINCE_VERSION_3)?;
+    transaction.execute_batch(SINCE_VERSION_4)?;
     make_what_is_missing(&transaction)?;
     sign(&transaction)?;
     transaction.commit()
@@ -399,6 +405,7 @@ pub fn adopt(connection: &mut Connection, zone: &TimeZone) -> rusqlite::Result<(
     transaction.execute_batch(STATION_STATE)?;
     transaction.execute_batch(SINCE_VERSION_2)?;
     transaction.execute_batch(SINCE_VERSION_3)?;
+    transaction.execute_batch(SINCE_VERSION_4)?;
     make_what_is_missing(&transaction)?;
     {
         let mut read = transaction.prepare("SELECT station_id, last_date FROM station_status")?;
@@ -426,9 +433,12 @@ pub fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     if version < 2 {
         transaction.execute_batch(SINCE_VERSION_2)?;
     }
-    transaction.execute_batch(SINCE_VERSION_3)?;
+    if version < 3 {
+        transaction.execute_batch(SINCE_VERSION_3)?;
+        set_unjudged(&transaction)?;
+    }
+    transaction.execute_batch(SINCE_VERSION_4)?;
     make_what_is_missing(&transaction)?;
-    set_unjudged(&transaction)?;
     sign(&transaction)?;
     transaction.commit()
 }

@@ -148,7 +148,7 @@ impl Draft {
                     let span = (station.span.reports > 0).then_some(station.span.since_ms);
                     let event_time_ms =
                         span.map_or(subject.event_time_ms, |ms| ms.min(subject.event_time_ms));
-                    let subject = Subject { reason, event_time_ms, ..subject };
+                    let subject = Subject { reason: reason.map(Into::into), event_time_ms, ..subject };
                     self.step(store, watch.settings(), &subject, Input::Contact(true));
                 }
             }

@@ -151,7 +151,7 @@ fn the_wrong_kind_of_file_is_wrong_input() {
         "",
         "CREATE TABLE moz_places (url)",
         "CREATE TABLE station_status (station_id INTEGER PRIMARY KEY, date_time, alarm1, alarm2)",
-        "PRAGMA application_id = 2002875511; PRAGMA user_version = 4",
+        "PRAGMA application_id = 2002875511; PRAGMA user_version = 99",
     ] {
         if !make_it_wrong.is_empty() {
             fs::remove_file(&data).unwrap();

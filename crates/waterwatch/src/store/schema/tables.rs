@@ -136,6 +136,17 @@ CREATE TABLE point_settings (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What version 4 brought.
+pub(super) const SINCE_VERSION_4: &str = "
+ALTER TABLE alarm_event ADD COLUMN stations BLOB;
+CREATE TABLE silent_together (
+    sequence INTEGER PRIMARY KEY,
+    occurrence INTEGER NOT NULL,
+    silent_since INTEGER,
+    stations BLOB NOT NULL
+) STRICT;
+";
+
 /// Our indexes and triggers by their names: each start makes those again that
 /// somebody dropped.
 pub(super) const INDEXES_AND_TRIGGERS: [(&str, &str); 9] = [
@@ -175,12 +186,13 @@ WHEN EXISTS (SELECT 1 FROM alarm_event WHERE sequence = NEW.sequence) BEGIN
 END";
 
 /// The names of our tables beside the contract's.
-pub(super) const OURS: [&str; 10] = [
+pub(super) const OURS: [&str; 11] = [
     "station_state",
     "span",
     "journal",
     "alarm_event",
     "alarm",
+    "silent_together",
     "station_settings",
     "area_settings",
     "point_settings",

@@ -37,7 +37,7 @@ fn an_older_database_is_brought_up_to_date_and_a_copy_kept() {
 
 /// All that version 2 had is there afterwards, what was journaled as well.
 #[test]
-fn a_database_of_the_version_before_keeps_everything() {
+fn a_database_without_alarms_keeps_everything() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(folder.path());
     let chatter: Vec<(i64, bool)> = (0..40).map(|number| (number % 8, number % 3 == 0)).collect();
@@ -54,7 +54,7 @@ fn a_database_of_the_version_before_keeps_everything() {
         .unwrap()
         .execute_batch(
             "DROP TABLE alarm; DROP TABLE alarm_event; DROP TABLE station_settings; DROP TABLE area_settings;
-             DROP TABLE point_settings; PRAGMA user_version = 2",
+             DROP TABLE point_settings; DROP TABLE silent_together; PRAGMA user_version = 2",
         )
         .unwrap();
     assert_eq!(schema::existing(&path).unwrap(), Kind::Older(2));
@@ -71,6 +71,33 @@ fn a_database_of_the_version_before_keeps_everything() {
     let copy = folder.path().join("data.sqlite.schema-2");
     assert_eq!(schema::existing(&copy).unwrap(), Kind::Older(2));
     assert_eq!(rows(&copy, &OLD_TABLES), before);
+}
+
+/// Nothing that was judged is judged again.
+#[test]
+fn a_database_without_stations_that_are_silent_together_keeps_its_alarms() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.sqlite");
+    let mut store = open(folder.path());
+    store.commit(&batch(&store, Form::Direct, BEGAN_MS, &[(1, true), (2, false)])).unwrap();
+    assert!(!store.alarms().is_empty());
+    let alarms = store.alarms().clone();
+    drop(store);
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "DROP TABLE silent_together; ALTER TABLE alarm_event DROP COLUMN stations;
+             PRAGMA user_version = 3",
+        )
+        .unwrap();
+    let before = rows(&path, &["event", "alarm"]);
+    assert!(before.len() > 1, "{before:?}");
+    let store = open(folder.path());
+    assert!(!store.knew_no_alarms());
+    assert_eq!(*store.alarms(), alarms);
+    drop(store);
+    assert_eq!(schema::existing(&folder.path().join("data.sqlite.schema-3")).unwrap(), Kind::Older(3));
+    assert_eq!(rows(&path, &["event", "alarm"]), before);
 }
 
 /// Also if the process dies in between: a start judges a part at a time.
