@@ -1,8 +1,8 @@
 //! A fleet, its server and everything that goes wrong, under virtual time.
 //!
 //! Stations with contacts that change and links that fail send to a server
-//! that decides and records as [`run`](super::run) does, over a disk that is
-//! full, doubtful, held up or gone for days, and under a clock on the wall
+//! that decides and records by the code that [`run`](super::run) does it by,
+//! over a disk that is full, doubtful, held up or gone for days, and under a clock on the wall
 //! that jumps. What must follow is checked all along by [`truth`].
 //!
 //! A run is its seed: `WATERWATCH_SIMULATION_SEED` repeats one, and
@@ -11,24 +11,28 @@
 
 pub(super) mod disk;
 mod faults;
+mod machine;
 mod truth;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use fastrand::Rng;
+use tokio_util::sync::CancellationToken;
 use waterwatch_core::alarm::Kind;
 use waterwatch_core::settings::{PointOverrides, StationOverrides};
-use waterwatch_core::silence::Now;
 use waterwatch_core::{OpenSpan, Origin, Report, Settings, Station, StationId, StationSettings};
 
-use self::disk::{Disk, Fault};
-use self::truth::{Slack, Truth};
-use super::draft::Draft;
-use super::watch::Watch;
+use self::disk::Disk;
+use self::machine::Machine;
+use self::truth::Truth;
+use super::clock::Clock;
+use super::recorder::Recorder;
 use crate::backoff;
-use crate::store::{Store, StoreError};
+use crate::config::Limits;
+use crate::store::Store;
 
 const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;
@@ -40,9 +44,6 @@ const RUN_DAYS: i64 = 4;
 
 /// The first moment on the wall.
 const WALL_MS: i64 = 1_700_000_000_000;
-
-/// How long a batch is tried again, and how often.
-const RETRY_MS: (i64, i64) = (5_000, 100);
 
 /// How long a client waits for its reply.
 const REPLY_MS: i64 = 15_000;
@@ -86,31 +87,24 @@ struct Simulated {
 
 /// The server while it runs.
 struct Server {
-    draft: Draft,
-    watch: Watch,
+    recorder: Recorder<Disk, Rc<Machine>, fn()>,
+    /// When its next turn is due.
     turn_ms: i64,
-    found: bool,
-    unstored: bool,
-    trouble: bool,
-    doubtful: bool,
 }
 
 struct World {
     rng: Rng,
-    now_ms: i64,
-    wall_ahead_ms: i64,
-    steady_ahead_ms: i64,
-    full_until_ms: i64,
+    machine: Rc<Machine>,
     /// Until when the server can do nothing although it runs.
     held_until_ms: i64,
     /// When the server is back, if it is gone.
     back_ms: i64,
     server: Option<Server>,
+    /// Here while no server has it.
     disk: Disk,
     fleet: StationSettings,
     stations: Vec<Simulated>,
     agenda: BinaryHeap<Reverse<(i64, Next)>>,
-    truth: Truth,
     checked_ms: i64,
 }
 
@@ -118,19 +112,16 @@ impl World {
     fn new(seed: u64) -> World {
         let mut rng = Rng::with_seed(seed);
         let period_ms = rng.choice([1, 1, 2, 5]).unwrap() * MINUTE_MS;
+        let machine = Rc::new(Machine::new(WALL_MS, rng.i64(0..DAY_MS)));
         let mut world = World {
-            now_ms: 0,
-            wall_ahead_ms: WALL_MS,
-            steady_ahead_ms: rng.i64(0..DAY_MS),
-            full_until_ms: 0,
+            disk: Disk::of(Rc::clone(&machine)),
+            machine,
             held_until_ms: 0,
             back_ms: 0,
             server: None,
-            disk: Disk::default(),
             fleet: StationSettings::default(),
             stations: Vec::new(),
             agenda: BinaryHeap::new(),
-            truth: Truth::default(),
             checked_ms: 0,
             rng,
         };
@@ -172,7 +163,7 @@ impl World {
                 span: OpenSpan::default(),
             };
             self.disk.leave(report.station_id, station);
-            self.truth.left(report);
+            self.machine.truth().left(report);
         }
         for contact in 0..2 {
             self.later(6 * HOUR_MS, Next::Turns(place, contact));
@@ -183,7 +174,7 @@ impl World {
     }
 
     fn at(&mut self, in_ms: i64, next: Next) {
-        self.agenda.push(Reverse((self.now_ms + in_ms, next)));
+        self.agenda.push(Reverse((self.now_ms() + in_ms, next)));
     }
 
     /// After a while that is so long on average.
@@ -204,49 +195,48 @@ impl World {
         }
     }
 
-    fn clocks(&self) -> Now {
-        Now { wall_ms: self.now_ms + self.wall_ahead_ms, steady_ms: self.now_ms + self.steady_ahead_ms }
-    }
-
-    fn pass(&mut self, now_ms: i64) {
-        self.now_ms = self.now_ms.max(now_ms);
-        self.truth.pass(self.now_ms);
+    fn now_ms(&self) -> i64 {
+        self.machine.now_ms()
     }
 
     fn run(&mut self, until_ms: i64) {
         self.start();
-        while self.now_ms < until_ms {
+        while self.now_ms() < until_ms {
             let next_ms = self.agenda.peek().map_or(i64::MAX, |Reverse((at_ms, _))| *at_ms);
             let turn_ms = self.server.as_ref().map_or(self.back_ms, |server| server.turn_ms);
             if turn_ms <= next_ms {
-                self.pass(turn_ms);
+                self.machine.pass(turn_ms);
                 if self.server.is_some() { self.turn(&[]) } else { self.start() }
             } else {
-                self.pass(next_ms);
+                self.machine.pass(next_ms);
                 if let Some(Reverse((_, next))) = self.agenda.pop() {
                     self.happens(next);
                 }
             }
         }
-        self.truth.agrees(&self.disk);
+        self.machine.truth().agrees(self.disk());
+    }
+
+    fn disk(&self) -> &Disk {
+        self.server.as_ref().map_or(&self.disk, |server| &server.recorder.store)
     }
 
     fn start(&mut self) {
-        self.disk.reopen().unwrap();
         if self.rng.u8(..) < 20 {
             self.fleet.grace_ms = self.rng.choice([2, 5]).unwrap() * MINUTE_MS;
         }
-        let watch = Watch::start(Settings::of_fleet(self.fleet), &self.disk, self.clocks());
-        self.truth.starts();
-        self.server = Some(Server {
-            draft: Draft::default(),
-            watch,
-            turn_ms: self.now_ms,
-            found: false,
-            unstored: false,
-            trouble: false,
-            doubtful: false,
-        });
+        self.machine.starts(self.fleet);
+        let mut disk = std::mem::take(&mut self.disk);
+        disk.reopen().unwrap();
+        let recorder = Recorder::start(
+            disk,
+            Settings::of_fleet(self.fleet),
+            Rc::clone(&self.machine),
+            Limits::default(),
+            (|| {}) as fn(),
+            CancellationToken::new(),
+        );
+        self.server = Some(Server { recorder, turn_ms: self.now_ms() });
     }
 
     fn happens(&mut self, next: Next) {
@@ -294,14 +284,14 @@ impl World {
         if station.attempt != attempt {
             return;
         }
-        let sent = Sent { at_ms: self.now_ms, contacts: station.contacts, attempt };
+        let sent = Sent { at_ms: self.now_ms(), contacts: station.contacts, attempt };
         if !station.link {
             // Nothing is heard until the connection is given up.
             let after_ms = self.rng.i64(10..10 * SECOND_MS);
             self.fails(place, after_ms);
         } else if self.server.is_some() {
-            let arrives_ms = (self.now_ms + self.rng.i64(1..300)).max(self.held_until_ms);
-            self.at(arrives_ms - self.now_ms, Next::Arrives(place, sent));
+            let arrives_ms = (self.now_ms() + self.rng.i64(1..300)).max(self.held_until_ms);
+            self.at(arrives_ms - self.now_ms(), Next::Arrives(place, sent));
         } else {
             self.fails(place, 10);
         }
@@ -324,7 +314,7 @@ impl World {
             return;
         }
         // The link may fail just then, or the server was too slow.
-        if self.rng.u8(..) == 0 || self.now_ms - sent.at_ms > REPLY_MS {
+        if self.rng.u8(..) == 0 || self.now_ms() - sent.at_ms > REPLY_MS {
             self.fails(place, 100);
             return;
         }
@@ -332,14 +322,14 @@ impl World {
         station.failures = 0;
         station.attempt += 1;
         let next = Next::Sends(place, station.attempt);
-        self.at((sent.at_ms + self.fleet.period_ms - self.now_ms).max(1), next);
+        self.at((sent.at_ms + self.fleet.period_ms - self.now_ms()).max(1), next);
     }
 
     /// Reports arrive; those that waited for the server are one batch.
     fn arrive(&mut self, place: usize, sent: Sent) {
         let mut arrived = vec![(place, sent)];
         while let Some(Reverse((at_ms, Next::Arrives(place, sent)))) = self.agenda.peek().copied()
-            && at_ms <= self.now_ms
+            && at_ms <= self.now_ms()
         {
             self.agenda.pop();
             arrived.push((place, sent));
@@ -359,107 +349,39 @@ impl World {
         }
     }
 
-    /// What the writer does in a turn.
+    /// The server takes a turn and hears these.
     fn turn(&mut self, arrived: &[(usize, Sent)]) {
-        let Some(mut server) = self.server.take() else { return };
-        let now = self.clocks();
-        let unstored = std::mem::take(&mut server.unstored) || server.trouble;
-        server.watch.turn(now, unstored, self.disk.sequence());
-        let mut lives = true;
-        if !server.found {
-            let is_all = server.draft.found(&self.disk, &server.watch, now);
-            let recorded = self.record(&mut server, &[]);
-            server.found = recorded == Some(true) && is_all;
-            lives = recorded.is_some();
-        }
-        if lives && (!arrived.is_empty() || server.watch.is_due()) {
-            let reports: Vec<Report> =
-                arrived.iter().map(|&(place, sent)| report(place, sent.contacts)).collect();
-            let submissions = reports.iter().map(|report| (std::slice::from_ref(report), Origin::default()));
-            server.draft.decide(&self.disk, &mut server.watch, now, 1_000, submissions);
-            let recorded = self.record(&mut server, &reports);
-            lives = recorded.is_some();
-            for &(place, sent) in arrived {
-                if recorded == Some(true) {
-                    self.is_acknowledged(place, sent);
-                } else {
-                    self.is_refused(place, sent);
-                }
-            }
-        } else {
-            for &(place, sent) in arrived {
+        let Some(server) = &mut self.server else { return };
+        let reports: Vec<Report> =
+            arrived.iter().map(|&(place, sent)| report(place, sent.contacts)).collect();
+        self.machine.hears(&reports);
+        let heard = reports.iter().map(|report| (std::slice::from_ref(report), Origin::default()));
+        let recorded = server.recorder.once(heard);
+        for &(place, sent) in arrived {
+            if matches!(recorded, Ok(Some(_))) {
+                self.is_acknowledged(place, sent);
+            } else {
                 self.is_refused(place, sent);
             }
         }
-        if !lives {
+        if recorded.is_err() {
             let back_in_ms = self.rng.i64(100..5 * SECOND_MS);
             self.dies(back_in_ms);
             return;
         }
-        let wait_ms = match server.watch.is_due() {
-            true if server.trouble => RETRY_MS.1,
-            true => 1,
-            false => Watch::TURN_MS,
-        };
-        server.turn_ms = self.now_ms + wait_ms;
-        if self.now_ms >= self.checked_ms && !self.truth.is_deaf() && !server.trouble {
-            self.checked_ms = self.now_ms + 5 * SECOND_MS;
-            self.truth.nobody_is_forgotten(&self.disk, &self.fleet);
-        }
-        self.server = Some(server);
+        self.has_turned();
     }
 
-    /// Whether it is recorded; `None` if that ends the server.
-    fn record(&mut self, server: &mut Server, reports: &[Report]) -> Option<bool> {
-        let batch = &server.draft.batch;
-        if batch.is_empty() {
-            return Some(true);
-        }
-        let (began_ms, sequence) = (self.now_ms, self.disk.sequence());
-        loop {
-            if self.now_ms < self.full_until_ms {
-                self.disk.fault = Fault::Full;
-            } else if self.disk.fault == Fault::Full {
-                self.disk.fault = Fault::None;
-            }
-            let committed = self.disk.commit(batch);
-            // A number of its own for each report and event.
-            if self.disk.sequence() > sequence || committed.is_ok() {
-                self.truth.committed(reports, &mut self.disk, &self.fleet);
-            }
-            match committed {
-                Ok(()) => {
-                    if server.trouble {
-                        // Until the next turn it counts as blind.
-                        self.truth.deaf_until(0, Slack { early_ms: 0, late_ms: 600 });
-                    }
-                    (server.trouble, server.doubtful) = (false, false);
-                    server.watch.recorded(batch, &self.disk);
-                    return Some(true);
-                }
-                Err(StoreError::Unavailable(_)) => {
-                    let slack = match server.trouble {
-                        true => Slack::default(),
-                        false => Slack { early_ms: 3_000, late_ms: 1_500 },
-                    };
-                    self.truth.deaf_until(self.full_until_ms, slack);
-                    (server.trouble, server.unstored) = (true, true);
-                    if self.now_ms - began_ms >= RETRY_MS.0 {
-                        return Some(false);
-                    }
-                    self.pass(self.now_ms + RETRY_MS.1);
-                }
-                Err(_) => {
-                    self.truth.deaf_until(0, Slack { early_ms: 3_000, late_ms: 1_500 });
-                    if std::mem::replace(&mut server.doubtful, true) {
-                        return None;
-                    }
-                    self.disk.reopen().unwrap();
-                    server.watch.read(&self.disk);
-                    server.unstored = true;
-                    return Some(false);
-                }
-            }
+    /// Looks at the server after its turn, and when the next one is due.
+    fn has_turned(&mut self) {
+        let Some(Server { recorder, turn_ms }) = &mut self.server else { return };
+        let wait = recorder.due().saturating_duration_since(self.machine.instant());
+        let now_ms = self.machine.now_ms();
+        *turn_ms = now_ms + i64::try_from(wait.as_millis()).unwrap().max(1);
+        let truth = self.machine.truth();
+        if now_ms >= self.checked_ms && !truth.is_deaf() && !recorder.is_in_trouble() {
+            self.checked_ms = now_ms + 5 * SECOND_MS;
+            truth.nobody_is_forgotten(&recorder.store, &self.fleet);
         }
     }
 }
@@ -482,7 +404,7 @@ fn simulate(seed: u64, days: i64) -> Truth {
     let _say = Say(seed);
     let mut world = World::new(seed);
     world.run(days * DAY_MS);
-    world.truth
+    world.machine.take_truth()
 }
 
 fn from_environment(name: &str) -> Option<u64> {

@@ -5,11 +5,13 @@ mod time;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::lane::{self, Lane};
-use crate::store::Alarms;
 use crate::store::stations::{Slot, Stations};
+use crate::store::{Alarms, Batch, StoreError};
 use waterwatch_core::alarm::Event;
 use waterwatch_core::{Origin, Report, Span, Station, StationId};
 

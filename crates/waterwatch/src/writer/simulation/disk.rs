@@ -1,9 +1,12 @@
 //! A disk that holds what was committed, for certain, and the memory over it.
 
+use std::rc::Rc;
+
 use waterwatch_core::alarm::{Event, Kind};
 use waterwatch_core::silence::Gap;
 use waterwatch_core::{Station, StationId};
 
+use super::machine::Machine;
 use crate::store::stations::{Slot, Stations};
 use crate::store::{Alarms, Batch, Store, StoreError};
 
@@ -33,9 +36,15 @@ pub(in crate::writer) struct Disk {
     pub(in crate::writer) fault: Fault,
     /// What was committed last, for whoever checks.
     pub(in crate::writer) committed: Vec<Event>,
+    /// What it is part of, which sees each commit.
+    machine: Option<Rc<Machine>>,
 }
 
 impl Disk {
+    pub(super) fn of(machine: Rc<Machine>) -> Disk {
+        Disk { machine: Some(machine), ..Disk::default() }
+    }
+
     /// A station that an older server left behind.
     pub(in crate::writer) fn leave(&mut self, id: StationId, station: Station) {
         self.stations.add(id, station);
@@ -114,18 +123,25 @@ impl Store for Disk {
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        match self.fault {
-            Fault::None => self.record(batch),
-            Fault::Full => return Err(StoreError::Unavailable("full".to_owned())),
+        let machine = self.machine.clone();
+        if let Some(machine) = &machine {
+            machine.before_commit(self);
+        }
+        let (told, is_recorded) = match self.fault {
+            Fault::None => (Ok(()), true),
+            Fault::Full => (Err(StoreError::Unavailable("full".to_owned())), false),
             Fault::Unknown(is_recorded) => {
                 self.fault = Fault::None;
-                if is_recorded {
-                    self.record(batch);
-                }
-                return Err(StoreError::OutcomeUnknown("the sync failed".to_owned()));
+                (Err(StoreError::OutcomeUnknown("the sync failed".to_owned())), is_recorded)
             }
+        };
+        if is_recorded {
+            self.record(batch);
         }
-        Ok(())
+        if let Some(machine) = machine {
+            machine.after_commit(self, batch, &told, is_recorded);
+        }
+        told
     }
 
     fn reopen(&mut self) -> anyhow::Result<()> {

@@ -1,39 +1,77 @@
 //! What time brings, turn by turn under virtual time.
 
+use std::rc::Rc;
+
 use waterwatch_core::alarm::AlarmSource;
 use waterwatch_core::settings::{PointOverrides, StationOverrides};
+use waterwatch_core::silence::Now;
 use waterwatch_core::{OpenSpan, Settings, StationSettings};
 
 use super::*;
 use crate::store::Store;
+use crate::writer::clock::Clock;
 use crate::writer::simulation::disk::{Disk, Fault};
+
+/// A clock that is told.
+#[derive(Clone, Debug)]
+struct ToldClock {
+    began: Instant,
+    now: Rc<Cell<Now>>,
+}
+
+impl Clock for ToldClock {
+    fn now(&self) -> Now {
+        self.now.get()
+    }
+
+    fn instant(&self) -> Instant {
+        self.began + Duration::from_millis(self.now().steady_ms.cast_unsigned())
+    }
+
+    fn sleep(&self, _: Duration) {
+        panic!("a batch is tried once");
+    }
+}
 
 /// A writer whose turns are told.
 struct Turns {
-    disk: Disk,
-    draft: Draft,
-    watch: Watch,
+    recorder: Recorder<Disk, ToldClock, fn()>,
     fleet: StationSettings,
-    now: Now,
-    found: bool,
-    /// The next batches are not stored.
-    unstored: bool,
+    clock: ToldClock,
 }
 
 impl Turns {
     fn start(disk: Disk, fleet: StationSettings) -> Turns {
-        let now = Now { wall_ms: 1_000_000_000, steady_ms: 50_000 };
-        let watch = Watch::start(Settings::of_fleet(fleet), &disk, now);
-        Turns { disk, draft: Draft::default(), watch, fleet, now, found: false, unstored: false }
+        Turns::start_at(disk, fleet, Now { wall_ms: 1_000_000_000, steady_ms: 50_000 })
+    }
+
+    fn start_at(disk: Disk, fleet: StationSettings, now: Now) -> Turns {
+        let clock = ToldClock { began: Instant::now(), now: Rc::new(Cell::new(now)) };
+        let limits = Limits { store_retry_s: 0, ..Limits::default() };
+        let (settings, stopping) = (Settings::of_fleet(fleet), CancellationToken::new());
+        let recorder = Recorder::start(disk, settings, clock.clone(), limits, (|| {}) as fn(), stopping);
+        Turns { recorder, fleet, clock }
     }
 
     /// The server is gone for so long, and the wall jumps by so much meanwhile.
     fn restart(self, gone_s: i64, jump_s: i64) -> Turns {
-        let Turns { mut disk, fleet, now, .. } = self;
+        let Turns { recorder, fleet, clock } = self;
+        let mut disk = recorder.store;
         disk.reopen().unwrap();
-        let now = Now { wall_ms: now.wall_ms + (gone_s + jump_s) * 1_000, steady_ms: 7_000 };
-        let watch = Watch::start(Settings::of_fleet(fleet), &disk, now);
-        Turns { disk, draft: Draft::default(), watch, fleet, now, found: false, unstored: false }
+        let wall_ms = clock.now().wall_ms + (gone_s + jump_s) * 1_000;
+        Turns::start_at(disk, fleet, Now { wall_ms, steady_ms: 7_000 })
+    }
+
+    /// The clocks go on by so much, without a turn.
+    fn skip(&mut self, wall_ms: i64, steady_ms: i64) {
+        let now = self.clock.now();
+        let now = Now { wall_ms: now.wall_ms + wall_ms, steady_ms: now.steady_ms + steady_ms };
+        self.clock.now.set(now);
+    }
+
+    /// What the next commits meet.
+    fn fail(&mut self, fault: Fault) {
+        self.recorder.store.fault = fault;
     }
 
     /// Time passes, with a turn each 500 ms; the last one hears these. What
@@ -41,43 +79,17 @@ impl Turns {
     fn pass(&mut self, seconds: i64, lines: &[&str]) -> Vec<String> {
         let mut told = Vec::new();
         for step in (0..seconds * 2).rev() {
-            self.now.wall_ms += 500;
-            self.now.steady_ms += 500;
+            self.skip(500, 500);
             told.extend(self.turn(if step == 0 { lines } else { &[] }));
         }
         told
     }
 
     fn turn(&mut self, lines: &[&str]) -> Vec<String> {
-        self.watch.turn(self.now, std::mem::take(&mut self.unstored), self.disk.sequence());
-        if !self.found {
-            self.draft.found(&self.disk, &self.watch, self.now);
-            self.found = self.record();
-        }
         let reports: Vec<Report> = lines.iter().map(|line| report(line)).collect();
-        let submission = (&reports[..], Origin::default());
-        self.draft.decide(&self.disk, &mut self.watch, self.now, 100_000, std::iter::once(submission));
-        self.record();
-        std::mem::take(&mut self.disk.committed).iter().map(say).collect()
-    }
-
-    fn record(&mut self) -> bool {
-        if self.draft.batch.is_empty() {
-            return true;
-        }
-        match self.disk.commit(&self.draft.batch) {
-            Ok(()) => {
-                self.watch.recorded(&self.draft.batch, &self.disk);
-                return true;
-            }
-            Err(StoreError::Unavailable(_)) => {}
-            Err(_) => {
-                self.disk.reopen().unwrap();
-                self.watch.read(&self.disk);
-            }
-        }
-        self.unstored = true;
-        false
+        let heard = (!reports.is_empty()).then_some((&reports[..], Origin::default()));
+        self.recorder.once(heard.into_iter()).unwrap();
+        std::mem::take(&mut self.recorder.store.committed).iter().map(say).collect()
     }
 }
 
@@ -138,9 +150,9 @@ fn what_is_due_stays_due_until_it_is_stored() {
     let mut turns = turns();
     turns.pass(1, &["1 0 0"]);
     turns.pass(179, &[]);
-    turns.disk.fault = Fault::Full;
+    turns.fail(Fault::Full);
     assert_eq!(turns.pass(600, &[]), NOTHING);
-    turns.disk.fault = Fault::None;
+    turns.fail(Fault::None);
     // Of the time blind nothing counted: the deadline is where it was.
     let told = turns.pass(3, &[]);
     assert!(told[0].starts_with("blind ") && told[1..] == ["1 comms raised"], "{told:?}");
@@ -151,9 +163,9 @@ fn ten_minutes_without_room_make_nobody_silent_and_one_entry() {
     let mut turns = turns();
     turns.pass(1, &["1 0 0"]);
     turns.pass(30, &[]);
-    turns.disk.fault = Fault::Full;
+    turns.fail(Fault::Full);
     turns.pass(600, &["1 0 0"]);
-    turns.disk.fault = Fault::None;
+    turns.fail(Fault::None);
     let told = turns.pass(100, &["1 0 0"]);
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].starts_with("blind "), "{told:?}");
@@ -165,8 +177,7 @@ fn a_commit_that_hangs_and_a_machine_that_sleeps_are_told_once_and_are_nobodys_s
         let mut turns = turns();
         turns.pass(1, &["1 0 0"]);
         turns.pass(170, &[]);
-        turns.now.wall_ms += asleep_s * 1_000;
-        turns.now.steady_ms += asleep_s * 1_000;
+        turns.skip(asleep_s * 1_000, asleep_s * 1_000);
         assert_eq!(turns.pass(5, &["1 0 0"]), [format!("blind {asleep_s} s")]);
         assert_eq!(turns.pass(150, &[]), NOTHING);
     }
@@ -176,10 +187,10 @@ fn a_commit_that_hangs_and_a_machine_that_sleeps_are_told_once_and_are_nobodys_s
 fn what_was_recorded_although_nobody_knew_is_not_told_twice() {
     for is_recorded in [true, false] {
         let mut turns = turns();
-        turns = Turns::start(turns.disk, delayed(60));
+        turns = Turns::start(turns.recorder.store, delayed(60));
         assert_eq!(turns.pass(1, &["1 1 0"]), ["1 alarm1 on_delay_started"]);
-        turns.now.wall_ms += 3_600_000;
-        turns.disk.fault = Fault::Unknown(is_recorded);
+        turns.skip(3_600_000, 0);
+        turns.fail(Fault::Unknown(is_recorded));
         let told: Vec<_> =
             turns.pass(58, &[]).into_iter().filter(|told| !told.starts_with("blind")).collect();
         assert_eq!(told, ["clock_jumped 3600 s"], "{is_recorded}");
@@ -191,10 +202,10 @@ fn what_was_recorded_although_nobody_knew_is_not_told_twice() {
 fn a_wall_that_jumps_raises_nothing_and_hides_nothing() {
     for jump_s in [3_600, -3_600] {
         let mut turns = turns();
-        turns = Turns::start(turns.disk, delayed(60));
+        turns = Turns::start(turns.recorder.store, delayed(60));
         turns.pass(1, &["1 1 0", "2 0 0"]);
         turns.pass(1, &[]);
-        turns.now.wall_ms += jump_s * 1_000;
+        turns.skip(jump_s * 1_000, 0);
         assert_eq!(turns.pass(57, &["1 1 0"]), [format!("clock_jumped {jump_s} s")]);
         assert_eq!(turns.pass(3, &[]), ["1 alarm1 raised"], "{jump_s}");
         assert_eq!(turns.pass(118, &[]), NOTHING);
@@ -205,7 +216,7 @@ fn a_wall_that_jumps_raises_nothing_and_hides_nothing() {
 #[test]
 fn a_wall_that_was_set_back_while_the_server_was_away_delays_no_alarm() {
     let mut turns = turns();
-    turns = Turns::start(turns.disk, delayed(60));
+    turns = Turns::start(turns.recorder.store, delayed(60));
     turns.pass(1, &["1 1 0"]);
     let mut turns = turns.restart(10, -3_600);
     assert_eq!(turns.pass(1, &[]), ["blind 0 s", "clock_jumped -3590 s"]);
@@ -267,9 +278,9 @@ fn what_was_on_before_the_upgrade_is_raised_once_also_if_the_first_try_is_not_st
         disk.leave(StationId::new(5).unwrap(), station);
         disk.leave(StationId::new(6).unwrap(), Station { alarm1: false, ..station });
         let mut turns = Turns::start(disk, StationSettings::default());
-        turns.disk.fault = fault;
+        turns.fail(fault);
         let mut told = turns.pass(1, &[]);
-        turns.disk.fault = Fault::None;
+        turns.fail(Fault::None);
         told.extend(turns.pass(1, &["5 1 0", "6 0 0"]));
         told.retain(|told| !told.starts_with("blind"));
         assert_eq!(told, ["5 alarm1 raised, on since before the upgrade"], "{fault:?}");

@@ -1,0 +1,249 @@
+//! One turn of the writer: what is heard and what is due is decided on copies,
+//! recorded in one transaction, and only then given out; and what happens when
+//! that fails.
+//!
+//! It knows no thread and no lane, and its time is given: tests and the
+//! simulation drive it turn by turn.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use tokio_util::sync::CancellationToken;
+use waterwatch_core::silence::Now;
+use waterwatch_core::{Origin, Report, Settings};
+
+use super::clock::Clock;
+use super::draft::Draft;
+use super::pace::Pace;
+use super::trouble::Trouble;
+use super::watch::Watch;
+use crate::config::Limits;
+use crate::lane::Verdict;
+use crate::store::{Store, StoreError};
+
+/// How long the writer waits for reports at a time.
+const TURN: Duration = Duration::from_millis(Watch::TURN_MS.cast_unsigned());
+
+/// How long to wait before a batch that found no room is tried again: short
+/// enough that nobody notices the healing, long enough to cost nothing.
+pub(super) const RETRY_EVERY: Duration = Duration::from_millis(100);
+
+/// How long it may have been impossible to store until a batch is no longer
+/// tried once the server is stopping: it must end within five seconds, with
+/// time left to answer and to close the file.
+const RETRY_WHILE_STOPPING: Duration = Duration::from_secs(1);
+
+/// How long the end may take to fold what is journaled; the next start does
+/// the rest.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// Decides and records, turn by turn.
+pub(super) struct Recorder<S, C, H> {
+    pub(super) store: S,
+    pub(super) watch: Watch,
+    pub(super) draft: Draft,
+    clock: C,
+    limits: Limits,
+    hang_up: H,
+    stopping: CancellationToken,
+    pace: Pace,
+    trouble: Trouble,
+    /// What was found at the start is judged.
+    found: bool,
+    /// A batch since the last turn was not stored, or not at once: what came
+    /// meanwhile is not heard.
+    unstored: bool,
+    /// The last commit may have failed or not.
+    doubtful: bool,
+}
+
+impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
+    pub(super) fn start(
+        store: S,
+        settings: Settings,
+        clock: C,
+        limits: Limits,
+        hang_up: H,
+        stopping: CancellationToken,
+    ) -> Recorder<S, C, H> {
+        Recorder {
+            watch: Watch::start(settings, &store, clock.now()),
+            store,
+            draft: Draft::default(),
+            clock,
+            pace: Pace::new(&limits),
+            limits,
+            hang_up,
+            stopping,
+            trouble: Trouble::default(),
+            found: false,
+            unstored: false,
+            doubtful: false,
+        }
+    }
+
+    /// One turn, with what was heard since the last one. Gives a verdict for
+    /// each of it once it is durable; `None`: it is not stored.
+    ///
+    /// # Errors
+    /// When the database cannot be trusted or opened again.
+    pub(super) fn once<'r>(
+        &mut self,
+        heard: impl ExactSizeIterator<Item = (&'r [Report], Origin)>,
+    ) -> anyhow::Result<Option<Vec<Verdict>>> {
+        let now = self.clock.now();
+        self.turn(now);
+        self.find(now)?;
+        if heard.len() == 0 && !self.watch.is_due() {
+            self.tend()?;
+            return Ok(Some(Vec::new()));
+        }
+        let Recorder { store, watch, draft, limits, pace, .. } = self;
+        let verdicts = draft.decide(store, watch, now, limits.stations_max, heard);
+        draft.batch.form = pace.form(draft.batch.changes.len(), self.clock.instant());
+        // Not stored: the connections end unanswered and the stations send
+        // again; what is due stays due.
+        Ok(self.record()?.then_some(verdicts))
+    }
+
+    /// The last that is recorded: until when the server was alive.
+    ///
+    /// # Errors
+    /// Those of [`Recorder::once`].
+    pub(super) fn end(&mut self) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        self.turn(now);
+        self.find(now)?;
+        self.draft.last(&self.store, &mut self.watch, now);
+        let recorded = self.record();
+        self.settle();
+        recorded.map(drop)
+    }
+
+    /// When the next turn is due at the latest: at once while something has
+    /// fallen due that did not fit into the last batch.
+    pub(super) fn due(&self) -> Instant {
+        let now = self.clock.instant();
+        let turn = if self.watch.is_due() { self.no_oftener(now) } else { now + TURN };
+        self.tend_due().map_or(turn, |due| due.min(turn))
+    }
+
+    /// How long a commit may wait for company.
+    pub(super) fn company(&self) -> Duration {
+        self.pace.company()
+    }
+
+    /// Whether nothing can be stored just now.
+    #[cfg(test)]
+    pub(super) fn is_in_trouble(&self) -> bool {
+        self.trouble.is_there()
+    }
+
+    pub(super) fn turn(&mut self, now: Now) {
+        // Also if the store was well meanwhile: a disk may have room for its
+        // own small works and none for a batch.
+        let unstored = std::mem::take(&mut self.unstored) || self.trouble.is_there();
+        self.watch.turn(now, unstored, self.store.sequence());
+    }
+
+    /// Judges what was found at the start, a batch a turn until that is all.
+    fn find(&mut self, now: Now) -> anyhow::Result<()> {
+        if !self.found {
+            let is_all = self.draft.found(&self.store, &self.watch, now);
+            self.found = self.record()? && is_all;
+        }
+        Ok(())
+    }
+
+    /// Whether the draft is durable, or there is nothing in it. If not, nothing
+    /// of it is stored, or it is not known.
+    pub(super) fn record(&mut self) -> anyhow::Result<bool> {
+        if self.draft.batch.is_empty() {
+            self.watch.nothing_followed(&self.store);
+            return Ok(true);
+        }
+        let recorded = self.commit()?;
+        self.unstored |= !recorded;
+        Ok(recorded)
+    }
+
+    fn commit(&mut self) -> anyhow::Result<bool> {
+        let started = self.clock.instant();
+        loop {
+            match self.store.commit(&self.draft.batch) {
+                Ok(()) => {
+                    self.trouble.over(self.clock.instant());
+                    self.doubtful = false;
+                    self.watch.recorded(&self.draft.batch, &self.store);
+                    return Ok(true);
+                }
+                Err(StoreError::Unavailable(reason)) => {
+                    let now = self.clock.instant();
+                    self.trouble.goes_on(&reason, now);
+                    // Also if it is stored in the end: nobody was heard meanwhile.
+                    self.unstored = true;
+                    let given_up =
+                        self.stopping.is_cancelled() && self.trouble.lasts(now) >= RETRY_WHILE_STOPPING;
+                    if given_up || now.duration_since(started) >= self.limits.store_retry() {
+                        return Ok(false);
+                    }
+                    self.clock.sleep(RETRY_EVERY);
+                }
+                Err(error) => {
+                    self.recover(error)?;
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
+    /// When there is something to do for the store.
+    fn tend_due(&self) -> Option<Instant> {
+        self.store.due().map(|due| self.no_oftener(due))
+    }
+
+    /// While nothing can be stored, no oftener than batches are tried.
+    fn no_oftener(&self, due: Instant) -> Instant {
+        self.trouble.met().map_or(due, |last| due.max(last + RETRY_EVERY))
+    }
+
+    /// Does what is due for the store, if anything is.
+    fn tend(&mut self) -> anyhow::Result<()> {
+        let now = self.clock.instant();
+        if self.tend_due().is_none_or(|due| due > now) {
+            return Ok(());
+        }
+        match self.store.tend() {
+            Ok(wrote) => {
+                self.doubtful &= !wrote;
+                self.trouble.over(self.clock.instant());
+            }
+            Err(StoreError::Unavailable(reason)) => self.trouble.goes_on(&reason, self.clock.instant()),
+            Err(error) => self.recover(error)?,
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) {
+        if let Err(error) = self.store.settle(self.clock.instant() + SETTLE) {
+            // All is in the journal, which the next start reads.
+            tracing::warn!(%error, "what is journaled could not be folded before the end");
+        }
+    }
+
+    /// Nobody is told anything: the connections end, and the state is read
+    /// from the disk again.
+    fn recover(&mut self, error: StoreError) -> anyhow::Result<()> {
+        (self.hang_up)();
+        let reason = match error {
+            StoreError::Lost(reason) => bail!("the database is lost: {reason}"),
+            StoreError::OutcomeUnknown(reason) | StoreError::Unavailable(reason) => reason,
+        };
+        anyhow::ensure!(!self.doubtful, "the database failed twice in a row: {reason}");
+        self.doubtful = true;
+        tracing::error!(%reason, "a commit may have failed; opening the database again");
+        self.store.reopen().context("the database cannot be opened again")?;
+        self.watch.read(&self.store);
+        Ok(())
+    }
+}
