@@ -9,8 +9,10 @@ pub mod report;
 pub mod settings;
 pub mod silence;
 pub mod station;
+pub mod together;
 pub mod wire;
 
 pub use report::{Origin, Report};
-pub use settings::{Settings, StationSettings};
+pub use settings::{AreaId, Settings, StationSettings};
 pub use station::{Novelty, OpenSpan, Span, Station, StationId};
+pub use together::Together;

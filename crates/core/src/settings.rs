@@ -15,6 +15,7 @@ use std::ops::RangeInclusive;
 
 use crate::alarm::{AlarmSource, Point, PointSettings, Priority};
 use crate::station::StationId;
+use crate::together::Together;
 
 pub use said::{Said, Setting, Unfit};
 
@@ -26,6 +27,13 @@ pub const GRACE_S: RangeInclusive<u32> = 0..=604_800;
 
 /// How soon somebody must have come, in minutes: up to a month.
 pub const RESPOND_WITHIN_MIN: RangeInclusive<u32> = 1..=31 * 24 * 60;
+
+/// The share of an area's stations, or of all, that are one fault if they fall
+/// silent together, in percent; 0: never.
+pub const SHARE_PERCENT: RangeInclusive<u32> = 0..=100;
+
+/// Within so many seconds is together: up to a day.
+pub const TOGETHER_S: RangeInclusive<u32> = 1..=86_400;
 
 /// A minute: in a shorter window nothing that reports as stations do could
 /// be seen to come and go.
@@ -74,6 +82,17 @@ pub struct Fleet {
     pub overrides: StationOverrides,
     /// What tells an operator what to do, in the order of [`Point::ALL`].
     pub texts: [PointTexts; Point::ALL.len()],
+    /// When stations that fall silent together are one fault.
+    pub together: FleetTogether,
+}
+
+/// When stations that fall silent together are one fault.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FleetTogether {
+    /// Those of an area.
+    pub area: Together,
+    /// All of them.
+    pub all: Together,
 }
 
 /// What one scope says of a station.
@@ -94,7 +113,20 @@ pub struct StationSettings {
     pub period_ms: i64,
     /// How much later a report may come until it is silent.
     pub grace_ms: i64,
+    /// The area that it is in, if it is in one.
+    pub area: Option<AreaId>,
     points: [PointSettings; Point::ALL.len()],
+}
+
+/// An area by its place among the areas that have stations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AreaId(u32);
+
+/// An area, and who is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Area {
+    name: Box<str>,
+    stations: Vec<StationId>,
 }
 
 /// What holds for every station: for most that of the fleet, and for the
@@ -104,13 +136,78 @@ pub struct Settings {
     combinations: Vec<StationSettings>,
     /// Which of them holds for a station that is not as the fleet.
     own: HashMap<StationId, u32>,
+    areas: Vec<Area>,
+    area_ids: HashMap<Box<str>, AreaId>,
+    together: FleetTogether,
+    /// What holds for alarms that are not a station's.
+    of_many: StationSettings,
 }
 
 impl Settings {
     /// Of a fleet in which no station has settings of its own.
     #[must_use]
     pub fn of_fleet(fleet: StationSettings) -> Settings {
-        Settings { combinations: vec![fleet], own: HashMap::new() }
+        // Those that come back do so within a period, and all of them together:
+        // whoever is a little later does not alarm for itself in between.
+        let mut of_many = fleet;
+        let comms = &mut of_many.points[Point::Comms as usize];
+        comms.enabled = true;
+        comms.off_delay_ms = fleet.period_ms;
+        Settings {
+            combinations: vec![fleet],
+            own: HashMap::new(),
+            areas: Vec::new(),
+            area_ids: HashMap::new(),
+            together: FleetTogether::default(),
+            of_many,
+        }
+    }
+
+    /// The same, with this rule for stations that fall silent together.
+    #[must_use]
+    pub fn with_together(self, together: FleetTogether) -> Settings {
+        Settings { together, ..self }
+    }
+
+    /// Whether any station is in an area.
+    #[must_use]
+    pub fn has_areas(&self) -> bool {
+        !self.areas.is_empty()
+    }
+
+    /// The area with this name; there is one from now on.
+    pub fn area(&mut self, name: &str) -> AreaId {
+        if let Some(known) = self.area_named(name) {
+            return known;
+        }
+        let id = AreaId(u32::try_from(self.areas.len()).expect("not more than there are stations"));
+        self.areas.push(Area { name: name.into(), stations: Vec::new() });
+        self.area_ids.insert(name.into(), id);
+        id
+    }
+
+    /// The area with this name, if a station is in it.
+    #[must_use]
+    pub fn area_named(&self, name: &str) -> Option<AreaId> {
+        self.area_ids.get(name).copied()
+    }
+
+    /// What an area is called.
+    #[must_use]
+    pub fn area_name(&self, area: AreaId) -> &str {
+        &self.areas[area.0 as usize].name
+    }
+
+    /// Who is in an area, whether heard or not.
+    #[must_use]
+    pub fn stations_of(&self, area: AreaId) -> &[StationId] {
+        &self.areas[area.0 as usize].stations
+    }
+
+    /// When stations that fall silent together are one fault.
+    #[must_use]
+    pub fn together(&self) -> &FleetTogether {
+        &self.together
     }
 
     /// Sets what holds for stations that are not as the fleet.
@@ -118,6 +215,15 @@ impl Settings {
         let mut known: HashMap<StationSettings, u32> =
             (0..).zip(&self.combinations).map(|(place, settings)| (*settings, place)).collect();
         for (id, settings) in stations {
+            let before = self.of(id).area;
+            if before != settings.area {
+                if let Some(AreaId(area)) = before {
+                    self.areas[area as usize].stations.retain(|of| *of != id);
+                }
+                if let Some(AreaId(area)) = settings.area {
+                    self.areas[area as usize].stations.push(id);
+                }
+            }
             let place = *known.entry(settings).or_insert_with(|| {
                 self.combinations.push(settings);
                 u32::try_from(self.combinations.len() - 1).expect("not more than there are stations")
@@ -169,8 +275,16 @@ impl Settings {
     pub fn of_source(&self, source: &AlarmSource) -> &StationSettings {
         match source {
             AlarmSource::Station(id) => self.of(*id),
-            AlarmSource::Area(_) | AlarmSource::Server => self.fleet(),
+            AlarmSource::Area(_) | AlarmSource::Server => &self.of_many,
         }
+    }
+}
+
+impl AreaId {
+    /// As an index.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
     }
 }
 
@@ -279,12 +393,19 @@ impl StationOverrides {
         StationSettings {
             period_ms,
             grace_ms: i64::from(self.grace_s.unwrap_or(120)) * 1_000,
+            area: None,
             points: std::array::from_fn(|place| self.points[place].resolve(Point::ALL[place], period_ms)),
         }
     }
 }
 
 impl StationSettings {
+    /// The same, in this area.
+    #[must_use]
+    pub fn in_area(self, area: Option<AreaId>) -> StationSettings {
+        StationSettings { area, ..self }
+    }
+
     /// How a point is judged.
     #[must_use]
     pub fn point(&self, point: Point) -> &PointSettings {

@@ -109,7 +109,7 @@ impl Store for HastyStore {
         let stations = batch.changes.iter().map(place).collect();
         let new = batch.changes.iter().filter(|change| change.slot.is_none());
         let new = new.map(|change| (change.id, change.station)).collect();
-        self.alarms.apply(&batch.alarms);
+        self.alarms.apply(batch);
         self.pending = Some(Pending { batch: batch.clone(), stations, new });
         Ok(())
     }

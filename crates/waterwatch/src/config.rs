@@ -13,7 +13,7 @@ use clap::Args;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
-use waterwatch_core::settings::{Fleet, GRACE_S, PERIOD_S};
+use waterwatch_core::settings::{Fleet, GRACE_S, PERIOD_S, SHARE_PERCENT, TOGETHER_S};
 
 use self::points::FilePoints;
 use crate::log::{LogFormat, LogOptions};
@@ -299,6 +299,12 @@ numbers! {
     on_delay_s: u32, "on-delay-s", "WATERWATCH_ON_DELAY_S", "SECONDS", 0, 0..=86_400;
     /// Seconds that a contact must be off, while its station reports, until its alarm has returned to normal [default: 0]
     off_delay_s: u32, "off-delay-s", "WATERWATCH_OFF_DELAY_S", "SECONDS", 0, 0..=86_400;
+    /// Percent of an area's stations that are one alarm of the area if they fall silent together, and no longer one each; three stations at least. 0: never [default: 50]
+    area_silent_percent: u32, "area-silent-percent", "WATERWATCH_AREA_SILENT_PERCENT", "PERCENT", 50, SHARE_PERCENT;
+    /// The same of all stations: one alarm of the server, since the fault may be on its side [default: 50]
+    all_silent_percent: u32, "all-silent-percent", "WATERWATCH_ALL_SILENT_PERCENT", "PERCENT", 50, SHARE_PERCENT;
+    /// Together is within so many seconds [default: 300]
+    silent_together_s: u32, "silent-together-s", "WATERWATCH_SILENT_TOGETHER_S", "SECONDS", 300, TOGETHER_S;
 }
 
 numbers! {

@@ -18,8 +18,10 @@ pub mod reader;
 pub mod schema;
 pub mod settings;
 pub mod sqlite;
+pub mod station_list;
 pub mod stations;
 pub mod sweep;
+pub mod together_rows;
 
 use std::time::Instant;
 
@@ -31,7 +33,7 @@ use waterwatch_core::settings::Fleet;
 use waterwatch_core::silence::Gap;
 use waterwatch_core::{Novelty, Settings, Span, Station, StationId};
 
-pub use alarms::{AlarmKey, Alarms};
+pub use alarms::{AlarmKey, Alarms, SilentTogether};
 pub use stations::Slot;
 
 /// Holds every station's state, durably.
@@ -151,6 +153,9 @@ pub struct Batch {
     /// The facts of each alarm that is another one after it, once; `None`: it
     /// is at rest.
     pub alarms: Vec<(AlarmKey, Option<Alarm>)>,
+    /// Stations that fell silent while another alarm stands for it: they share
+    /// their facts, and are not in `alarms`.
+    pub silent_together: Vec<SilentTogether>,
     /// How the reports that say nothing new are recorded.
     pub form: Form,
     /// Whether it is recorded that the server is alive at
@@ -193,6 +198,7 @@ impl Batch {
         self.changes.is_empty()
             && self.events.is_empty()
             && self.alarms.is_empty()
+            && self.silent_together.is_empty()
             && !self.is_alive
             && !self.has_found
     }

@@ -10,6 +10,9 @@ mod judgement;
 mod pace;
 mod quota;
 mod recorder;
+mod silent;
+mod standing;
+mod together;
 mod trouble;
 pub mod watch;
 

@@ -65,7 +65,7 @@ impl Store for Discard {
                 None => drop(self.stations.add(change.id, change.station)),
             }
         }
-        self.alarms.apply(&batch.alarms);
+        self.alarms.apply(batch);
         self.sequence = batch.sequence;
         Ok(())
     }

@@ -6,6 +6,7 @@ use super::facts::OnWhileHidden;
 use super::input::Order;
 use super::words::{AlarmSource, Kind, Point, State};
 use crate::report::Origin;
+use crate::station::StationId;
 
 /// One entry of the ledger. It is written once and never changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,14 +38,16 @@ pub struct Event {
     pub until_ms: Option<i64>,
     /// When it was on while it was hidden: said once that is over.
     pub was_on: Option<OnWhileHidden>,
-    /// How many raises this stands for, or changes of the contact that were not
-    /// written, where more than one.
+    /// How many raises, stations, or changes of the contact that were not
+    /// written, this stands for, where more than one.
     pub count: Option<u32>,
     /// Where the report came from that caused it.
     pub origin: Origin,
     /// The sequence of the report or event that caused it; `None` if time
     /// did, or a person.
     pub cause: Option<i64>,
+    /// The stations that it is about, where it is about many; in order.
+    pub stations: Option<Box<[StationId]>>,
 }
 
 /// Whose alarm is being stepped, when, and because of what.
@@ -119,7 +122,32 @@ impl Ledger<'_> {
             count,
             origin: subject.origin,
             cause: cause.or(subject.cause),
+            stations: None,
         });
+        sequence
+    }
+
+    /// Writes that this occurrence of the alarm of `subject` stands for the
+    /// silence of these stations from now on, or that they were heard again.
+    /// `state` is its own, which stays as it is. Gives the entry's sequence.
+    pub fn of_many(
+        &mut self,
+        subject: &Subject,
+        kind: Kind,
+        occurrence: i64,
+        state: State,
+        stations: Box<[StationId]>,
+    ) -> i64 {
+        debug_assert!(stations.is_sorted());
+        let entry = Entry {
+            occurrence: Some(occurrence),
+            count: u32::try_from(stations.len()).ok(),
+            ..Entry::default()
+        };
+        let sequence = self.write(subject, kind, state, state, entry);
+        if let Some(event) = self.events.last_mut() {
+            event.stations = Some(stations);
+        }
         sequence
     }
 
@@ -154,6 +182,7 @@ impl Ledger<'_> {
             count: None,
             origin: Origin::default(),
             cause: None,
+            stations: None,
         });
     }
 }

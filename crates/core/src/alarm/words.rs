@@ -172,6 +172,10 @@ pub enum Kind {
     Suppressed,
     /// No other alarm stands for it any more.
     Unsuppressed,
+    /// It stands for the silence of these stations, which are suppressed.
+    StandsFor,
+    /// These stations, for whose silence it stood, were heard again.
+    HeardAgain,
     /// It went on while it was hidden.
     OnWhileHidden,
     /// It went off while it was hidden.
@@ -213,6 +217,8 @@ named!(Kind {
     ServiceExpiring => "service_expiring",
     Suppressed => "suppressed",
     Unsuppressed => "unsuppressed",
+    StandsFor => "stands_for",
+    HeardAgain => "heard_again",
     OnWhileHidden => "on_while_hidden",
     OffWhileHidden => "off_while_hidden",
     ChatterStarted => "chatter_started",

@@ -3,9 +3,10 @@
 
 use anyhow::{Context, ensure};
 use serde::Deserialize;
+use waterwatch_core::Together;
 use waterwatch_core::alarm::{Point, Priority};
 use waterwatch_core::settings::{
-    Fleet, PointOverrides, PointTexts, RESPOND_WITHIN_MIN, Said, Setting, StationOverrides,
+    Fleet, FleetTogether, PointOverrides, PointTexts, RESPOND_WITHIN_MIN, Said, Setting, StationOverrides,
 };
 
 use super::FleetNumbers;
@@ -74,7 +75,12 @@ impl FilePoints {
             grace_s: Some(numbers.grace_s),
             points: [alarm1.or(&contacts), alarm2.or(&contacts), comms],
         };
-        Ok(Fleet { overrides, texts: [alarm1_texts, alarm2_texts, comms_texts] })
+        let window_ms = i64::from(numbers.silent_together_s) * 1_000;
+        let together = FleetTogether {
+            area: Together { share_percent: numbers.area_silent_percent, window_ms },
+            all: Together { share_percent: numbers.all_silent_percent, window_ms },
+        };
+        Ok(Fleet { overrides, texts: [alarm1_texts, alarm2_texts, comms_texts], together })
     }
 }
 

@@ -11,13 +11,14 @@ use waterwatch_core::alarm::{
 use waterwatch_core::silence::Gap;
 use waterwatch_core::{Origin, StationId};
 
-use super::alarms::AlarmKey;
+use super::alarms::{AlarmKey, Alarms, SilentTogether};
 use super::peer;
 use super::schema::{COUNT_MAX, describe};
+use super::{Batch, station_list, together_rows};
 
 /// The columns of `alarm_event` that [`event`] reads, in its order.
 pub const EVENT_COLUMNS: &str = "sequence, event_time, received_at, source, point, occurrence, kind, \
-    from_state, to_state, \"by\", reason, until, on_from, on_to, count, listener_id, peer, cause";
+    from_state, to_state, \"by\", reason, until, on_from, on_to, count, listener_id, peer, cause, stations";
 
 /// The columns of `alarm` that [`alarm`] reads, in its order.
 const ALARM_COLUMNS: &str = "source, point, contact, contact_since, delay_due, occurrence, raised_at, \
@@ -57,18 +58,50 @@ pub enum RowError {
     Unreadable(#[from] rusqlite::Error),
 }
 
-/// All alarms that are not at rest, in the order of their sources and points.
+/// All alarms that are not at rest.
 ///
 /// # Errors
 /// If a row cannot be read.
-pub fn read_alarms(connection: &Connection) -> Result<Vec<(AlarmKey, Alarm)>, RowError> {
-    let query = format!("SELECT {ALARM_COLUMNS} FROM alarm ORDER BY source, point");
-    let mut statement = connection.prepare(&query)?;
-    let mut alarms: Vec<(AlarmKey, Alarm)> =
-        statement.query_and_then([], alarm)?.collect::<Result<_, _>>()?;
-    // One at rest says nothing, and whoever left its row meant no more.
-    alarms.retain(|(_, alarm)| !alarm.is_at_rest());
+pub fn read_alarms(connection: &Connection) -> Result<Alarms, RowError> {
+    let mut alarms = Alarms::default();
+    let mut entries = connection
+        .prepare("SELECT entry, occurrence, silent_since, stations FROM silent_together ORDER BY entry")?;
+    for entry in entries.query_and_then([], together)? {
+        match entry? {
+            Entry::Joined(together) => alarms.join(&together),
+            Entry::Left(stations) => {
+                for id in stations {
+                    alarms.set((AlarmSource::Station(id), Point::Comms), None);
+                }
+            }
+        }
+    }
+    let query = format!("SELECT {ALARM_COLUMNS} FROM alarm");
+    for row in connection.prepare(&query)?.query_and_then([], alarm)? {
+        let (key, alarm) = row?;
+        // One at rest says nothing, and whoever left its row meant no more.
+        if !alarm.is_at_rest() {
+            alarms.set(key, Some(alarm));
+        }
+    }
     Ok(alarms)
+}
+
+/// An entry of `silent_together`.
+enum Entry {
+    Joined(SilentTogether),
+    Left(Box<[StationId]>),
+}
+
+fn together(row: &Row<'_>) -> Result<Entry, RowError> {
+    let mut cells = Cells { row, next: 1, is: Table::Together };
+    let occurrence = cells.count()?;
+    let since_ms = cells.optional(Cells::time)?;
+    let stations = cells.stations()?;
+    Ok(match since_ms {
+        Some(since_ms) => Entry::Joined(SilentTogether { occurrence, since_ms, stations }),
+        None => Entry::Left(stations),
+    })
 }
 
 /// The first entry, in the order of the ledger, of what came to be known at
@@ -155,6 +188,7 @@ pub fn event(row: &Row<'_>) -> Result<Event, RowError> {
         count: cells.optional(Cells::small)?,
         origin: Origin { listener: cells.small()?, peer: cells.peer()? },
         cause: cells.optional(Cells::count)?,
+        stations: cells.optional(Cells::stations)?,
     };
     let is_about_an_alarm = event.point.is_some();
     cells.ensure(
@@ -196,6 +230,7 @@ fn alarm(row: &Row<'_>) -> Result<(AlarmKey, Alarm), RowError> {
 enum Table {
     Events,
     Alarms,
+    Together,
 }
 
 /// The columns of a row, read one after the other.
@@ -282,6 +317,10 @@ impl<'r> Cells<'r> {
 
     fn peer(&mut self) -> Result<[u8; 16], RowError> {
         self.value()?.as_blob().ok().and_then(peer::of).ok_or_else(|| self.unfit())
+    }
+
+    fn stations(&mut self) -> Result<Box<[StationId]>, RowError> {
+        self.value()?.as_blob().ok().and_then(station_list::decode).ok_or_else(|| self.unfit())
     }
 
     fn times(&mut self) -> Result<Vec<i64>, RowError> {
@@ -374,6 +413,7 @@ impl<'r> Cells<'r> {
     fn name(&self) -> String {
         match self.is {
             Table::Events => format!("in alarm_event, the row of sequence {}", self.shown(0)),
+            Table::Together => format!("in silent_together, the entry {}", self.shown(0)),
             Table::Alarms => {
                 format!("in alarm, the row of source {} and point {}", self.shown(0), self.shown(1))
             }
@@ -385,26 +425,23 @@ impl<'r> Cells<'r> {
     }
 }
 
-/// Writes what happened to alarms, in its order, and the facts after it.
-/// Nothing is prepared, or asked of SQLite, for nothing.
-pub(super) fn write(
-    transaction: &Transaction<'_>,
-    events: &[Event],
-    alarms: &[(AlarmKey, Option<Alarm>)],
-) -> rusqlite::Result<()> {
-    if !events.is_empty() {
-        write_events(transaction, events)?;
+/// Writes what happened to alarms, in its order, and the facts after it;
+/// `known` are those before. Nothing is prepared, or asked of SQLite, for
+/// nothing.
+pub(super) fn write(transaction: &Transaction<'_>, batch: &Batch, known: &Alarms) -> rusqlite::Result<()> {
+    if !batch.events.is_empty() {
+        write_events(transaction, &batch.events)?;
     }
-    if !alarms.is_empty() {
-        write_alarms(transaction, alarms)?;
+    if !batch.alarms.is_empty() {
+        write_alarms(transaction, &batch.alarms, known)?;
     }
-    Ok(())
+    together_rows::write(transaction, batch, known)
 }
 
 fn write_events(transaction: &Transaction<'_>, events: &[Event]) -> rusqlite::Result<()> {
     let mut statement = transaction.prepare_cached(&format!(
         "INSERT INTO alarm_event ({EVENT_COLUMNS})
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
     ))?;
     for event in events {
         statement.execute(params![
@@ -426,13 +463,18 @@ fn write_events(transaction: &Transaction<'_>, events: &[Event]) -> rusqlite::Re
             event.origin.listener,
             peer::bytes(&event.origin.peer),
             event.cause,
+            event.stations.as_deref().map(station_list::encode),
         ])?;
     }
     Ok(())
 }
 
 /// In the order of their keys: neighbours share a page.
-fn write_alarms(transaction: &Transaction<'_>, alarms: &[(AlarmKey, Option<Alarm>)]) -> rusqlite::Result<()> {
+fn write_alarms(
+    transaction: &Transaction<'_>,
+    alarms: &[(AlarmKey, Option<Alarm>)],
+    known: &Alarms,
+) -> rusqlite::Result<()> {
     let mut sorted: Vec<_> = alarms.iter().collect();
     sorted.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     let mut upsert = transaction.prepare_cached(&format!(
@@ -444,7 +486,8 @@ fn write_alarms(transaction: &Transaction<'_>, alarms: &[(AlarmKey, Option<Alarm
     for (key, alarm) in sorted {
         match alarm {
             Some(alarm) => write_alarm(&mut upsert, key, alarm)?,
-            None => drop(delete.execute(params![Source(&key.0), key.1.name()])?),
+            None if known.has_own(key) => drop(delete.execute(params![Source(&key.0), key.1.name()])?),
+            None => {}
         }
     }
     Ok(())

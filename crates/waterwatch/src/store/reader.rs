@@ -228,7 +228,11 @@ impl Reader {
         if self.kind != Kind::Ours {
             return Ok(Vec::new());
         }
-        alarm_rows::read_alarms(moment).map_err(|error| self.of_row(error))
+        let alarms = alarm_rows::read_alarms(moment).map_err(|error| self.of_row(error))?;
+        let mut alarms: Vec<(AlarmKey, Alarm)> =
+            alarms.iter().map(|(key, alarm)| (key, alarm.clone())).collect();
+        alarms.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(alarms)
     }
 
     /// The stations that have a contact on, or a point that is disabled.

@@ -38,8 +38,8 @@
 //! | | `on_from`, `on_to` | when it was last on since it was hidden |
 //! | | `chatter_since`, `chatter_raises`, `chatter_due` | that it comes and goes too often |
 //! | | `raised_lately`, `forget_due` | its raises within the window, 8 bytes each, the lowest first; when they are forgotten |
-//! | `silent_together` | `sequence`, `occurrence` | stations that an alarm stands for, named by the event that says so: the alarm's occurrence |
-//! | | `silent_since`, `stations` | their silence, since then; where empty, that it does not stand for them any more |
+//! | `silent_together` | `entry`, `occurrence` | who shares the facts of a `comms` alarm while an occurrence stands for it; to be read in the order of the entries |
+//! | | `silent_since`, `stations` | these do, silent since then; where that is empty, these do not any more |
 //! | `station_settings` | `station_id`, `name`, `area`, `location`, `access_note`, `telephones`, `tags` | what people say of a station |
 //! | | `period_s`, `grace_s` | how often it reports, and how much later it may; where empty, as its area or the fleet |
 //! | `area_settings` | `area`, `period_s`, `grace_s` | the same for the stations of an area |

@@ -98,7 +98,7 @@ pub(super) fn read_published(connection: &Connection) -> anyhow::Result<Settings
 /// What holds for each station, and what cannot be meant.
 pub(super) fn read(connection: &Connection, fleet: &Fleet) -> rusqlite::Result<(Settings, Vec<Ignored>)> {
     let mut ignored = Vec::new();
-    let mut settings = Settings::of_fleet(fleet.overrides.resolve());
+    let mut settings = Settings::of_fleet(fleet.overrides.resolve()).with_together(fleet.together);
     let mut points = read_points(connection, &mut ignored)?;
     let areas = read_areas(connection, &mut points, &mut ignored)?;
     let mut own = Vec::new();
@@ -108,8 +108,10 @@ pub(super) fn read(connection: &Connection, fleet: &Fleet) -> rusqlite::Result<(
             grace_s: station.grace_s,
             points: points.remove(&Scope::Station(id)).unwrap_or_default(),
         };
-        let area = station.area.and_then(|area| areas.get(&area)).copied().unwrap_or_default();
-        own.push((id, says.or(&area).or(&fleet.overrides).resolve()));
+        let area = station.area.as_deref().filter(|name| !name.is_empty());
+        let of_area = area.and_then(|name| areas.get(name)).copied().unwrap_or_default();
+        let holds = says.or(&of_area).or(&fleet.overrides).resolve();
+        own.push((id, holds.in_area(area.map(|name| settings.area(name)))));
     }
     // A station of which only points are settled.
     for (scope, points) in points {

@@ -368,7 +368,7 @@ impl SqliteStore {
         if let Some(bytes) = journaled {
             self.journal.written(batch.sequence, bytes, spans);
         }
-        self.alarms.apply(&batch.alarms);
+        self.alarms.apply(batch);
         self.alive.recorded(batch);
         self.knew_no_alarms &= !batch.has_found;
         self.sequence = batch.sequence;

@@ -1,7 +1,7 @@
 //! Deciding a batch: what reports do to the stations that are known, on
 //! copies that become the state only once they are recorded.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use waterwatch_core::alarm::{AlarmSource, Input, Point, Subject};
 use waterwatch_core::silence::Now;
@@ -14,9 +14,12 @@ use crate::lane::Verdict;
 use crate::log::Seldom;
 use crate::store::{AlarmKey, Batch, Change, Slot, Store};
 
-/// How many alarms and silences fall due in one batch, at most: reports and
-/// operators do not wait behind more.
+/// How many alarms fall due in one batch, at most: reports and operators do not
+/// wait behind more.
 const DUE_MAX: usize = 1_024;
+
+/// The same for silences: one that another alarm stands for is a few bytes.
+const OVERDUE_MAX: usize = 16_384;
 
 /// How many alarms that an older server left on are raised in one batch, at
 /// most: those of any fleet but a very large one that is wholly in alarm.
@@ -44,7 +47,10 @@ pub struct Draft {
     places: Vec<u32>,
     /// The same for stations that are new in the batch.
     new: HashMap<StationId, u32>,
-    judgement: Judgement,
+    pub(super) judgement: Judgement,
+    /// Stations that were silent together and reported, by the occurrence that
+    /// stood for them.
+    pub(super) heard_again: BTreeMap<i64, Vec<StationId>>,
 }
 
 /// What a batch is decided upon.
@@ -66,6 +72,7 @@ impl Draft {
             spans,
             events,
             alarms,
+            silent_together,
             form: _,
             is_alive,
             has_found,
@@ -76,7 +83,9 @@ impl Draft {
         spans.clear();
         events.clear();
         alarms.clear();
+        silent_together.clear();
         self.new.clear();
+        self.heard_again.clear();
         self.judgement.clear();
         let jumped_ms = watch.tell(&mut self.batch, is_last);
         if jumped_ms != 0 {
@@ -98,6 +107,7 @@ impl Draft {
         self.begin(store, watch, now, false);
         let ground = Ground { store, watch, stations_max };
         let verdicts = submissions.map(|(reports, origin)| self.hear_all(&ground, reports, origin)).collect();
+        self.tell_heard_again(store, watch);
         self.fall_due(store, watch);
         verdicts
     }
@@ -120,17 +130,17 @@ impl Draft {
             if self.batch.alarms.len() >= FOUND_MAX {
                 return false;
             }
-            let (source, point) = key;
-            let input = if !is_judged(key) {
+            let input = if !is_judged(&key) {
                 Input::Time
-            } else if alarm.contact && !is_contact_on(store, key) {
+            } else if alarm.contact && !is_contact_on(store, &key) {
                 // Somebody wrote into the contract's table, such as a server
                 // of before.
                 Input::Contact(false)
             } else {
                 continue;
             };
-            let subject = self.subject(source.clone(), *point, Origin::default(), None);
+            let (source, point) = key;
+            let subject = self.subject(source, point, Origin::default(), None);
             self.step(store, settings, &subject, input);
         }
         for slot in (0..store.station_count()).map(Slot::new) {
@@ -250,47 +260,58 @@ impl Draft {
     fn judge<S: Store>(&mut self, ground: &Ground<'_, S>, report: Report, origin: Origin) {
         let Report { station_id, alarm1, alarm2 } = report;
         let cause = Some(self.batch.sequence);
-        for (point, contact) in [(Point::Alarm1, alarm1), (Point::Alarm2, alarm2), (Point::Comms, false)] {
+        for (point, contact) in [(Point::Alarm1, alarm1), (Point::Alarm2, alarm2)] {
             let subject = self.subject(AlarmSource::Station(station_id), point, origin, cause);
             self.step(ground.store, ground.watch.settings(), &subject, Input::Contact(contact));
         }
+        let comms = self.subject(AlarmSource::Station(station_id), Point::Comms, origin, cause);
+        self.hear_suppressed(ground.store, ground.watch, &comms);
     }
 
     /// Whatever time alone brings, up to a limit; the rest falls due in the
     /// next batch.
     fn fall_due<S: Store>(&mut self, store: &S, watch: &mut Watch) {
-        let overdue = watch.overdue(store, DUE_MAX);
-        let settings = watch.settings();
+        let overdue = watch.overdue(store, OVERDUE_MAX);
         for (source, point) in watch.due_alarms(DUE_MAX) {
             let subject = self.subject(source, point, Origin::default(), None);
-            self.step(store, settings, &subject, Input::Time);
+            self.step(store, watch.settings(), &subject, Input::Time);
         }
-        for slot in overdue {
-            if self.place(slot).is_none() {
-                let (id, station) = store.station(slot);
-                // The report that was the last is what the silence began with.
-                let cause = (station.sequence > 0).then_some(station.sequence);
-                let subject = self.subject(AlarmSource::Station(id), Point::Comms, Origin::default(), cause);
-                self.step(store, settings, &subject, Input::Contact(true));
-            }
-        }
+        self.fall_silent(store, watch, &overdue);
+    }
+
+    /// Whether the batch has a report of a known station.
+    pub(super) fn has_report_of(&self, slot: Slot) -> bool {
+        self.place(slot).is_some()
     }
 
     /// The clock on the wall has jumped: what counts from it goes along.
     fn shift<S: Store>(&mut self, store: &S, watch: &Watch, by_ms: i64) {
-        let keys: Vec<AlarmKey> = store.alarms().iter().map(|(key, _)| key.clone()).collect();
+        // Of those that share their facts nothing is due.
+        let keys: Vec<AlarmKey> = store.alarms().own().map(|(key, _)| key.clone()).collect();
         for (source, point) in keys {
             let subject = self.subject(source, point, Origin::default(), None);
             self.step(store, watch.settings(), &subject, Input::ClockJump { by_ms });
         }
     }
 
-    fn subject(&self, source: AlarmSource, point: Point, origin: Origin, cause: Option<i64>) -> Subject {
+    pub(super) fn subject(
+        &self,
+        source: AlarmSource,
+        point: Point,
+        origin: Origin,
+        cause: Option<i64>,
+    ) -> Subject {
         let now_ms = self.batch.received_at_ms;
         Subject { source, point, event_time_ms: now_ms, received_at_ms: now_ms, origin, cause, reason: None }
     }
 
-    fn step<S: Store>(&mut self, store: &S, settings: &Settings, subject: &Subject, input: Input<'_>) {
+    pub(super) fn step<S: Store>(
+        &mut self,
+        store: &S,
+        settings: &Settings,
+        subject: &Subject,
+        input: Input<'_>,
+    ) {
         // Only an operator's input can be rejected.
         let stepped = self.judgement.step(store, &mut self.batch, settings, subject, input);
         debug_assert_eq!(stepped, Ok(()));

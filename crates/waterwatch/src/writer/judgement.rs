@@ -20,6 +20,35 @@ impl Judgement {
         self.places.clear();
     }
 
+    /// Whether the batch has changed this alarm.
+    pub(super) fn has(&self, key: &AlarmKey) -> bool {
+        self.places.contains_key(key)
+    }
+
+    /// The facts of an alarm as they are after what is decided so far.
+    pub(super) fn current<'a, S: Store>(
+        &self,
+        store: &'a S,
+        batch: &'a Batch,
+        key: &AlarmKey,
+    ) -> Option<&'a Alarm> {
+        match self.places.get(key) {
+            Some(&place) => batch.alarms[place].1.as_ref(),
+            None => store.alarms().get(key),
+        }
+    }
+
+    /// Its facts are these after the batch.
+    pub(super) fn set(&mut self, batch: &mut Batch, key: AlarmKey, after: Option<Alarm>) {
+        match self.places.get(&key) {
+            Some(&place) => batch.alarms[place].1 = after,
+            None => {
+                self.places.insert(key.clone(), batch.alarms.len());
+                batch.alarms.push((key, after));
+            }
+        }
+    }
+
     /// Steps one alarm; what follows is in `batch`.
     pub(super) fn step<S: Store>(
         &mut self,
@@ -31,9 +60,8 @@ impl Judgement {
     ) -> Result<(), Rejected> {
         let key = (subject.source.clone(), subject.point);
         let Batch { alarms, events, sequence, .. } = batch;
-        let place = self.places.get(&key).copied();
-        let before = match place {
-            Some(place) => alarms[place].1.as_ref(),
+        let before = match self.places.get(&key) {
+            Some(&place) => alarms[place].1.as_ref(),
             None => store.alarms().get(&key),
         };
         if before.is_none() && matches!(input, Input::Contact(false) | Input::Time) {
@@ -62,13 +90,7 @@ impl Judgement {
                 }
             }
         }
-        match place {
-            Some(place) => alarms[place].1 = after,
-            None => {
-                self.places.insert(key.clone(), alarms.len());
-                alarms.push((key, after));
-            }
-        }
+        self.set(batch, key, after);
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The writer against a store that fails as told.
 
 mod time;
+mod together;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -100,9 +101,9 @@ impl Store for FaultyStore {
         durable
             .spans
             .extend(batch.spans.iter().map(|(place, span)| (batch.changes[*place as usize].id, *span)));
-        self.alarms.apply(&batch.alarms);
+        self.alarms.apply(batch);
         self.sequence = batch.sequence;
-        durable.alarms.apply(&batch.alarms);
+        durable.alarms.apply(batch);
         durable.events.extend_from_slice(&batch.events);
         durable.sequence = batch.sequence;
         Ok(())

@@ -12,6 +12,8 @@ use waterwatch_core::alarm::{Alarm, AlarmSource, Ledger, Point};
 use waterwatch_core::silence::{Deadlines, ListeningClock, Now};
 use waterwatch_core::{Settings, StationId, StationSettings};
 
+use super::silent::Silent;
+use super::standing::Standing;
 use crate::store::sweep::Marks;
 use crate::store::{AlarmKey, Alarms, Batch, Slot, Store};
 
@@ -29,7 +31,9 @@ pub struct Watch {
     /// Stations whose deadline has passed, until their silence is recorded.
     overdue: Vec<Slot>,
     /// Stations whose silence is recorded: they have no deadline.
-    silent: Marks,
+    pub(super) silent: Silent,
+    /// The alarms that may stand for others.
+    pub(super) standing: Standing,
     /// Stations of which each report must be looked at, also one that says
     /// nothing new.
     needed: Marks,
@@ -116,7 +120,8 @@ impl Watch {
             dues: Dues::default(),
             deadlines: Deadlines::default(),
             overdue: Vec::new(),
-            silent: Marks::default(),
+            silent: Silent::default(),
+            standing: Standing::default(),
             needed: Marks::default(),
             awaited: Dues::default(),
             turn: now,
@@ -136,6 +141,22 @@ impl Watch {
         &self.settings
     }
 
+    /// The clocks of this turn.
+    #[must_use]
+    pub fn turn_is(&self) -> Now {
+        self.turn
+    }
+
+    /// Whether a station is on its way to be silent: past its period and half of
+    /// its grace. A fleet that reports by the clock is late together each
+    /// minute, for a moment.
+    pub(super) fn is_overdue_soon<S: Store>(&self, store: &S, slot: Slot) -> bool {
+        let (id, station) = store.station(slot);
+        let heard_ms = self.clock.heard_ms(station.received_at_ms, station.sequence);
+        let StationSettings { period_ms, grace_ms, .. } = *self.settings.of(id);
+        heard_ms.saturating_add(period_ms + grace_ms / 2) < self.clock.at(self.turn)
+    }
+
     /// Whether each report of this station must be looked at.
     #[must_use]
     pub fn needs(&self, slot: Slot) -> bool {
@@ -152,13 +173,14 @@ impl Watch {
         self.dues = Dues::default();
         self.deadlines = Deadlines::default();
         self.overdue.clear();
-        (self.silent, self.needed) = (Marks::default(), Marks::default());
+        (self.silent, self.needed) = (Silent::default(), Marks::default());
         self.awaited = Dues::default();
         for (key, alarm) in store.alarms().iter() {
-            self.dues.set(key, alarm.due_ms());
-            self.awaited.set(key, alarm.reports_needed_from_ms());
-            self.mark(store, key, Some(alarm));
+            self.dues.set(&key, alarm.due_ms());
+            self.awaited.set(&key, alarm.reports_needed_from_ms());
+            self.mark(store, &key, Some(alarm));
         }
+        self.standing = Standing::of(store, &self.settings);
         let now_ms = self.clock.at(self.turn);
         for slot in (0..store.station_count()).map(Slot::new) {
             if !self.silent.contains(slot) {
@@ -220,6 +242,7 @@ impl Watch {
             || !self.overdue.is_empty()
             || self.is_alive_due()
             || self.dues.first().is_some_and(|(due_ms, _)| due_ms <= self.turn.wall_ms)
+            || self.standing.is_due(self.turn.wall_ms, self.turn.steady_ms)
             || self.deadlines.due_ms().is_some_and(|due_ms| due_ms <= self.clock.at(self.turn))
     }
 
@@ -334,6 +357,15 @@ impl Watch {
                 self.put(store, slot, now_ms);
             }
         }
+        for together in &batch.silent_together {
+            for &id in &together.stations {
+                if let Some((slot, _)) = store.find(id) {
+                    self.silent.insert(slot, self.settings.of(id).area, together.since_ms);
+                    self.needed.insert(slot);
+                }
+            }
+        }
+        self.standing.recorded(batch, store, &self.settings);
         self.settle_overdue(store);
     }
 
@@ -379,13 +411,12 @@ impl Watch {
         if *point != Point::Comms {
             return None;
         }
-        if alarm.is_some_and(|alarm| alarm.contact) {
-            self.silent.insert(slot);
+        let area = self.settings.of(*id).area;
+        if let Some(alarm) = alarm.filter(|alarm| alarm.contact) {
+            self.silent.insert(slot, area, alarm.contact_since_ms);
             return None;
         }
-        let was_silent = self.silent.contains(slot);
-        self.silent.remove(slot);
-        was_silent.then_some(slot)
+        self.silent.remove(slot, area).then_some(slot)
     }
 
     fn put<S: Store>(&mut self, store: &S, slot: Slot, now_ms: i64) {

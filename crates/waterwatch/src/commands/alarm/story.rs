@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use waterwatch_core::StationId;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Event, Kind, Occurrence, Point, Priority, State};
 
 use waterwatch_core::settings::StationSettings;
@@ -302,6 +303,7 @@ impl Teller<'_> {
             | Kind::ServiceExpiring
             | Kind::Suppressed
             | Kind::Unsuppressed => self.hidden(event),
+            Kind::StandsFor | Kind::HeardAgain => many(event),
             Kind::Blind => {
                 let (from, to) = self.between(event);
                 format!("the server could hear nobody from {from} to {to}{}.", because(event))
@@ -416,6 +418,29 @@ impl Teller<'_> {
     fn between(&self, event: &Event) -> (String, String) {
         let to_ms = event.until_ms.unwrap_or(event.received_at_ms);
         (self.clock.exact(event.event_time_ms), self.clock.exact(to_ms))
+    }
+}
+
+/// What is said of many stations at once.
+fn many(event: &Event) -> String {
+    let stations = event.stations.as_deref().unwrap_or_default();
+    let because = because(event);
+    match event.kind {
+        Kind::StandsFor => format!("stands for the silence of {}{because}.", listed(stations)),
+        _ => format!("heard again: {}{because}.", listed(stations)),
+    }
+}
+
+/// How many stations, and the first of them.
+fn listed(stations: &[StationId]) -> String {
+    /// As many as a person reads in a sentence.
+    const NAMED_MAX: usize = 12;
+    let named: Vec<String> = stations.iter().take(NAMED_MAX).map(ToString::to_string).collect();
+    let named = named.join(", ");
+    match stations.len() {
+        1 => format!("station {named}"),
+        count if count <= NAMED_MAX => format!("{count} stations: {named}"),
+        count => format!("{count} stations: {named} and {} more", count - NAMED_MAX),
     }
 }
 

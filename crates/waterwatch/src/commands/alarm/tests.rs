@@ -392,6 +392,7 @@ fn every_kind_has_its_sentence() {
                 count: Some(3),
                 origin: Origin::default(),
                 cause: None,
+                stations: None,
             };
             let mut past = Played::new(source.clone(), point).past(5, 0);
             past.events.push(event);

@@ -11,8 +11,15 @@ fn database() -> Connection {
 }
 
 fn recorded(connection: &mut Connection, events: &[Event], alarms: &[(AlarmKey, Option<Alarm>)]) {
+    let batch = Batch { events: events.to_vec(), alarms: alarms.to_vec(), ..Batch::default() };
+    record(connection, &batch);
+}
+
+/// A batch, written over what is there.
+fn record(connection: &mut Connection, batch: &Batch) {
+    let known = read_alarms(connection).unwrap();
     let transaction = connection.transaction().unwrap();
-    write(&transaction, events, alarms).unwrap();
+    write(&transaction, batch, &known).unwrap();
     transaction.commit().unwrap();
 }
 
@@ -56,8 +63,22 @@ fn any_event() -> impl Strategy<Value = Event> {
     let times = (time(), time(), prop::option::of(time()));
     let was_on = prop::option::of((time(), prop::option::of(time())));
     let kind = prop::sample::select(Kind::ALL);
-    (source(), about, sequences, times, was_on, (words(), words()), kind, origin()).prop_map(
-        |(source, about, (occurrence, cause, count), times, was_on, (by, reason), kind, origin)| Event {
+    let stations = prop::option::of(prop::collection::btree_set(0..=i64::MAX, 0..5));
+    let stations = stations.prop_map(|numbers| {
+        numbers.map(|numbers| numbers.into_iter().filter_map(StationId::new).collect::<Box<[_]>>())
+    });
+    (source(), about, sequences, times, was_on, (words(), words()), kind, (origin(), stations)).prop_map(
+        |(
+            source,
+            about,
+            (occurrence, cause, count),
+            times,
+            was_on,
+            (by, reason),
+            kind,
+            (origin, stations),
+        )| Event {
+            stations,
             sequence: 0,
             event_time_ms: times.0,
             received_at_ms: times.1,
@@ -187,10 +208,50 @@ proptest! {
             .map(|(key, life)| (key.clone(), lived(key, life, &mut sequence, &mut events)))
             .collect();
         recorded(&mut connection, &[], &wholes);
-        let mut wanted: Vec<(AlarmKey, Alarm)> =
-            wholes.into_iter().filter_map(|(key, alarm)| alarm.map(|alarm| (key, alarm))).collect();
-        wanted.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut wanted = Alarms::default();
+        for (key, alarm) in wholes {
+            wanted.set(key, alarm);
+        }
         prop_assert_eq!(read_alarms(&connection).unwrap(), wanted);
+    }
+
+    /// Whoever falls silent together, is heard again or alarms for itself, in
+    /// whatever order.
+    #[test]
+    fn who_is_silent_together_is_read_as_it_was_written(
+        batches in prop::collection::vec(
+            (1..4_i64, prop::collection::btree_map(0..12_i64, 0..3_u8, 0..12)), 1..12
+        )
+    ) {
+        let mut connection = database();
+        let mut wanted = Alarms::default();
+        for (since_ms, (occurrence, stations)) in (0..).zip(batches) {
+            let id = |number: &i64| StationId::new(*number).unwrap();
+            let those = |what| stations.iter().filter(move |(_, is)| **is == what).map(|(number, _)| id(number));
+            let comms = |id| (AlarmSource::Station(id), Point::Comms);
+            let alone = Alarm::silent_together(99, since_ms);
+            let alarms = those(0).map(|id| (comms(id), None));
+            let alarms = alarms.chain(those(1).map(|id| (comms(id), Some(alone.clone())))).collect();
+            let joins: Box<[StationId]> = those(2).filter(|id| wanted.get(&comms(*id)).is_none()).collect();
+            let silent_together = match joins.is_empty() {
+                true => Vec::new(),
+                false => vec![SilentTogether { occurrence, since_ms, stations: joins }],
+            };
+            let batch = Batch { alarms, silent_together, ..Batch::default() };
+            record(&mut connection, &batch);
+            wanted.apply(&batch);
+            let all = |alarms: &Alarms| {
+                let mut all: Vec<_> = alarms.iter().map(|(key, alarm)| (key, alarm.clone())).collect();
+                all.sort_by(|(one, _), (other, _)| one.cmp(other));
+                all
+            };
+            let read = read_alarms(&connection).unwrap();
+            prop_assert_eq!(all(&read), all(&wanted));
+            let rows: i64 = connection
+                .query_row("SELECT count(*) FROM silent_together", [], |row| row.get(0))
+                .unwrap();
+            prop_assert!(read.standing_for().next().is_some() || rows == 0, "what is over leaves no rows");
+        }
     }
 }
 
@@ -253,7 +314,7 @@ fn an_alarm_at_rest_that_has_a_row_is_at_rest() {
     connection
         .execute_batch("INSERT INTO alarm (source, point, contact, contact_since) VALUES (7, 'alarm1', 0, 5)")
         .unwrap();
-    assert_eq!(read_alarms(&connection).unwrap(), []);
+    assert!(read_alarms(&connection).unwrap().is_empty());
 }
 
 #[test]
@@ -405,6 +466,7 @@ fn the_ledger_is_only_added_to() {
         count: None,
         origin: Origin::default(),
         cause: None,
+        stations: None,
     };
     recorded(&mut connection, std::slice::from_ref(&event), &[]);
     for (statement, refusal) in [

@@ -140,7 +140,7 @@ CREATE TABLE point_settings (
 pub(super) const SINCE_VERSION_4: &str = "
 ALTER TABLE alarm_event ADD COLUMN stations BLOB;
 CREATE TABLE silent_together (
-    sequence INTEGER PRIMARY KEY,
+    entry INTEGER PRIMARY KEY,
     occurrence INTEGER NOT NULL,
     silent_since INTEGER,
     stations BLOB NOT NULL
@@ -149,7 +149,7 @@ CREATE TABLE silent_together (
 
 /// Our indexes and triggers by their names: each start makes those again that
 /// somebody dropped.
-pub(super) const INDEXES_AND_TRIGGERS: [(&str, &str); 9] = [
+pub(super) const INDEXES_AND_TRIGGERS: [(&str, &str); 11] = [
     ("span_by_age", "CREATE INDEX span_by_age ON span (sequence)"),
     ("alarm_event_by_source", "CREATE INDEX alarm_event_by_source ON alarm_event (source, point, sequence)"),
     (
@@ -168,6 +168,15 @@ pub(super) const INDEXES_AND_TRIGGERS: [(&str, &str); 9] = [
     (
         "alarm_event_raised",
         "CREATE INDEX alarm_event_raised ON alarm_event (source, point, sequence) WHERE kind = 'raised'",
+    ),
+    // What is told of one station may stand in an entry about many.
+    (
+        "alarm_event_of_many",
+        "CREATE INDEX alarm_event_of_many ON alarm_event (sequence) WHERE stations IS NOT NULL",
+    ),
+    (
+        "silent_together_by_occurrence",
+        "CREATE INDEX silent_together_by_occurrence ON silent_together (occurrence)",
     ),
 ];
 

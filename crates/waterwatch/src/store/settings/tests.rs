@@ -17,6 +17,7 @@ fn fleet() -> Fleet {
             PointTexts::default(),
             PointTexts::default(),
         ],
+        ..Fleet::default()
     }
 }
 

@@ -174,9 +174,7 @@ fn replay(connection: &Connection, loaded: &mut Loaded) -> anyhow::Result<()> {
 
 /// The facts of alarms, and how far the ledger goes.
 fn read_alarms(connection: &Connection, loaded: &mut Loaded) -> anyhow::Result<()> {
-    for (key, alarm) in alarm_rows::read_alarms(connection)? {
-        loaded.alarms.set(key, Some(alarm));
-    }
+    loaded.alarms = alarm_rows::read_alarms(connection)?;
     let query =
         format!("SELECT {} FROM alarm_event ORDER BY sequence DESC LIMIT 1", alarm_rows::EVENT_COLUMNS);
     if let Some(event) = connection.prepare(&query)?.query_and_then([], alarm_rows::event)?.next() {

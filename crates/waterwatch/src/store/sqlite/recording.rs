@@ -21,8 +21,18 @@ pub(super) struct Recorded {
 impl SqliteStore {
     /// Writes one transaction.
     pub(super) fn record(&mut self, batch: Option<&Batch>, folding: &Folding) -> rusqlite::Result<Recorded> {
-        let SqliteStore { open, last_date, stations, spans, journal, alive, knew_no_alarms, limits, .. } =
-            self;
+        let SqliteStore {
+            open,
+            last_date,
+            stations,
+            alarms,
+            spans,
+            journal,
+            alive,
+            knew_no_alarms,
+            limits,
+            ..
+        } = self;
         let mut span_rows = self.span_rows;
         let open = open.as_mut().ok_or(rusqlite::Error::InvalidQuery)?;
         let transaction = open.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -62,7 +72,7 @@ impl SqliteStore {
         }
         let journaled = match batch {
             Some(batch) => {
-                alarm_rows::write(&transaction, &batch.events, &batch.alarms)?;
+                alarm_rows::write(&transaction, batch, alarms)?;
                 alive.write(&transaction, batch)?;
                 if batch.has_found && *knew_no_alarms {
                     schema::set_judged(&transaction)?;

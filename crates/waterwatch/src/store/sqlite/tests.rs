@@ -106,7 +106,7 @@ fn known(store: &SqliteStore) -> Vec<String> {
         (0..store.stations.len()).map(|place| *store.stations.at(store.stations.in_order(place))).collect();
     stations.sort_by_key(|(id, _)| *id);
     let mut alarms: Vec<_> = store.alarms().iter().collect();
-    alarms.sort_by_key(|(key, _)| *key);
+    alarms.sort_by(|(one, _), (other, _)| one.cmp(other));
     let stations = stations.iter().map(|(id, station)| format!("{id} {station:?}"));
     let alarms = alarms.iter().map(|((source, point), alarm)| format!("{source} {point} {alarm:?}"));
     let newest = format!("{} {:?}", store.sequence(), store.alive_until_ms());

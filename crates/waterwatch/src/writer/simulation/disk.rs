@@ -66,7 +66,7 @@ impl Disk {
                 alarm.check();
             }
         }
-        self.alarms.apply(&batch.alarms);
+        self.alarms.apply(batch);
         self.sequence = batch.sequence;
         let is_back = self.alive_ms.is_some_and(|alive_ms| batch.received_at_ms < alive_ms);
         if batch.is_alive || is_back || !batch.events.is_empty() || !batch.changes.is_empty() {

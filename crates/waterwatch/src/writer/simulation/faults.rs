@@ -94,7 +94,7 @@ impl World {
         let now = self.machine.now();
         recorder.turn(now);
         let mut alarms: Vec<_> =
-            recorder.store.alarms().iter().map(|(key, alarm)| (key.clone(), alarm.clone())).collect();
+            recorder.store.alarms().iter().map(|(key, alarm)| (key, alarm.clone())).collect();
         alarms.sort_by(|(one, _), (other, _)| one.cmp(other));
         if alarms.is_empty() {
             return;

@@ -88,9 +88,20 @@ impl Truth {
         for event in &events {
             self.fold(event);
         }
-        for event in events.iter().filter(|event| event.point == Some(Point::Comms)) {
-            if matches!(event.kind, Kind::Raised | Kind::RaisedAgain) && event.cause.is_none() {
-                self.silence_is_due(event, fleet);
+        for event in &events {
+            // What an end of something else raises has been silent for long.
+            let is_raised = matches!(event.kind, Kind::Raised | Kind::RaisedAgain | Kind::OnWhileHidden)
+                && !events.iter().any(|cause| Some(cause.sequence) == event.cause);
+            match (&event.source, event.point) {
+                (AlarmSource::Station(id), Some(Point::Comms)) if is_raised => {
+                    self.silence_is_due(*id, fleet)
+                }
+                (_, Some(Point::Comms)) if event.kind == Kind::StandsFor => {
+                    for id in event.stations.iter().flatten() {
+                        self.silence_is_due(*id, fleet);
+                    }
+                }
+                _ => {}
             }
         }
         for report in reports {
@@ -115,6 +126,15 @@ impl Truth {
         *self.counts.entry(event.kind).or_default() += 1;
         let Some(point) = event.point else { return };
         let key = (event.source.clone(), point);
+        // An entry about many is one of each of them.
+        for id in event.stations.iter().flatten() {
+            let (from, to) = match event.kind {
+                Kind::StandsFor => (State::Normal, State::Suppressed),
+                _ => (State::Suppressed, State::Normal),
+            };
+            let before = self.states.insert((AlarmSource::Station(*id), Point::Comms), to);
+            assert_eq!(before.unwrap_or(State::Normal), from, "{id} in {event:?}");
+        }
         let before = self.states.insert(key.clone(), event.to.unwrap()).unwrap_or(State::Normal);
         assert_eq!(event.from, Some(before), "the entry follows from the one before: {event:?}");
         if event.reason.as_deref() == Some("on since before the upgrade") {
@@ -143,14 +163,13 @@ impl Truth {
     }
 
     /// It was raised neither early nor late.
-    fn silence_is_due(&self, event: &Event, fleet: &StationSettings) {
-        let AlarmSource::Station(id) = event.source else { panic!("{event:?}") };
+    fn silence_is_due(&self, id: StationId, fleet: &StationSettings) {
         let last = self.stations[&id].last;
         let silent_ms = self.now.heard_ms - last.heard_ms;
         let early_ms = self.now.slack.early_ms - last.slack.early_ms;
         assert!(
             silent_ms >= fleet.period_ms + fleet.grace_ms - early_ms,
-            "{id} was raised silent after {silent_ms} ms at {} ms: {event:?}",
+            "{id} was silent after {silent_ms} ms at {} ms",
             self.now_ms,
         );
         self.noticed_in_time(id, last, fleet);
@@ -182,7 +201,7 @@ impl Truth {
             self.says(id, known.contacts, disk);
         }
         for (key, alarm) in disk.alarms().iter() {
-            assert_eq!(self.states.get(key), Some(&alarm.state()), "ledger and facts of {key:?}");
+            assert_eq!(self.states.get(&key), Some(&alarm.state()), "ledger and facts of {key:?}");
         }
         for (key, state) in &self.states {
             let is_known = disk.alarms().get(key).is_some();

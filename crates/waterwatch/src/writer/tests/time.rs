@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use waterwatch_core::alarm::AlarmSource;
-use waterwatch_core::settings::{PointOverrides, StationOverrides};
+use waterwatch_core::settings::{FleetTogether, PointOverrides, StationOverrides};
 use waterwatch_core::silence::Now;
-use waterwatch_core::{OpenSpan, Settings, StationSettings};
+use waterwatch_core::{OpenSpan, Settings, StationSettings, Together};
 
 use super::*;
 use crate::store::Store;
@@ -14,7 +14,7 @@ use crate::writer::simulation::disk::{Disk, Fault};
 
 /// A clock that is told.
 #[derive(Clone, Debug)]
-struct ToldClock {
+pub(super) struct ToldClock {
     began: Instant,
     now: Rc<Cell<Now>>,
 }
@@ -34,32 +34,37 @@ impl Clock for ToldClock {
 }
 
 /// A writer whose turns are told.
-struct Turns {
-    recorder: Recorder<Disk, ToldClock, fn()>,
-    fleet: StationSettings,
+pub(super) struct Turns {
+    pub(super) recorder: Recorder<Disk, ToldClock, fn()>,
+    settings: Settings,
     clock: ToldClock,
 }
 
 impl Turns {
     fn start(disk: Disk, fleet: StationSettings) -> Turns {
-        Turns::start_at(disk, fleet, Now { wall_ms: 1_000_000_000, steady_ms: 50_000 })
+        Turns::with(disk, Settings::of_fleet(fleet))
     }
 
-    fn start_at(disk: Disk, fleet: StationSettings, now: Now) -> Turns {
+    pub(super) fn with(disk: Disk, settings: Settings) -> Turns {
+        Turns::start_at(disk, settings, Now { wall_ms: 1_000_000_000, steady_ms: 50_000 })
+    }
+
+    fn start_at(disk: Disk, settings: Settings, now: Now) -> Turns {
         let clock = ToldClock { began: Instant::now(), now: Rc::new(Cell::new(now)) };
         let limits = Limits { store_retry_s: 0, ..Limits::default() };
-        let (settings, stopping) = (Settings::of_fleet(fleet), CancellationToken::new());
-        let recorder = Recorder::start(disk, settings, clock.clone(), limits, (|| {}) as fn(), stopping);
-        Turns { recorder, fleet, clock }
+        let stopping = CancellationToken::new();
+        let recorder =
+            Recorder::start(disk, settings.clone(), clock.clone(), limits, (|| {}) as fn(), stopping);
+        Turns { recorder, settings, clock }
     }
 
     /// The server is gone for so long, and the wall jumps by so much meanwhile.
-    fn restart(self, gone_s: i64, jump_s: i64) -> Turns {
-        let Turns { recorder, fleet, clock } = self;
+    pub(super) fn restart(self, gone_s: i64, jump_s: i64) -> Turns {
+        let Turns { recorder, settings, clock } = self;
         let mut disk = recorder.store;
         disk.reopen().unwrap();
         let wall_ms = clock.now().wall_ms + (gone_s + jump_s) * 1_000;
-        Turns::start_at(disk, fleet, Now { wall_ms, steady_ms: 7_000 })
+        Turns::start_at(disk, settings, Now { wall_ms, steady_ms: 7_000 })
     }
 
     /// The clocks go on by so much, without a turn.
@@ -76,7 +81,7 @@ impl Turns {
 
     /// Time passes, with a turn each 500 ms; the last one hears these. What
     /// the ledger says of it, each time it says something.
-    fn pass(&mut self, seconds: i64, lines: &[&str]) -> Vec<String> {
+    pub(super) fn pass(&mut self, seconds: i64, lines: &[&str]) -> Vec<String> {
         let mut told = Vec::new();
         for step in (0..seconds * 2).rev() {
             self.skip(500, 500);
@@ -99,6 +104,13 @@ fn say(event: &Event) -> String {
             let reason = event.reason.as_ref().map(|reason| format!(", {reason}")).unwrap_or_default();
             format!("{id} {point} {}{reason}", event.kind)
         }
+        (source, Some(point)) => {
+            let reason = event.reason.as_ref().map(|reason| format!(", {reason}")).unwrap_or_default();
+            let stations: Vec<String> = event.stations.iter().flatten().map(ToString::to_string).collect();
+            let stations =
+                if stations.is_empty() { String::new() } else { format!(" {}", stations.join(" ")) };
+            format!("{source} {point} {}{stations}{reason}", event.kind)
+        }
         _ => {
             let lasted_s = (event.until_ms.unwrap() - event.event_time_ms) / 1_000;
             format!("{} {lasted_s} s", event.kind)
@@ -118,7 +130,7 @@ fn turns() -> Turns {
 }
 
 /// Nothing that is said.
-const NOTHING: [&str; 0] = [];
+pub(super) const NOTHING: [&str; 0] = [];
 
 #[test]
 fn a_raise_and_a_return_are_in_the_batch_of_their_report() {
@@ -294,7 +306,9 @@ fn what_was_on_before_the_upgrade_is_raised_once_also_if_the_first_try_is_not_st
 fn a_fleet_that_falls_silent_holds_up_no_report() {
     let lines: Vec<String> = (1..=20_000).map(|id| format!("{id} 0 0")).collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-    let mut turns = turns();
+    let never = Together { share_percent: 0, ..Together::default() };
+    let alone = Settings::default().with_together(FleetTogether { area: never, all: never });
+    let mut turns = Turns::with(Disk::default(), alone);
     turns.pass(1, &lines);
     turns.pass(170, &["7 0 0"]);
     let (mut told, mut batches) = (Vec::new(), 0);

@@ -86,7 +86,7 @@ fn a_database_without_stations_that_are_silent_together_keeps_its_alarms() {
     Connection::open(&path)
         .unwrap()
         .execute_batch(
-            "DROP TABLE silent_together; ALTER TABLE alarm_event DROP COLUMN stations;
+            "DROP TABLE silent_together; DROP INDEX alarm_event_of_many; ALTER TABLE alarm_event DROP COLUMN stations;
              PRAGMA user_version = 3",
         )
         .unwrap();

@@ -1,0 +1,198 @@
+//! The alarms of areas and of the server itself that may stand for silent
+//! stations, and whom they have suppressed: what [`Watch`](super::watch::Watch)
+//! knows of them between batches.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use waterwatch_core::alarm::{Alarm, AlarmSource, Point};
+use waterwatch_core::{AreaId, Settings, StationId, together};
+
+use crate::store::{AlarmKey, Alarms, Batch, Slot, Store};
+
+/// How many alarms are suppressed, or let go again, in one batch, at most.
+const MOVED_MAX: usize = 1_024;
+
+/// What is made anew from what is recorded after a reopening.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    /// The `comms` alarms of areas and of the server that are not at rest.
+    open: BTreeMap<AlarmSource, Alarm>,
+    /// Stations whose suppressed `comms` alarm has facts of its own, by the
+    /// occurrence that stands for it.
+    suppressed: BTreeMap<i64, BTreeSet<StationId>>,
+    /// The same for those that share them: how many.
+    together: BTreeMap<i64, usize>,
+    /// Stations that alarmed for themselves before another alarm stood for
+    /// them: it suppresses them now.
+    raised_before: Vec<StationId>,
+    /// How many of them the batch that is decided looks at.
+    looked_at: usize,
+    /// How many stations are known, in each area.
+    known: BTreeMap<AreaId, usize>,
+    /// The turn in which the open ones were looked at last; steady.
+    looked_ms: Option<i64>,
+}
+
+impl Standing {
+    /// Of a store that was read.
+    pub(super) fn of<S: Store>(store: &S, settings: &Settings) -> Standing {
+        let mut standing = Standing::default();
+        if settings.has_areas() {
+            for slot in (0..store.station_count()).map(Slot::new) {
+                standing.knows(settings, store.station(slot).0);
+            }
+        }
+        for (key, alarm) in store.alarms().own() {
+            standing.take(key, Some(alarm));
+        }
+        standing.together = counted(store.alarms());
+        standing.look_for_raised(store);
+        standing
+    }
+
+    fn knows(&mut self, settings: &Settings, id: StationId) {
+        if let Some(area) = settings.of(id).area {
+            *self.known.entry(area).or_default() += 1;
+        }
+    }
+
+    /// How many stations of an area are known.
+    pub(super) fn stations_of(&self, area: AreaId) -> usize {
+        self.known.get(&area).copied().unwrap_or_default()
+    }
+
+    /// The alarms of areas and of the server that are not at rest.
+    pub(super) fn open(&self) -> impl Iterator<Item = (&AlarmSource, &Alarm)> {
+        self.open.iter()
+    }
+
+    /// Whose occurrence this is; `None` if it is over.
+    pub(super) fn source_of(&self, occurrence: i64) -> Option<&AlarmSource> {
+        let is_it = |alarm: &Alarm| alarm.occurrence.as_ref().is_some_and(|open| open.sequence == occurrence);
+        self.open.iter().find(|(_, alarm)| is_it(alarm)).map(|(source, _)| source)
+    }
+
+    /// Whether something is to be decided without a report.
+    pub(super) fn is_due(&self, now_ms: i64, turn_ms: i64) -> bool {
+        let to_look_at = self.open.values().any(|alarm| alarm.contact || alarm.is_on());
+        (to_look_at && self.looked_ms != Some(turn_ms))
+            || !self.raised_before.is_empty()
+            || self.let_go(now_ms).next().is_some()
+    }
+
+    /// The open ones are looked at in this turn.
+    pub(super) fn look(&mut self, turn_ms: i64) {
+        self.looked_ms = Some(turn_ms);
+    }
+
+    /// Occurrences that have suppressed others, and stand for them no more.
+    fn let_go(&self, now_ms: i64) -> impl Iterator<Item = i64> {
+        let stand: BTreeSet<i64> =
+            self.open.values().filter_map(|alarm| together::stands(alarm, now_ms)).collect();
+        let occurrences: BTreeSet<i64> =
+            self.suppressed.keys().chain(self.together.keys()).copied().collect();
+        occurrences.into_iter().filter(move |occurrence| !stand.contains(occurrence))
+    }
+
+    /// Stations for which no alarm stands any more, up to a limit; others once
+    /// these are recorded.
+    pub(super) fn to_let_go(&self, alarms: &Alarms, now_ms: i64) -> Vec<StationId> {
+        let mut stations = Vec::new();
+        for occurrence in self.let_go(now_ms) {
+            let left = MOVED_MAX - stations.len();
+            let own = self.suppressed.get(&occurrence).into_iter().flatten();
+            stations.extend(own.take(left));
+            stations.extend(alarms.some_of(occurrence, MOVED_MAX - stations.len()));
+            if stations.len() >= MOVED_MAX {
+                break;
+            }
+        }
+        stations.sort_unstable();
+        stations
+    }
+
+    /// Stations that alarmed for themselves before another alarm stood for
+    /// them, up to a limit; others once this batch is recorded.
+    pub(super) fn raised_before(&mut self) -> Vec<StationId> {
+        let rest = self.raised_before.len().saturating_sub(MOVED_MAX);
+        self.looked_at = self.raised_before.len() - rest;
+        self.raised_before[rest..].to_vec()
+    }
+
+    /// The batch is recorded: `store` answers with it.
+    pub(super) fn recorded<S: Store>(&mut self, batch: &Batch, store: &S, settings: &Settings) {
+        if settings.has_areas() {
+            for change in batch.changes.iter().filter(|change| change.slot.is_none()) {
+                self.knows(settings, change.id);
+            }
+        }
+        let rest = self.raised_before.len() - std::mem::take(&mut self.looked_at);
+        self.raised_before.truncate(rest);
+        let is_of_many = |(key, _): &&(AlarmKey, Option<Alarm>)| {
+            key.1 == Point::Comms && !matches!(key.0, AlarmSource::Station(_))
+        };
+        let went_on = |standing: &Standing, (key, alarm): &(AlarmKey, Option<Alarm>)| {
+            alarm.as_ref().is_some_and(|alarm| alarm.contact)
+                && !standing.open.get(&key.0).is_some_and(|before| before.contact)
+        };
+        let has_raised = batch.alarms.iter().filter(is_of_many).any(|change| went_on(self, change));
+        for (key, alarm) in &batch.alarms {
+            self.take(key, alarm.as_ref());
+        }
+        if !batch.silent_together.is_empty() || !self.together.is_empty() {
+            self.together = counted(store.alarms());
+        }
+        if has_raised {
+            self.look_for_raised(store);
+        }
+    }
+
+    /// The facts of an alarm are these.
+    fn take(&mut self, (source, point): &AlarmKey, alarm: Option<&Alarm>) {
+        if *point != Point::Comms {
+            return;
+        }
+        let AlarmSource::Station(id) = source else {
+            match alarm {
+                Some(alarm) => drop(self.open.insert(source.clone(), alarm.clone())),
+                None => drop(self.open.remove(source)),
+            }
+            return;
+        };
+        let by = alarm.and_then(|alarm| alarm.hidden.suppressed_by);
+        self.suppressed.retain(|occurrence, stations| {
+            if Some(*occurrence) != by {
+                stations.remove(id);
+            }
+            !stations.is_empty()
+        });
+        if let Some(occurrence) = by {
+            self.suppressed.entry(occurrence).or_default().insert(*id);
+        }
+    }
+
+    /// An alarm went on that may stand for others: those that alarmed before
+    /// it. Rare, so all alarms are looked at.
+    fn look_for_raised<S: Store>(&mut self, store: &S) {
+        if self.open.is_empty() {
+            return;
+        }
+        self.raised_before.clear();
+        for ((source, point), alarm) in store.alarms().own() {
+            if let (AlarmSource::Station(id), Point::Comms) = (source, point)
+                && alarm.occurrence.is_some()
+                && alarm.contact
+            {
+                self.raised_before.push(*id);
+            }
+        }
+    }
+}
+
+fn counted(alarms: &Alarms) -> BTreeMap<i64, usize> {
+    let mut counted = BTreeMap::new();
+    for (occurrence, members) in alarms.standing_for() {
+        *counted.entry(occurrence).or_default() += members;
+    }
+    counted
+}

@@ -1,0 +1,259 @@
+//! Stations that fall silent together, turn by turn under virtual time.
+
+use waterwatch_core::alarm::{Alarm, AlarmSource, Input, Order, Point, State};
+
+use super::time::{NOTHING, Turns};
+use super::*;
+use crate::store::{AlarmKey, Store};
+use crate::writer::simulation::disk::Disk;
+
+/// Stations 1 to 4 are in the North, 5 to 9 in the South, and the others nowhere.
+fn areas() -> Settings {
+    let mut settings = Settings::default();
+    let (north, south) = (settings.area("North"), settings.area("South"));
+    let fleet = *settings.fleet();
+    let of = |id| fleet.in_area(Some(if id < 5 { north } else { south }));
+    settings.set((1..10).map(|id| (StationId::new(id).unwrap(), of(id))).collect::<Vec<_>>());
+    settings
+}
+
+fn all_of(ids: std::ops::RangeInclusive<i64>) -> Vec<String> {
+    ids.map(|id| format!("{id} 0 0")).collect()
+}
+
+fn lines(lines: &[String]) -> Vec<&str> {
+    lines.iter().map(String::as_str).collect()
+}
+
+/// A fleet of 20 stations, of which those up to 9 are in areas; each has
+/// reported just now.
+fn fleet() -> Turns {
+    let mut turns = Turns::with(Disk::default(), areas());
+    turns.pass(1, &lines(&all_of(1..=20)));
+    turns
+}
+
+impl Turns {
+    /// So long, while these go on reporting each minute.
+    fn pass_with(&mut self, seconds: i64, ids: std::ops::RangeInclusive<i64>) -> Vec<String> {
+        let all = all_of(ids);
+        let mut told = Vec::new();
+        for _ in 0..seconds / 60 {
+            told.extend(self.pass(60, &lines(&all)));
+        }
+        if seconds % 60 > 0 {
+            told.extend(self.pass(seconds % 60, &[]));
+        }
+        told
+    }
+
+    fn comms(&self, source: AlarmSource) -> State {
+        let key: AlarmKey = (source, Point::Comms);
+        self.recorder.store.alarms().get(&key).map_or(State::Normal, Alarm::state)
+    }
+
+    fn station(&self, id: i64) -> State {
+        self.comms(AlarmSource::Station(StationId::new(id).unwrap()))
+    }
+
+    fn north(&self) -> AlarmSource {
+        AlarmSource::Area("North".into())
+    }
+
+    fn order(&mut self, source: AlarmSource, input: Input<'_>) {
+        let Recorder { store, watch, draft, .. } = &mut self.recorder;
+        let now = watch.turn_is();
+        draft.order(store, watch, now, (source, Point::Comms), input).unwrap();
+        self.recorder.record().unwrap();
+        self.recorder.store.committed.clear();
+    }
+
+    fn occurrence(&self, source: AlarmSource) -> i64 {
+        let alarm = self.recorder.store.alarms().get(&(source, Point::Comms)).unwrap();
+        alarm.occurrence.as_ref().unwrap().sequence
+    }
+}
+
+fn sorted(mut told: Vec<String>) -> Vec<String> {
+    told.sort();
+    told
+}
+
+const NORTH_RAISED: &str = "area/North comms raised, 4 of 4 stations are out of contact";
+
+#[test]
+fn an_area_that_falls_silent_is_one_alarm() {
+    let mut turns = fleet();
+    assert_eq!(turns.pass_with(180, 5..=20), NOTHING);
+    assert_eq!(turns.pass(1, &[]), [NORTH_RAISED, "area/North comms stands_for 1 2 3 4"]);
+    assert_eq!(turns.station(2), State::Suppressed);
+    assert_eq!(turns.comms(turns.north()), State::Unacknowledged);
+    // Restarts change nothing.
+    turns = turns.restart(5, 0);
+    assert_eq!(turns.pass(1, &[]).len(), 1, "blind");
+    assert_eq!(turns.pass_with(300, 5..=20), NOTHING);
+    // They come back one after the other, within a period.
+    assert_eq!(turns.pass(1, &["1 0 0"]), ["area/North comms heard_again 1"]);
+    assert_eq!(turns.station(1), State::Normal);
+    assert_eq!(turns.pass(10, &["2 0 0", "3 0 0"]), ["area/North comms heard_again 2 3"]);
+    let told = turns.pass(30, &["4 0 0"]);
+    assert_eq!(told, ["area/North comms off_delay_started", "area/North comms heard_again 4"]);
+    assert_eq!(turns.pass(29, &[]), NOTHING);
+    assert_eq!(turns.pass(2, &[]), ["area/North comms returned"]);
+    assert!(turns.recorder.store.alarms().own().all(|((_, point), _)| *point == Point::Comms));
+    assert_eq!(turns.comms(turns.north()), State::Normal);
+}
+
+#[test]
+fn who_does_not_come_back_with_the_others_alarms_for_itself() {
+    let mut turns = fleet();
+    turns.pass_with(181, 5..=20);
+    turns.pass(1, &["1 0 0", "2 0 0"]);
+    // Two of four are too few; and the others were given a period.
+    let told = turns.pass_with(61, 1..=2);
+    assert_eq!(
+        told,
+        [
+            "area/North comms off_delay_started",
+            "area/North comms returned",
+            "3 comms unsuppressed",
+            "3 comms raised",
+            "4 comms unsuppressed",
+            "4 comms raised",
+        ]
+    );
+    assert_eq!(turns.station(3), State::Unacknowledged);
+    assert_eq!(turns.pass(1, &["3 0 0"]), ["3 comms returned"]);
+}
+
+#[test]
+fn contacts_are_never_suppressed_and_those_last_heard_in_alarm_are_named() {
+    let mut turns = fleet();
+    assert_eq!(turns.pass(1, &["2 0 1", "3 1 1"]).len(), 3);
+    turns.pass_with(180, 5..=20);
+    let told = turns.pass(2, &[]);
+    let in_alarm = "last heard in alarm: 2 (alarm2), 3 (alarm1 and alarm2)";
+    assert!(told[0].ends_with(in_alarm), "{told:?}");
+    assert!(told.iter().any(|line| line.starts_with("area/North comms stands_for 2 3, ")), "{told:?}");
+    let key = (AlarmSource::Station(StationId::new(2).unwrap()), Point::Alarm2);
+    assert_eq!(turns.recorder.store.alarms().get(&key).unwrap().state(), State::Unacknowledged);
+}
+
+#[test]
+fn those_that_alarmed_just_before_are_suppressed_unless_somebody_has_taken_them() {
+    let mut turns = fleet();
+    // Two fall silent a minute before the others.
+    turns.pass(60, &lines(&all_of(3..=20)));
+    turns.pass_with(120, 5..=20);
+    let told = turns.pass(1, &[]);
+    // Half of the area is late by then, and only two are silent.
+    assert_eq!(sorted(told), ["1 comms raised", "2 comms raised"]);
+    let occurrence = turns.occurrence(AlarmSource::Station(StationId::new(1).unwrap()));
+    turns.order(
+        AlarmSource::Station(StationId::new(1).unwrap()),
+        Input::Acknowledge { occurrence, by: "Ana" },
+    );
+    let told = turns.pass_with(60, 5..=20);
+    assert_eq!(told, [NORTH_RAISED, "area/North comms stands_for 3 4", "2 comms suppressed"]);
+    assert_eq!(turns.station(1), State::Acknowledged);
+    assert_eq!(turns.pass(1, &["2 0 0"]), ["2 comms off_while_hidden", "2 comms unsuppressed"]);
+}
+
+#[test]
+fn an_area_that_is_put_aside_or_was_taken_a_while_ago_stands_for_nobody() {
+    for input in [
+        Input::Shelve(Order { until_ms: 1_008_000_000, by: "Ana", reason: "the carrier is at work" }),
+        Input::Acknowledge { occurrence: 0, by: "Ana" },
+    ] {
+        let mut turns = fleet();
+        turns.pass_with(181, 5..=20);
+        let occurrence = turns.occurrence(turns.north());
+        let (input, after_s) = match input {
+            Input::Acknowledge { by, .. } => (Input::Acknowledge { occurrence, by }, 15 * 60),
+            shelve => (shelve, 0),
+        };
+        turns.order(turns.north(), input);
+        assert_eq!(turns.pass_with(after_s - after_s.min(60), 5..=20), NOTHING, "{input:?}");
+        let told = turns.pass_with(60, 5..=20);
+        let raised: Vec<_> = told.iter().filter(|line| line.ends_with(" comms raised")).collect();
+        assert_eq!(
+            raised,
+            ["1 comms raised", "2 comms raised", "3 comms raised", "4 comms raised"],
+            "{told:?}"
+        );
+        assert_eq!(turns.pass_with(600, 5..=20), NOTHING, "nobody is suppressed once more");
+    }
+}
+
+#[test]
+fn who_falls_silent_long_after_the_others_alarms_for_itself() {
+    let mut turns = fleet();
+    turns.pass(60, &lines(&all_of(4..=20)));
+    turns.pass_with(360, 4..=20);
+    assert_eq!(turns.comms(turns.north()), State::Unacknowledged);
+    assert_eq!(turns.station(3), State::Suppressed);
+    let told = turns.pass_with(241, 5..=20);
+    assert_eq!(told, ["4 comms raised"], "it is no part of what happened five minutes ago");
+}
+
+#[test]
+fn all_stations_together_are_an_alarm_of_the_server_and_an_area_is_not() {
+    let mut turns = fleet();
+    let told = turns.pass(181, &[]);
+    let server = "server comms raised, 20 of 20 stations are out of contact; the fault may be on our side";
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told[0], server);
+    assert!(told[1].starts_with("server comms stands_for 1 2 3 4 5 "), "{told:?}");
+    // North and South are nine of twenty; with two others they are half.
+    let mut turns = fleet();
+    let told = turns.pass_with(181, 12..=20);
+    let areas: Vec<_> = told.iter().filter(|line| line.contains(" raised")).collect();
+    assert_eq!(areas.len(), 4, "{told:?}");
+    assert!(areas.iter().all(|line| !line.starts_with("server")), "{told:?}");
+}
+
+/// A handful of stations without areas, as with clients of the old kind.
+#[test]
+fn two_that_are_silent_are_two_alarms() {
+    let mut turns = Turns::with(Disk::default(), Settings::default());
+    turns.pass(1, &lines(&all_of(1..=2)));
+    assert_eq!(sorted(turns.pass(182, &[])), ["1 comms raised", "2 comms raised"]);
+    assert_eq!(turns.pass(60, &[]), NOTHING);
+}
+
+/// What the disk costs does not grow with them, and nobody waits.
+#[test]
+fn a_great_fleet_that_falls_silent_is_a_few_entries() {
+    let mut turns = Turns::with(Disk::default(), Settings::default());
+    turns.pass(1, &lines(&all_of(1..=50_000)));
+    let told = turns.pass(190, &["7 0 0"]);
+    assert!(told.len() < 20, "{}", told.len());
+    assert!(
+        told[0].starts_with("server comms raised, 100 % of the stations are out of contact"),
+        "{}",
+        told[0]
+    );
+    let silent = turns.recorder.store.alarms().iter().filter(|(_, alarm)| alarm.contact).count();
+    assert_eq!(silent, 49_999 + 1, "and the server's own");
+    assert_eq!(turns.recorder.store.alarms().own().count(), 1);
+    assert_eq!(turns.station(7), State::Normal);
+    // All of them are back at once.
+    let told = turns.pass(1, &lines(&all_of(1..=50_000)));
+    assert_eq!(told.len(), 1, "heard again");
+    assert_eq!(turns.pass(62, &["1 0 0"]), ["server comms off_delay_started", "server comms returned"]);
+    assert_eq!(turns.recorder.store.alarms().iter().count(), 1, "its raises of late");
+}
+
+#[test]
+fn a_doubtful_commit_changes_nothing_of_it() {
+    use crate::writer::simulation::disk::Fault;
+    for fault in [Fault::Unknown(true), Fault::Unknown(false)] {
+        let mut turns = fleet();
+        turns.pass_with(180, 5..=20);
+        turns.recorder.store.fault = fault;
+        let told = turns.pass(6, &[]);
+        let stands: Vec<_> = told.iter().filter(|line| line.contains("stands_for")).collect();
+        assert_eq!(stands, ["area/North comms stands_for 1 2 3 4"], "{fault:?}: {told:?}");
+        assert_eq!(turns.station(4), State::Suppressed);
+    }
+}
