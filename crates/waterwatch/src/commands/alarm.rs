@@ -44,11 +44,11 @@ fn key(alarm: &WhichAlarm) -> AlarmKey {
 }
 
 /// That there is no such source, or that it has no such point.
-fn unknown(source: &AlarmSource, point: Option<Point>) -> Failure {
+pub(super) fn unknown(source: &AlarmSource, point: Option<Point>) -> Failure {
     let of = named(source);
     Failure::Failed(match (source, point) {
         (AlarmSource::Station(_), _) => {
-            anyhow!("no {of} has reported; `waterwatch station list` has all")
+            anyhow!("no such station: nothing is known of {of}; `waterwatch station list` has all")
         }
         (_, Some(point)) => anyhow!("{of} has no {point} of which anything is recorded"),
         (_, None) => anyhow!("nothing is recorded of {of}"),

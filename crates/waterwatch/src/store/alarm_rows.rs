@@ -119,6 +119,32 @@ pub fn first_since(connection: &Connection, since_ms: i64) -> rusqlite::Result<O
 /// SQLite would go through the entries in their order until the first that fits.
 const FIRST_SINCE: &str = "SELECT min(+sequence) FROM alarm_event WHERE received_at >= ?1";
 
+/// How far the clock may be slewed back without an entry that says so, and more.
+const SLEWED_MAX_MS: i64 = 10_000;
+
+/// An entry from which on all came to be known later than this, as far as that is
+/// found without going through the ledger: not if the clock was set back since.
+///
+/// # Errors
+/// What SQLite says.
+pub fn all_later(connection: &Connection, until_ms: i64) -> rusqlite::Result<Option<i64>> {
+    let Some(later) = first_since(connection, until_ms.saturating_add(SLEWED_MAX_MS))? else {
+        return Ok(None);
+    };
+    let was_set_back: bool =
+        connection.query_row(SET_BACK, params![Source(&AlarmSource::Server), later], |row| row.get(0))?;
+    Ok((!was_set_back).then_some(later))
+}
+
+/// By the index of sources: the server says little of its own clock.
+const SET_BACK: &str = "SELECT EXISTS (SELECT * FROM alarm_event WHERE source = ?1 AND point IS NULL
+    AND sequence >= ?2 AND kind = 'clock_jumped' AND until < event_time)";
+
+/// The entries that came to be known after `:until`, of what had happened by then.
+/// By an index alone, as [`first_since`].
+pub(super) const HAPPENED_BEFORE: &str =
+    "SELECT sequence FROM alarm_event WHERE received_at > :until AND event_time <= :until";
+
 /// The last raise of an alarm; `None` if it never was raised.
 ///
 /// # Errors

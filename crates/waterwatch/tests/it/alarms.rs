@@ -124,6 +124,50 @@ fn pages_of_the_history_fit_together() {
     assert!(text.ends_with(&format!("\nthere are more: go on with --after {}\n", all[1])), "{text}");
 }
 
+/// What had happened by then: also what came to be known later, and however the
+/// clock went meanwhile.
+#[test]
+fn a_history_that_ends_at_a_time_has_all_that_had_happened_by_then() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    server.stop();
+    let data = folder.path().join("data.sqlite");
+    let database = Connection::open(&data).unwrap();
+    let add = |sequence: i64, event_time: &str, received_at: &str, kind: &str, until: Option<&str>| {
+        database
+            .execute(
+                "INSERT INTO alarm_event (sequence, event_time, received_at, source, point, kind, from_state,
+                     to_state, until, listener_id, peer)
+                 VALUES (?1, unixepoch(?2) * 1000, unixepoch(?3) * 1000, iif(?5 IS NULL, 7, 'server'),
+                     iif(?5 IS NULL, 'alarm1', NULL), ?4, iif(?5 IS NULL, 'normal', NULL),
+                     iif(?5 IS NULL, 'normal', NULL), unixepoch(?5) * 1000, 0, x'')",
+                rusqlite::params![sequence, event_time, received_at, kind, until],
+            )
+            .unwrap();
+    };
+    add(1_001, "2030-01-01 10:00:00", "2030-01-01 10:00:00", "raised", None);
+    add(1_002, "2030-01-01 11:00:00", "2030-01-01 11:00:00", "returned", None);
+    add(1_003, "2030-01-01 13:00:00", "2030-01-01 13:00:00", "raised", None);
+    add(1_004, "2030-01-01 11:30:00", "2030-01-01 13:30:00", "blind", Some("2030-01-01 13:30:00"));
+    add(1_005, "2030-01-01 14:00:00", "2030-01-01 14:00:00", "returned", None);
+    let until = |time: &str, more: &[&str]| {
+        let arguments: Vec<&str> =
+            ["alarm", "history", "--until", time].into_iter().chain(more.iter().copied()).collect();
+        let mut sequences = sequences(&json(folder.path(), &arguments));
+        sequences.retain(|sequence| *sequence > 1_000);
+        sequences
+    };
+    assert_eq!(until("2030-01-01T12:00:00Z", &[]), [1_001, 1_002, 1_004]);
+    assert_eq!(until("2030-01-01T12:00:00Z", &["--limit", "2"]), [1_002, 1_004]);
+    assert_eq!(until("2030-01-01T12:00:00Z", &["--limit", "2", "--after", "1000"]), [1_001, 1_002]);
+    assert_eq!(until("2030-01-01T11:00:00Z", &["--source", "7"]), [1_001, 1_002]);
+    assert_eq!(until("2030-01-01T15:00:00Z", &["--limit", "1"]), [1_005]);
+    // The clock is set back by two hours.
+    add(1_006, "2030-01-01 14:10:00", "2030-01-01 11:10:00", "clock_jumped", Some("2030-01-01 11:10:00"));
+    add(1_007, "2030-01-01 11:20:00", "2030-01-01 11:20:00", "raised", None);
+    assert_eq!(until("2030-01-01T12:00:00Z", &[]), [1_001, 1_002, 1_004, 1_007]);
+}
+
 #[test]
 fn the_stations_are_listed_in_pages_and_shown_with_their_past() {
     let folder = tempdir().unwrap();
@@ -182,11 +226,11 @@ fn what_is_not_there_is_said_and_wrong_usage_is_another_matter() {
     let occurrence = json(folder.path(), &["alarm", "list"])[0]["occurrence"].to_string();
     let last = format!("4711 is no occurrence of alarm2 of station 1; the last one is {occurrence}");
     for (arguments, code, reason) in [
-        (&["alarm", "show", "9", "alarm1"][..], 1, "no station 9 has reported"),
-        (&["station", "show", "9"], 1, "no station 9 has reported"),
+        (&["alarm", "show", "9", "alarm1"][..], 1, "no such station: nothing is known of station 9; `"),
+        (&["station", "show", "9"], 1, "no such station: nothing is known of station 9; `"),
         (&["alarm", "show", "area/Typo", "comms"], 1, "area Typo has no comms of which anything is recorded"),
         (&["alarm", "show", "server", "alarm2"], 1, "the server has no alarm2 of which"),
-        (&["alarm", "list", "--source", "424242"], 1, "no station 424242 has reported"),
+        (&["alarm", "list", "--source", "424242"], 1, "no such station: nothing is known of station 424242"),
         (&["alarm", "list", "--source", "area/Typo"], 1, "nothing is recorded of area Typo"),
         (&["alarm", "history", "--since", "1h", "--until", "2h"], 2, "is later than --until"),
         (&["alarm", "explain", "1", "alarm1"], 1, "alarm1 of station 1 was never raised"),
@@ -194,8 +238,12 @@ fn what_is_not_there_is_said_and_wrong_usage_is_another_matter() {
         (
             &["alarm", "explain", "9", "alarm2", "--occurrence", &occurrence],
             1,
-            "alarm2 of station 9 was never raised",
+            "no such station: nothing is known of station 9",
         ),
+        (&["alarm", "explain", "9", "alarm2", "--json"], 1, "no such station"),
+        (&["alarm", "explain", "area/Typo", "comms"], 1, "nothing is recorded of area Typo"),
+        (&["alarm", "history", "--source", "9"], 1, "no such station: nothing is known of station 9"),
+        (&["alarm", "history", "--source", "area/Typo", "--json"], 1, "nothing is recorded of area Typo"),
         (
             &["alarm", "show", "1", "alarm3"],
             2,

@@ -9,7 +9,7 @@ use waterwatch_core::alarm::Kind;
 
 use super::standing::station_id;
 use super::story::Story;
-use super::{key, named, output};
+use super::{key, named, output, unknown};
 use crate::cli::AlarmExplainOptions;
 use crate::commands::page::json;
 use crate::commands::page::time::{Clock, rfc3339};
@@ -22,9 +22,15 @@ pub(super) fn run(options: &AlarmExplainOptions) -> Result<(), Failure> {
     let clock = Clock::system();
     let key = key(&options.alarm);
     let read = || -> anyhow::Result<_> {
-        Ok(Reader::open(&options.look.data.file)?.past(&key, options.occurrence, &clock.zone)?)
+        let reader = Reader::open(&options.look.data.file)?;
+        let is_known = reader.knows(&key.0, None)?;
+        Ok((reader.past(&key, options.occurrence, &clock.zone)?, is_known))
     };
     let past = match read().map_err(Failure::of_database)? {
+        (_, false) => return Err(unknown(&key.0, None)),
+        (past, true) => past,
+    };
+    let past = match past {
         Ok(past) => past,
         Err(last) => {
             return Err(Failure::Failed(anyhow!(no_such_occurrence(&key, options.occurrence, last))));

@@ -38,8 +38,18 @@ pub(super) fn run(options: &AlarmHistoryOptions) -> Result<(), Failure> {
         window,
         entries_max: *limit as usize,
     };
-    let read = || -> anyhow::Result<_> { Ok(Reader::open(&look.data.file)?.events(&asked)?) };
-    let page = read().map_err(Failure::of_database)?;
+    let read = || -> anyhow::Result<_> {
+        let reader = Reader::open(&look.data.file)?;
+        let unknown = match source {
+            Some(source) if !reader.knows(source, None)? => Some(source),
+            _ => None,
+        };
+        Ok((reader.events(&asked)?, unknown))
+    };
+    let (page, unknown) = read().map_err(Failure::of_database)?;
+    if let Some(source) = unknown {
+        return Err(super::unknown(source, None));
+    }
     let (mut out, terminal) = output();
     let done = if look.json {
         json::array(&mut out, page.events.iter().map(|event| Object::new(event, &page.listeners)))

@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 
-use anyhow::anyhow;
 use jiff::Timestamp;
 use serde::Serialize;
 use waterwatch_core::Span;
@@ -11,7 +10,7 @@ use waterwatch_core::alarm::{AlarmSource, Point, State};
 use super::row::{self, Station};
 use crate::cli::StationShowOptions;
 use crate::commands::alarm::standing::{self, Standing, marked};
-use crate::commands::alarm::{output, peer};
+use crate::commands::alarm::{output, peer, unknown};
 use crate::commands::page::json;
 use crate::commands::page::table::{self, numbers, words};
 use crate::commands::page::time::{Clock, rfc3339};
@@ -28,9 +27,7 @@ pub(super) fn run(options: &StationShowOptions) -> Result<(), Failure> {
     let read =
         || -> anyhow::Result<_> { Ok(Reader::open(&look.data.file)?.station(id, SPANS_MAX, &clock.zone)?) };
     let Some(detail) = read().map_err(Failure::of_database)? else {
-        return Err(Failure::Failed(anyhow!(
-            "no station {id} has reported; `waterwatch station list` has all"
-        )));
+        return Err(unknown(&AlarmSource::Station(id), None));
     };
     let (mut out, terminal) = output();
     let shown = Shown::new(&detail, &clock);

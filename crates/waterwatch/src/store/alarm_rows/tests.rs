@@ -436,6 +436,11 @@ fn what_is_known_since_a_time_and_the_last_raise_are_found_by_an_index() {
             1,
             "SEARCH alarm_event USING COVERING INDEX alarm_event_by_received_at (received_at>?)",
         ),
+        (
+            HAPPENED_BEFORE,
+            1,
+            "SEARCH alarm_event USING COVERING INDEX alarm_event_by_received_at (received_at>?)",
+        ),
         (LAST_RAISE, 2, "SEARCH alarm_event USING COVERING INDEX alarm_event_raised (source=? AND point=?)"),
     ] {
         let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
@@ -443,6 +448,26 @@ fn what_is_known_since_a_time_and_the_last_raise_are_found_by_an_index() {
         let plan: String = plan.query_row(parameters, |row| row.get("detail")).unwrap();
         assert_eq!(plan, wanted);
     }
+}
+
+/// A page that ends at a time begins there, unless the clock went back over it.
+#[test]
+fn from_where_on_all_is_later_is_known_while_the_clock_goes_forward() {
+    let connection = database();
+    connection
+        .execute_batch(
+            "INSERT INTO alarm_event (sequence, event_time, received_at, source, point, kind, until, listener_id,
+                 peer)
+             VALUES (1, 0, 10000, 7, 'alarm1', 'raised', NULL, 0, x''),
+                 (2, 90000, 50000, 'server', NULL, 'clock_jumped', 50000, 0, x''),
+                 (3, 50000, 90000, 'server', NULL, 'clock_jumped', 90000, 0, x''),
+                 (4, 0, 91000, 7, 'alarm1', 'returned', NULL, 0, x'')",
+        )
+        .unwrap();
+    let later = |until_ms| all_later(&connection, until_ms).unwrap();
+    assert_eq!((later(70_000), later(80_500), later(82_000)), (Some(3), Some(4), None));
+    assert_eq!(later(40_000), None, "it was set back since");
+    assert_eq!(later(40_001), Some(3), "a clock that is slewed is no jump");
 }
 
 /// By accident, with a tool.

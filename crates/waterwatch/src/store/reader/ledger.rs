@@ -8,7 +8,7 @@ use waterwatch_core::StationId;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Event, Point};
 
 use super::{LastContact, ReadError, Reader, ServerRows, Which, of_station};
-use crate::store::alarm_rows::{self, EVENT_COLUMNS, Source};
+use crate::store::alarm_rows::{self, EVENT_COLUMNS, HAPPENED_BEFORE, Source};
 use crate::store::alarms::AlarmKey;
 use crate::store::schema::Kind;
 
@@ -131,11 +131,33 @@ impl Reader {
             ask(":point", point.as_ref().map(|point| point as &dyn ToSql), " AND point = :point");
             ask(":since", since_ms.as_ref().map(|ms| ms as &dyn ToSql), " AND +received_at >= :since");
             ask(":until", until_ms.as_ref().map(|ms| ms as &dyn ToSql), " AND event_time <= :until");
-            let mut events = self.entries_of(
-                moment,
-                &format!("{conditions} ORDER BY sequence {order} LIMIT :limit"),
-                &names,
-            )?;
+            let entries = |more: &str, names: Names<'_>| {
+                let query = format!("{conditions}{more} ORDER BY sequence {order} LIMIT :limit");
+                self.entries_of(moment, &query, names)
+            };
+            let later = match until_ms {
+                Some(until_ms) => {
+                    alarm_rows::all_later(moment, *until_ms).map_err(|error| self.not_read(error))?
+                }
+                None => None,
+            };
+            let mut events = match &later {
+                None => entries("", &names)?,
+                // What came to be known later is not gone through; the little of it
+                // that had happened by then, such as a time of blindness, is found by
+                // an index.
+                Some(later) => {
+                    let until: (&str, &dyn ToSql) = (":later", later);
+                    let mut events = entries(" AND sequence < :later", &[&names[..], &[until]].concat())?;
+                    events.extend(entries(&format!(" AND sequence IN ({HAPPENED_BEFORE})"), &names)?);
+                    events.sort_by_key(|event| event.sequence);
+                    events.dedup_by_key(|event| event.sequence);
+                    if *window == Window::Newest {
+                        events.reverse();
+                    }
+                    events
+                }
+            };
             let is_cut = events.len() > *entries_max;
             events.truncate(*entries_max);
             if *window == Window::Newest {

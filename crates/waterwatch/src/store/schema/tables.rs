@@ -139,6 +139,7 @@ CREATE TABLE point_settings (
 /// What version 4 brought.
 pub(super) const SINCE_VERSION_4: &str = "
 ALTER TABLE alarm_event ADD COLUMN stations BLOB;
+DROP INDEX IF EXISTS alarm_event_by_received_at;
 CREATE TABLE silent_together (
     entry INTEGER PRIMARY KEY,
     occurrence INTEGER NOT NULL,
@@ -164,7 +165,10 @@ pub(super) const INDEXES_AND_TRIGGERS: [(&str, &str); 11] = [
         "CREATE INDEX station_settings_by_area ON station_settings (area) WHERE area IS NOT NULL",
     ),
     // Beside them, what is asked of the ledger by time and for the last raise.
-    ("alarm_event_by_received_at", "CREATE INDEX alarm_event_by_received_at ON alarm_event (received_at)"),
+    (
+        "alarm_event_by_received_at",
+        "CREATE INDEX alarm_event_by_received_at ON alarm_event (received_at, event_time)",
+    ),
     (
         "alarm_event_raised",
         "CREATE INDEX alarm_event_raised ON alarm_event (source, point, sequence) WHERE kind = 'raised'",
