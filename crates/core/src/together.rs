@@ -175,7 +175,8 @@ mod tests {
         let order = Order { until_ms: MINUTE_MS, by: "Ana", reason: "the carrier is at work" };
         let shelved = step(Some(&raised), 1, &mut sequence, Input::Shelve(order)).unwrap();
         assert_eq!(stands(&shelved, 2), None);
-        assert_eq!(step(Some(&raised), 1, &mut sequence, Input::Contact(false)), None);
+        let over = step(Some(&raised), 1, &mut sequence, Input::Contact(false)).unwrap();
+        assert_eq!(stands(&over, 2), None);
         assert_eq!(RULE.covers(&raised), -300_000..=300_000);
     }
 

@@ -3,7 +3,10 @@
 //! What bounds it is room, counted in bytes of the wire: a connection takes
 //! room *before* it reads and gives it back when its reports are decided. A
 //! full lane therefore makes the intake stop reading; nothing is dropped and
-//! nothing acknowledged early.
+//! nothing acknowledged early. Operators' commands go beside it: they wait
+//! neither for room nor behind reports.
+
+mod operators;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -17,17 +20,23 @@ use tokio_util::sync::PollSemaphore;
 use waterwatch_core::wire::Refusal;
 use waterwatch_core::{Origin, Report};
 
+use crate::command::{NotDone, Outcome};
+
+pub use operators::{Awaited, COMMANDS_A_BATCH_MAX, Operators};
+
 /// A connection that has reported within this time may report again while a
 /// batch waits for company.
 const ACTIVE: Duration = Duration::from_secs(1);
 
-/// Opens a lane with room for `bytes_max` bytes.
+/// Opens a lane with room for `bytes_max` bytes of reports.
 #[must_use]
-pub fn open(bytes_max: usize) -> (Lane, Submissions) {
+pub fn open(bytes_max: usize) -> (Lane, Operators, Submissions) {
     let room = PollSemaphore::new(Arc::new(Semaphore::new(bytes_max)));
     let queue = Arc::new(Queue::default());
     let entrance = Arc::new(Entrance(Arc::clone(&queue)));
-    (Lane { room, entrance }, Submissions { queue, taken: VecDeque::new(), active_since: Instant::now() })
+    let operators = Operators(Arc::clone(&queue));
+    let submissions = Submissions { queue, taken: VecDeque::new(), active_since: Instant::now() };
+    (Lane { room, entrance }, operators, submissions)
 }
 
 /// The intake's end.
@@ -195,7 +204,8 @@ impl Drop for Entrance {
     }
 }
 
-/// What is on its way. Unbounded by itself: whatever is in it holds room.
+/// What is on its way. Reports are not bounded by it: whatever is in it holds
+/// room.
 #[derive(Debug, Default)]
 struct Queue {
     waiting: Mutex<Waiting>,
@@ -204,6 +214,7 @@ struct Queue {
 
 #[derive(Debug, Default)]
 struct Waiting {
+    commands: VecDeque<Awaited>,
     submissions: VecDeque<Submission>,
     reports: usize,
     /// Connections, whether they say something or not.
@@ -237,7 +248,9 @@ enum Sleep {
 impl Waiting {
     /// Whether the writer has what it waits for.
     fn is_due(&self, sleep: Sleep) -> bool {
+        // Nobody who is at the telephone waits for company.
         self.end.is_some()
+            || !self.commands.is_empty()
             || match sleep {
                 Sleep::ForAny => !self.submissions.is_empty(),
                 // A connection has one submission at a time, so those that are
@@ -314,8 +327,8 @@ pub struct Submissions {
 /// What the writer is to do.
 #[derive(Debug)]
 pub enum Taken {
-    /// Record these.
-    Batch(Vec<Submission>),
+    /// Record these, one of which may be empty.
+    Batch(Vec<Awaited>, Vec<Submission>),
     /// Nothing came until the given time.
     Nothing,
     /// Every connection and listener is gone, and nothing waits.
@@ -323,8 +336,9 @@ pub enum Taken {
 }
 
 impl Submissions {
-    /// Waits for a submission, until `until` at the longest, and takes all
-    /// that are there, up to `reports_max` reports (one submission may be more
+    /// Waits for a submission or a command, until `until` at the longest, and
+    /// takes what is there: commands first, up to [`COMMANDS_A_BATCH_MAX`], and
+    /// all submissions up to `reports_max` reports (one submission may be more
     /// by itself). `company` is how long others may be waited for: until half
     /// the connections are here that have reported within the last second and
     /// are still open.
@@ -336,8 +350,8 @@ impl Submissions {
             if company > Duration::ZERO {
                 self.queue.sleep(Sleep::ForCompany { reports_max }, Some(Instant::now() + company));
             }
-            self.take_all();
         }
+        let commands = self.take_all();
         let mut reports = 0;
         let mut batch = Vec::new();
         while let Some(next) = self.taken.front() {
@@ -347,12 +361,18 @@ impl Submissions {
             }
             batch.extend(self.taken.pop_front());
         }
-        if batch.is_empty() { Taken::End } else { Taken::Batch(batch) }
+        if commands.is_empty() && batch.is_empty() { Taken::End } else { Taken::Batch(commands, batch) }
     }
 
-    fn take_all(&mut self) {
+    /// Takes every submission off the queue unless some are left from before,
+    /// and the commands whose turn it is.
+    fn take_all(&mut self) -> Vec<Awaited> {
         let now = Instant::now();
         let mut waiting = self.queue.waiting();
+        let commands = waiting.take_commands();
+        if !self.taken.is_empty() {
+            return commands;
+        }
         waiting.reports = 0;
         std::mem::swap(&mut waiting.submissions, &mut self.taken);
         let lasted = now.duration_since(self.active_since);
@@ -362,159 +382,25 @@ impl Submissions {
             waiting.active_before = if lasted < 2 * ACTIVE { waiting.active } else { 0 };
             waiting.active = 0;
         }
+        commands
     }
 }
 
 impl Drop for Submissions {
     /// Whatever still waits is not stored, which its connections hear by the
-    /// dropped verdicts.
+    /// dropped verdicts; and no command that waits is done.
     fn drop(&mut self) {
         let mut waiting = self.queue.waiting();
         waiting.end = Some(End::NobodyTakes);
+        let commands = std::mem::take(&mut waiting.commands);
         let submissions = std::mem::take(&mut waiting.submissions);
         drop(waiting);
+        for command in commands {
+            command.answer(Outcome::NotDone(NotDone::Stopping));
+        }
         drop(submissions);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::thread;
-
-    use waterwatch_core::wire;
-
-    use super::*;
-
-    async fn submit(mut speaker: Speaker, reports: usize) -> Option<Verdict> {
-        let room = poll_fn(|context| speaker.poll_room(context, 10)).await;
-        let report = wire::parse(b"1 0 1").unwrap();
-        speaker.submit(smallvec::smallvec![report; reports], Origin::default(), room).await
-    }
-
-    /// Submits these sizes at once, and gives the batches that are taken.
-    fn batches(bytes_max: usize, reports_max: usize, sizes: &[usize]) -> Vec<Vec<usize>> {
-        let (lane, mut submissions) = open(bytes_max);
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let tasks: Vec<_> = sizes.iter().map(|&size| runtime.spawn(submit(lane.speaker(), size))).collect();
-        drop(lane);
-        // Lets every task come as far as it can.
-        runtime.block_on(async { tokio::task::yield_now().await });
-        let writer = thread::spawn(move || {
-            let mut taken = Vec::new();
-            while let Taken::Batch(batch) = submissions.take(reports_max, Duration::ZERO, None) {
-                taken.push(batch.iter().map(|submission| submission.reports.len()).collect());
-                for submission in batch {
-                    submission.answer.send(Verdict::new());
-                }
-            }
-            taken
-        });
-        runtime.block_on(async {
-            for task in tasks {
-                assert_eq!(task.await.unwrap(), Some(vec![]));
-            }
-        });
-        writer.join().unwrap()
-    }
-
-    #[test]
-    fn what_waits_is_one_batch_up_to_the_limit() {
-        assert_eq!(batches(1000, 100, &[1, 2, 3]), [[1, 2, 3]]);
-        assert_eq!(batches(1000, 4, &[1, 2, 3, 1]), [vec![1, 2], vec![3, 1]]);
-        assert_eq!(batches(1000, 2, &[5, 1]), [vec![5], vec![1]], "a submission is never split");
-    }
-
-    #[test]
-    fn a_full_lane_lets_in_the_next_when_room_is_given_back() {
-        assert_eq!(batches(20, 100, &[1, 2, 3]), [vec![1, 2], vec![3]]);
-    }
-
-    #[test]
-    fn nothing_comes_until_a_time() {
-        let (lane, mut submissions) = open(100);
-        let soon = Instant::now() + Duration::from_millis(20);
-        assert!(matches!(submissions.take(9, Duration::ZERO, Some(soon)), Taken::Nothing));
-        assert!(Instant::now() >= soon);
-        drop(lane);
-        assert!(matches!(submissions.take(9, Duration::ZERO, Some(soon)), Taken::End));
-    }
-
-    /// A lane that five connections use, of which three have reported within
-    /// the last second.
-    fn lane_with_three_active() -> (Lane, Submissions, Vec<Speaker>) {
-        let (lane, mut submissions) = open(1_000);
-        let mut speakers: Vec<Speaker> = (0..5).map(|_| lane.speaker()).collect();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        for _ in 0..2 {
-            for speaker in &mut speakers[..3] {
-                push(&runtime, speaker);
-            }
-            assert_eq!(taken(&mut submissions, Duration::ZERO), 3);
-        }
-        (lane, submissions, speakers)
-    }
-
-    /// Submits without waiting for the verdict.
-    fn push(runtime: &tokio::runtime::Runtime, speaker: &mut Speaker) {
-        let report = wire::parse(b"1 0 1").unwrap();
-        runtime.block_on(async {
-            let room = poll_fn(|context| speaker.poll_room(context, 10)).await;
-            let submit = speaker.submit(smallvec::smallvec![report], Origin::default(), room);
-            tokio::select! {
-                biased;
-                // Dropped already, if the other side was quick.
-                _ = submit => {}
-                () = std::future::ready(()) => {}
-            }
-        });
-    }
-
-    fn taken(submissions: &mut Submissions, company: Duration) -> usize {
-        match submissions.take(65_536, company, None) {
-            Taken::Batch(batch) => batch.len(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    const LONG: Duration = Duration::from_secs(60);
-
-    #[test]
-    fn company_is_waited_for_until_half_are_there_that_reported_lately() {
-        let (_lane, mut submissions, mut speakers) = lane_with_three_active();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        push(&runtime, &mut speakers[0]);
-        let began = Instant::now();
-        let other = thread::spawn(move || {
-            thread::sleep(Duration::from_millis(30));
-            push(&runtime, &mut speakers[1]);
-            speakers
-        });
-        assert_eq!(taken(&mut submissions, LONG), 2);
-        assert!(began.elapsed() >= Duration::from_millis(30));
-        drop(other.join().unwrap());
-    }
-
-    #[test]
-    fn company_is_not_waited_for_longer_than_told_nor_if_it_is_gone() {
-        let (_lane, mut submissions, mut speakers) = lane_with_three_active();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        push(&runtime, &mut speakers[0]);
-        let began = Instant::now();
-        assert_eq!(taken(&mut submissions, Duration::from_millis(20)), 1);
-        assert!(began.elapsed() >= Duration::from_millis(20));
-        // All others leave: nobody can come.
-        push(&runtime, &mut speakers[0]);
-        let leaving = thread::spawn(move || speakers.truncate(1));
-        assert_eq!(taken(&mut submissions, LONG), 1);
-        leaving.join().unwrap();
-        assert!(began.elapsed() < LONG / 2);
-    }
-
-    #[test]
-    fn when_the_writer_is_gone_nothing_counts_as_stored() {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let (lane, submissions) = open(100);
-        drop(submissions);
-        assert_eq!(runtime.block_on(submit(lane.speaker(), 1)), None);
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@
 pub mod backoff;
 pub mod cli;
 pub mod client;
+pub mod command;
 pub mod commands;
 pub mod config;
 pub mod failure;

@@ -88,7 +88,8 @@ async fn run<S: Store + Send + 'static>(
     }
 
     let (hang_up, hung_up) = watch::channel(());
-    let (lane, submissions) = lane::open(config.limits.lane_bytes_max);
+    // Whoever speaks for operators has a copy; nobody does yet.
+    let (lane, _operators, submissions) = lane::open(config.limits.lane_bytes_max);
     let writer = {
         let (limits, stopping) = (config.limits.clone(), stopping.clone());
         let hang_up = move || hang_up.send_replace(());

@@ -1,10 +1,11 @@
-//! The writer: one thread that takes what waits, decides it on copies,
-//! records it in one transaction, and only then tells.
+//! The writer: one thread that takes what waits, commands before reports,
+//! decides it on copies, records it in one transaction, and only then tells.
 //!
 //! It knows no socket and no SQL. It is the only caller of
 //! [`Store::commit`].
 
 mod clock;
+mod command;
 pub mod draft;
 mod judgement;
 mod pace;
@@ -44,14 +45,14 @@ pub fn run<S: Store>(
     let mut recorder =
         Recorder::start(store, settings, SystemClock, limits.clone(), hang_up, stopping.clone());
     loop {
-        let taken = match submissions.take(limits.batch_reports_max, recorder.company(), Some(recorder.due()))
-        {
-            Taken::Batch(taken) => taken,
-            Taken::Nothing => Vec::new(),
+        let due = Some(recorder.due());
+        let (commands, taken) = match submissions.take(limits.batch_reports_max, recorder.company(), due) {
+            Taken::Batch(commands, taken) => (commands, taken),
+            Taken::Nothing => (Vec::new(), Vec::new()),
             Taken::End => break,
         };
         let heard = taken.iter().map(|submission| (&submission.reports[..], submission.origin));
-        if let Some(verdicts) = recorder.once(heard)? {
+        if let Some(verdicts) = recorder.once(commands, heard)? {
             tell(taken, verdicts);
         }
     }

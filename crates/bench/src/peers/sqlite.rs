@@ -96,7 +96,7 @@ impl Loop {
                 })
                 .collect::<anyhow::Result<Vec<_>>>()?;
             let all = std::iter::once((&reports[..], Origin::default()));
-            self.draft.decide(&self.store, &mut self.watch, now, usize::MAX, all);
+            self.draft.decide(&self.store, &mut self.watch, now, usize::MAX, std::iter::empty(), all);
             // As the writer records a batch of this size.
             self.draft.batch.form = Form::Journal;
             self.store.commit(&self.draft.batch)?;

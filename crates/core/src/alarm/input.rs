@@ -63,6 +63,12 @@ pub struct Order<'a> {
     pub reason: &'a str,
 }
 
+/// How long the name of a person may be.
+pub const NAME_CHARS_MAX: usize = 100;
+
+/// How long a reason may be: some sentences.
+pub const REASON_CHARS_MAX: usize = 500;
+
 /// Why an operator's input changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Rejected {
@@ -97,12 +103,53 @@ pub enum Rejected {
     /// A name or a reason is empty.
     #[error("{0} is missing")]
     Missing(&'static str),
+    /// A name or a reason is too long for the ledger.
+    #[error("{what} may have {chars_max} characters")]
+    TooLong {
+        /// Which.
+        what: &'static str,
+        /// How many characters it may have.
+        chars_max: usize,
+    },
+    /// A name or a reason would disturb what it is shown in.
+    #[error("{0} has characters that cannot be printed")]
+    Unprintable(&'static str),
     /// It is not on the shelf.
     #[error("it is not shelved")]
     NotShelved,
     /// It is in service.
     #[error("it is not out of service")]
     NotOutOfService,
+}
+
+/// What a person calls themselves, as it is written.
+///
+/// # Errors
+/// If it is empty, too long, or cannot be printed.
+pub fn name(by: &str) -> Result<&str, Rejected> {
+    fit(by, "a name", NAME_CHARS_MAX)
+}
+
+/// Why a person does something, as it is written.
+///
+/// # Errors
+/// If it is empty, too long, or cannot be printed.
+pub fn reason(reason: &str) -> Result<&str, Rejected> {
+    fit(reason, "a reason", REASON_CHARS_MAX)
+}
+
+fn fit<'a>(word: &'a str, what: &'static str, chars_max: usize) -> Result<&'a str, Rejected> {
+    let word = word.trim();
+    if word.is_empty() {
+        return Err(Rejected::Missing(what));
+    }
+    if word.chars().nth(chars_max).is_some() {
+        return Err(Rejected::TooLong { what, chars_max });
+    }
+    if word.chars().any(char::is_control) {
+        return Err(Rejected::Unprintable(what));
+    }
+    Ok(word)
 }
 
 impl Rejected {
@@ -115,5 +162,21 @@ impl Rejected {
             }
             other => other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_reasons_are_there_and_fit_into_the_ledger() {
+        assert_eq!(name(" Ana "), Ok("Ana"));
+        assert_eq!(name(" \t"), Err(Rejected::Missing("a name")));
+        assert_eq!(name(&"ü".repeat(NAME_CHARS_MAX)), Ok(&*"ü".repeat(NAME_CHARS_MAX)));
+        let chars_max = REASON_CHARS_MAX;
+        let too_long = "x".repeat(chars_max + 1);
+        assert_eq!(reason(&too_long), Err(Rejected::TooLong { what: "a reason", chars_max }));
+        assert_eq!(reason("a pump\x1b[2J"), Err(Rejected::Unprintable("a reason")));
     }
 }

@@ -1,7 +1,7 @@
 //! One input to one alarm.
 
 use super::facts::{Acknowledgement, Alarm, Aside, Chatter, Chattering, Due, Occurrence, OnWhileHidden};
-use super::input::{Input, Order, Rejected};
+use super::input::{self, Input, Order, Rejected, name};
 use super::ledger::{Entry, Ledger, Subject};
 use super::settings::PointSettings;
 use super::words::{Kind, State};
@@ -322,7 +322,7 @@ impl Step<'_, '_> {
     }
 
     fn acknowledge(&mut self, named: i64, by: &str) -> Result<(), Rejected> {
-        let by = present(by, "a name")?;
+        let by = name(by)?;
         let at_ms = self.now_ms();
         let stays = self.alarm.is_on() || self.alarm.chatter.chattering.is_some();
         let realarm_after_ms = self.settings.realarm_after_ms.filter(|after_ms| *after_ms > 0);
@@ -362,7 +362,7 @@ impl Step<'_, '_> {
     }
 
     fn unshelve(&mut self, by: &str) -> Result<(), Rejected> {
-        let by = present(by, "a name")?;
+        let by = name(by)?;
         self.alarm.hidden.shelf.take().ok_or(Rejected::NotShelved)?;
         self.comes_back(Kind::Unshelved, Entry { by: Some(by), ..Entry::default() });
         Ok(())
@@ -382,7 +382,7 @@ impl Step<'_, '_> {
     }
 
     fn return_to_service(&mut self, by: &str) -> Result<(), Rejected> {
-        let by = present(by, "a name")?;
+        let by = name(by)?;
         self.alarm.hidden.service.take().ok_or(Rejected::NotOutOfService)?;
         self.comes_back(Kind::ReturnedToService, Entry { by: Some(by), ..Entry::default() });
         Ok(())
@@ -404,7 +404,7 @@ impl Step<'_, '_> {
     }
 
     fn retire(&mut self, by: &str, reason: &str) -> Result<(), Rejected> {
-        let (by, reason) = (present(by, "a name")?, present(reason, "a reason")?);
+        let (by, reason) = (name(by)?, input::reason(reason)?);
         self.closes(Kind::Retired, Entry { by: Some(by), reason: Some(reason), ..Entry::default() });
         Ok(())
     }
@@ -423,7 +423,7 @@ impl Step<'_, '_> {
     /// An operator's order, if it can be one.
     fn fits<'o>(&self, order: Order<'o>, max_ms: i64) -> Result<Order<'o>, Rejected> {
         let Order { until_ms, by, reason } = order;
-        let (by, reason) = (present(by, "a name")?, present(reason, "a reason")?);
+        let (by, reason) = (name(by)?, input::reason(reason)?);
         if until_ms <= self.now_ms() {
             return Err(Rejected::EndHasPassed);
         }
@@ -468,12 +468,6 @@ impl Step<'_, '_> {
             self.count_raise();
         }
     }
-}
-
-/// A word that is not empty.
-fn present<'a>(word: &'a str, what: &'static str) -> Result<&'a str, Rejected> {
-    let word = word.trim();
-    if word.is_empty() { Err(Rejected::Missing(what)) } else { Ok(word) }
 }
 
 /// Whether it is to be told that this ends soon: not if it has ended already.

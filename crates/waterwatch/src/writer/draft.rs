@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use waterwatch_core::alarm::{AlarmSource, Input, Point, Subject};
+use waterwatch_core::alarm::{AlarmSource, Input, Point, Rejected, Subject};
 use waterwatch_core::silence::Now;
 use waterwatch_core::wire::Refusal;
 use waterwatch_core::{Novelty, Origin, Report, Settings, Span, Station, StationId};
 
 use super::judgement::Judgement;
 use super::watch::Watch;
+use crate::command::{Command, Done};
 use crate::lane::Verdict;
 use crate::log::Seldom;
 use crate::store::{AlarmKey, Batch, Change, Slot, Store};
@@ -53,6 +54,15 @@ pub struct Draft {
     pub(super) heard_again: BTreeMap<i64, Vec<StationId>>,
 }
 
+/// What is to be told once the batch is recorded.
+#[derive(Debug)]
+pub struct Decided {
+    /// What follows from each command.
+    pub obeyed: Vec<Result<Done, Rejected>>,
+    /// What becomes of each connection's reports.
+    pub verdicts: Vec<Verdict>,
+}
+
 /// What a batch is decided upon.
 struct Ground<'a, S> {
     store: &'a S,
@@ -93,23 +103,25 @@ impl Draft {
         }
     }
 
-    /// Decides what connections have sent, each with where it came from, and
-    /// then what is due; returns a verdict for each of the connections.
-    pub fn decide<'a, S: Store>(
+    /// Decides what operators want, then what connections have sent, each with
+    /// where it came from, and then what is due.
+    pub fn decide<'a, 'c, S: Store>(
         &mut self,
         store: &S,
         watch: &mut Watch,
         now: Now,
         stations_max: usize,
+        commands: impl Iterator<Item = &'c Command>,
         submissions: impl Iterator<Item = (&'a [Report], Origin)>,
-    ) -> Vec<Verdict> {
+    ) -> Decided {
         watch.await_reports(store);
         self.begin(store, watch, now, false);
+        let obeyed = commands.map(|command| self.obey(store, watch.settings(), command)).collect();
         let ground = Ground { store, watch, stations_max };
         let verdicts = submissions.map(|(reports, origin)| self.hear_all(&ground, reports, origin)).collect();
         self.tell_heard_again(store, watch);
         self.fall_due(store, watch);
-        verdicts
+        Decided { obeyed, verdicts }
     }
 
     /// The last batch of all: what time has brought, and until when the server
@@ -165,22 +177,6 @@ impl Draft {
         }
         self.batch.has_found = true;
         true
-    }
-
-    /// Decides what an operator wants of one alarm. The seam for commands,
-    /// which come before the reports of a batch.
-    #[cfg(test)]
-    pub(super) fn order<S: Store>(
-        &mut self,
-        store: &S,
-        watch: &Watch,
-        now: Now,
-        (source, point): AlarmKey,
-        input: Input<'_>,
-    ) -> Result<(), waterwatch_core::alarm::Rejected> {
-        self.begin(store, watch, now, false);
-        let subject = self.subject(source, point, Origin::default(), None);
-        self.judgement.step(store, &mut self.batch, watch.settings(), &subject, input)
     }
 
     fn hear_all<S: Store>(&mut self, ground: &Ground<'_, S>, reports: &[Report], origin: Origin) -> Verdict {

@@ -13,12 +13,13 @@ use waterwatch_core::silence::Now;
 use waterwatch_core::{Origin, Report, Settings};
 
 use super::clock::Clock;
-use super::draft::Draft;
+use super::command;
+use super::draft::{Decided, Draft};
 use super::pace::Pace;
 use super::trouble::Trouble;
 use super::watch::Watch;
 use crate::config::Limits;
-use crate::lane::Verdict;
+use crate::lane::{Awaited, Verdict};
 use crate::store::{Store, StoreError};
 
 /// How long the writer waits for reports at a time.
@@ -82,28 +83,38 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
         }
     }
 
-    /// One turn, with what was heard since the last one. Gives a verdict for
-    /// each of it once it is durable; `None`: it is not stored.
+    /// One turn, with the commands and the reports that came since the last
+    /// one. Every command hears what became of it. Gives a verdict for each
+    /// that was heard once all is durable; `None`: it is not stored.
     ///
     /// # Errors
-    /// When the database cannot be trusted or opened again.
+    /// When the database cannot be trusted or opened again. Of the commands it
+    /// is not known then.
     pub(super) fn once<'r>(
         &mut self,
+        commands: Vec<Awaited>,
         heard: impl ExactSizeIterator<Item = (&'r [Report], Origin)>,
     ) -> anyhow::Result<Option<Vec<Verdict>>> {
         let now = self.clock.now();
         self.turn(now);
         self.find(now)?;
-        if heard.len() == 0 && !self.watch.is_due() {
+        let commands = command::in_time(commands, self.clock.instant());
+        if commands.is_empty() && heard.len() == 0 && !self.watch.is_due() {
             self.tend()?;
             return Ok(Some(Vec::new()));
         }
         let Recorder { store, watch, draft, limits, pace, .. } = self;
-        let verdicts = draft.decide(store, watch, now, limits.stations_max, heard);
+        let wanted = commands.iter().map(|awaited| &awaited.command);
+        let Decided { obeyed, verdicts } =
+            draft.decide(store, watch, now, limits.stations_max, wanted, heard);
         draft.batch.form = pace.form(draft.batch.changes.len(), self.clock.instant());
         // Not stored: the connections end unanswered and the stations send
         // again; what is due stays due.
-        Ok(self.record()?.then_some(verdicts))
+        let is_stored = self.record()?;
+        // What is read from the disk again shows whether it was, in the end.
+        let is_there = is_stored || self.store.sequence() >= self.draft.batch.sequence;
+        command::tell(commands, obeyed, is_there);
+        Ok(is_stored.then_some(verdicts))
     }
 
     /// The last that is recorded: until when the server was alive.

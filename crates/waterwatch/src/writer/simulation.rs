@@ -12,10 +12,11 @@
 pub(super) mod disk;
 mod faults;
 mod machine;
+mod operators;
 mod truth;
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use waterwatch_core::{OpenSpan, Origin, Report, Settings, Station, StationId, St
 
 use self::disk::Disk;
 use self::machine::Machine;
+use self::operators::Operators;
 use self::truth::Truth;
 use super::clock::Clock;
 use super::recorder::Recorder;
@@ -104,6 +106,7 @@ struct World {
     disk: Disk,
     fleet: StationSettings,
     stations: Vec<Simulated>,
+    operators: Operators,
     agenda: BinaryHeap<Reverse<(i64, Next)>>,
     checked_ms: i64,
 }
@@ -121,6 +124,7 @@ impl World {
             server: None,
             fleet: StationSettings::default(),
             stations: Vec::new(),
+            operators: Operators::default(),
             agenda: BinaryHeap::new(),
             checked_ms: 0,
             rng,
@@ -356,7 +360,8 @@ impl World {
             arrived.iter().map(|&(place, sent)| report(place, sent.contacts)).collect();
         self.machine.hears(&reports);
         let heard = reports.iter().map(|report| (std::slice::from_ref(report), Origin::default()));
-        let recorded = server.recorder.once(heard);
+        let recorded = server.recorder.once(self.operators.take(), heard);
+        self.operators.hear(&mut self.machine.truth());
         for &(place, sent) in arrived {
             if matches!(recorded, Ok(Some(_))) {
                 self.is_acknowledged(place, sent);
@@ -420,15 +425,23 @@ fn whatever_goes_wrong_no_alarm_is_lost_and_none_invented() {
     let days = from_environment("WATERWATCH_SIMULATION_DAYS").unwrap_or(40);
     let seed = fastrand::u64(..1 << 40);
     println!("{days} days from seed {seed} on");
-    let mut counts: std::collections::BTreeMap<Kind, usize> = std::collections::BTreeMap::new();
+    let (mut counts, mut outcomes) = (BTreeMap::<Kind, usize>::new(), BTreeMap::<&str, usize>::new());
     for run in 0..days.div_ceil(RUN_DAYS.cast_unsigned()) {
-        for (kind, count) in simulate(seed + run, RUN_DAYS).counts {
+        let truth = simulate(seed + run, RUN_DAYS);
+        for (kind, count) in truth.counts {
             *counts.entry(kind).or_default() += count;
+        }
+        for (outcome, count) in truth.outcomes {
+            *outcomes.entry(outcome).or_default() += count;
         }
     }
     println!("{counts:?}");
+    println!("{outcomes:?}");
     for kind in [Kind::Raised, Kind::Returned, Kind::Acknowledged, Kind::Blind, Kind::ClockJumped] {
         assert!(counts.contains_key(&kind), "nothing of the kind {kind} happened");
+    }
+    for outcome in ["done", "rejected", "not done"] {
+        assert!(outcomes.contains_key(outcome), "no operator was told {outcome}");
     }
 }
 

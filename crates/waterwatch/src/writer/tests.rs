@@ -1,7 +1,9 @@
 //! The writer against a store that fails as told.
 
+mod commands;
 mod time;
 mod together;
+mod turns;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -144,7 +146,7 @@ fn run_over(faults: &[Fault], limits: &Limits, submissions: &[&[&str]]) -> Outco
 }
 
 fn run_on(store: FaultyStore, limits: &Limits, submissions: &[&[&str]]) -> Outcome {
-    let (lane, receiver) = lane::open(limits.lane_bytes_max);
+    let (lane, _, receiver) = lane::open(limits.lane_bytes_max);
     let durable = Arc::clone(&store.durable);
     let (ended, verdicts, hang_ups) = thread::scope(|scope| {
         let writer = scope.spawn(move || {

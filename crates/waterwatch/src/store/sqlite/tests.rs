@@ -54,8 +54,15 @@ fn batch(store: &SqliteStore, form: Form, at_ms: i64, reports: &[(i64, bool)]) -
     // The server was never away.
     let mut watch = Watch::start(Settings::default(), store, at(store.alive_until_ms().unwrap_or(at_ms)));
     let mut draft = Draft::default();
-    let verdicts = draft.decide(store, &mut watch, at(at_ms), usize::MAX, std::iter::once(submission));
-    assert_eq!(verdicts, [vec![]]);
+    let decided = draft.decide(
+        store,
+        &mut watch,
+        at(at_ms),
+        usize::MAX,
+        std::iter::empty(),
+        std::iter::once(submission),
+    );
+    assert_eq!(decided.verdicts, [vec![]]);
     Batch { form, is_alive: false, ..draft.batch }
 }
 

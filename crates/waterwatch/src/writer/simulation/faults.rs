@@ -1,20 +1,17 @@
-//! What goes wrong with the server and its machine, and what operators do.
+//! What goes wrong with the server and its machine.
 
 use std::cmp::Reverse;
 
-use waterwatch_core::alarm::{Input, Order};
-
 use super::disk::Fault;
 use super::truth::Slack;
-use super::{HOUR_MS, MINUTE_MS, Next, SECOND_MS, Server, World};
-use crate::store::Store;
-use crate::writer::clock::Clock;
+use super::{HOUR_MS, MINUTE_MS, Next, SECOND_MS, World};
 
 impl World {
     pub(super) fn dies(&mut self, back_in_ms: i64) {
         if let Some(server) = self.server.take() {
             self.disk = server.recorder.store;
         }
+        self.operators.hang_up(&mut self.machine.truth());
         self.held_until_ms = 0;
         self.back_ms = self.now_ms() + back_in_ms;
         // It was last known to be alive half a minute ago, at worst.
@@ -83,35 +80,6 @@ impl World {
                     _ => Reverse((at_ms, next)),
                 })
                 .collect();
-        }
-    }
-
-    pub(super) fn operate(&mut self) {
-        if self.machine.truth().is_deaf() {
-            return;
-        }
-        let Some(Server { recorder, .. }) = &mut self.server else { return };
-        let now = self.machine.now();
-        recorder.turn(now);
-        let mut alarms: Vec<_> =
-            recorder.store.alarms().iter().map(|(key, alarm)| (key, alarm.clone())).collect();
-        alarms.sort_by(|(one, _), (other, _)| one.cmp(other));
-        if alarms.is_empty() {
-            return;
-        }
-        let (key, alarm) = alarms.swap_remove(self.rng.usize(0..alarms.len()));
-        let until_ms = now.wall_ms + self.rng.i64(MINUTE_MS..8 * HOUR_MS);
-        let input = match (self.rng.u8(0..4), &alarm.occurrence) {
-            (0, _) => Input::Shelve(Order { until_ms, by: "Ada", reason: "a pump is changed" }),
-            (1, _) => Input::Unshelve { by: "Ada" },
-            (_, Some(open)) => Input::Acknowledge { occurrence: open.sequence, by: "Ada" },
-            (_, None) => Input::Unshelve { by: "Ada" },
-        };
-        // One that is rejected changes nothing, and what is to be said of the
-        // server is recorded all the same.
-        drop(recorder.draft.order(&recorder.store, &recorder.watch, now, key, input));
-        if recorder.record().is_err() {
-            self.dies(SECOND_MS);
         }
     }
 }

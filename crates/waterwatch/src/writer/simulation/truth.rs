@@ -6,6 +6,7 @@ use waterwatch_core::alarm::{AlarmSource, Event, Kind, Point, State};
 use waterwatch_core::{Report, StationId, StationSettings};
 
 use super::disk::Disk;
+use crate::command::{Command, Done, Outcome, What};
 use crate::store::{AlarmKey, Store};
 
 /// How late a silence may be noticed.
@@ -44,7 +45,14 @@ pub(super) struct Truth {
     stations: HashMap<StationId, Known>,
     states: HashMap<AlarmKey, State>,
     raised: HashMap<AlarmKey, usize>,
+    /// What each operator has in the ledger, by name.
+    deeds: HashMap<Box<str>, Vec<Event>>,
+    /// The states of each alarm, with the entries that brought them.
+    history: HashMap<AlarmKey, Vec<(i64, State)>>,
+    /// Operators who were told that theirs is not done.
+    in_vain: Vec<(Command, Outcome)>,
     pub(super) counts: HashMap<Kind, usize>,
+    pub(super) outcomes: HashMap<&'static str, usize>,
 }
 
 impl Truth {
@@ -94,7 +102,7 @@ impl Truth {
                 && !events.iter().any(|cause| Some(cause.sequence) == event.cause);
             match (&event.source, event.point) {
                 (AlarmSource::Station(id), Some(Point::Comms)) if is_raised => {
-                    self.silence_is_due(*id, fleet)
+                    self.silence_is_due(*id, fleet);
                 }
                 (_, Some(Point::Comms)) if event.kind == Kind::StandsFor => {
                     for id in event.stations.iter().flatten() {
@@ -124,6 +132,9 @@ impl Truth {
 
     fn fold(&mut self, event: &Event) {
         *self.counts.entry(event.kind).or_default() += 1;
+        if let Some(by) = &event.by {
+            self.deeds.entry(by.clone()).or_default().push(event.clone());
+        }
         let Some(point) = event.point else { return };
         let key = (event.source.clone(), point);
         // An entry about many is one of each of them.
@@ -135,6 +146,7 @@ impl Truth {
             let before = self.states.insert((AlarmSource::Station(*id), Point::Comms), to);
             assert_eq!(before.unwrap_or(State::Normal), from, "{id} in {event:?}");
         }
+        self.history.entry(key.clone()).or_default().push((event.sequence, event.to.unwrap()));
         let before = self.states.insert(key.clone(), event.to.unwrap()).unwrap_or(State::Normal);
         assert_eq!(event.from, Some(before), "the entry follows from the one before: {event:?}");
         if event.reason.as_deref() == Some("on since before the upgrade") {
@@ -143,6 +155,42 @@ impl Truth {
         if matches!(event.kind, Kind::Raised | Kind::OnDelayStarted | Kind::OnWhileHidden) {
             *self.raised.entry(key).or_default() += 1;
         }
+    }
+
+    /// An operator is told what became of a command: what is done is in the
+    /// ledger by then, and the facts agree with that (`committed`).
+    pub(super) fn told(&mut self, command: &Command, outcome: Outcome) {
+        let deeds = self.deeds.get(&command.by).map_or(&[][..], |deeds| deeds);
+        let name = match &outcome {
+            Outcome::Done(done) => {
+                self.is_done(command, *done, deeds);
+                "done"
+            }
+            Outcome::Unknown => "unknown",
+            Outcome::Rejected(_) | Outcome::NotDone(_) => {
+                let name = if matches!(outcome, Outcome::Rejected(_)) { "rejected" } else { "not done" };
+                self.in_vain.push((command.clone(), outcome));
+                name
+            }
+        };
+        *self.outcomes.entry(name).or_default() += 1;
+    }
+
+    fn is_done(&self, command: &Command, done: Done, deeds: &[Event]) {
+        let (alarm, kind) = match &command.what {
+            What::Acknowledge { alarm, .. } => (alarm, Kind::Acknowledged),
+            What::Shelve { alarm, .. } => (alarm, Kind::Shelved),
+            What::Unshelve { alarm } => (alarm, Kind::Unshelved),
+            What::TakeOutOfService { alarm, .. } => (alarm, Kind::TakenOutOfService),
+            What::ReturnToService { alarm } => (alarm, Kind::ReturnedToService),
+        };
+        let [deed] = deeds else { panic!("{command:?} has {deeds:?}") };
+        assert_eq!((&deed.source, deed.point, deed.kind), (&alarm.0, Some(alarm.1), kind), "{command:?}");
+        let until = self.history[alarm].iter().rev().find(|(sequence, _)| *sequence <= done.sequence);
+        assert_eq!(until.map(|(_, state)| *state), Some(done.state), "{command:?}: {done:?}");
+        let is_open =
+            !matches!(done.state, State::Normal | State::Shelved | State::Suppressed | State::OutOfService);
+        assert_eq!(done.occurrence.is_some(), is_open, "{command:?}: {done:?}");
     }
 
     /// The contacts as they were last recorded are those of the alarms: what
@@ -197,6 +245,10 @@ impl Truth {
 
     /// Everything at the end of a run.
     pub(super) fn agrees(&self, disk: &Disk) {
+        for (command, outcome) in &self.in_vain {
+            let deeds = self.deeds.get(&command.by);
+            assert_eq!(deeds, None, "{command:?} was told {outcome:?}");
+        }
         for (&id, known) in &self.stations {
             self.says(id, known.contacts, disk);
         }

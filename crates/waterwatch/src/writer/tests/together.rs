@@ -1,10 +1,12 @@
 //! Stations that fall silent together, turn by turn under virtual time.
 
-use waterwatch_core::alarm::{Alarm, AlarmSource, Input, Order, Point, State};
+use waterwatch_core::alarm::{Alarm, AlarmSource, Point, State};
 
-use super::time::{NOTHING, Turns};
+use super::turns::{NOTHING, Turns};
 use super::*;
+use crate::command::{Command, Outcome, What};
 use crate::store::{AlarmKey, Store};
+use crate::writer::clock::Clock;
 use crate::writer::simulation::disk::Disk;
 
 /// Stations 1 to 4 are in the North, 5 to 9 in the South, and the others nowhere.
@@ -60,12 +62,10 @@ impl Turns {
         AlarmSource::Area("North".into())
     }
 
-    fn order(&mut self, source: AlarmSource, input: Input<'_>) {
-        let Recorder { store, watch, draft, .. } = &mut self.recorder;
-        let now = watch.turn_is();
-        draft.order(store, watch, now, (source, Point::Comms), input).unwrap();
-        self.recorder.record().unwrap();
-        self.recorder.store.committed.clear();
+    fn order(&mut self, what: What) {
+        let deadline = self.clock.instant() + Duration::from_secs(1);
+        let (outcomes, _) = self.obey(vec![Command { what, by: "Ana".into(), deadline }], &[]);
+        assert!(matches!(outcomes[..], [Outcome::Done(_)]), "{outcomes:?}");
     }
 
     fn occurrence(&self, source: AlarmSource) -> i64 {
@@ -149,10 +149,8 @@ fn those_that_alarmed_just_before_are_suppressed_unless_somebody_has_taken_them(
     // Half of the area is late by then, and only two are silent.
     assert_eq!(sorted(told), ["1 comms raised", "2 comms raised"]);
     let occurrence = turns.occurrence(AlarmSource::Station(StationId::new(1).unwrap()));
-    turns.order(
-        AlarmSource::Station(StationId::new(1).unwrap()),
-        Input::Acknowledge { occurrence, by: "Ana" },
-    );
+    let alarm = (AlarmSource::Station(StationId::new(1).unwrap()), Point::Comms);
+    turns.order(What::Acknowledge { alarm, occurrence });
     let told = turns.pass_with(60, 5..=20);
     assert_eq!(told, [NORTH_RAISED, "area/North comms stands_for 3 4", "2 comms suppressed"]);
     assert_eq!(turns.station(1), State::Acknowledged);
@@ -161,19 +159,18 @@ fn those_that_alarmed_just_before_are_suppressed_unless_somebody_has_taken_them(
 
 #[test]
 fn an_area_that_is_put_aside_or_was_taken_a_while_ago_stands_for_nobody() {
-    for input in [
-        Input::Shelve(Order { until_ms: 1_008_000_000, by: "Ana", reason: "the carrier is at work" }),
-        Input::Acknowledge { occurrence: 0, by: "Ana" },
-    ] {
+    for is_shelved in [true, false] {
         let mut turns = fleet();
         turns.pass_with(181, 5..=20);
-        let occurrence = turns.occurrence(turns.north());
-        let (input, after_s) = match input {
-            Input::Acknowledge { by, .. } => (Input::Acknowledge { occurrence, by }, 15 * 60),
-            shelve => (shelve, 0),
-        };
-        turns.order(turns.north(), input);
-        assert_eq!(turns.pass_with(after_s - after_s.min(60), 5..=20), NOTHING, "{input:?}");
+        let alarm = (turns.north(), Point::Comms);
+        if is_shelved {
+            let (until_ms, reason) = (1_008_000_000, "the carrier is at work".into());
+            turns.order(What::Shelve { alarm, until_ms, reason });
+        } else {
+            let occurrence = turns.occurrence(turns.north());
+            turns.order(What::Acknowledge { alarm, occurrence });
+            assert_eq!(turns.pass_with(14 * 60, 5..=20), NOTHING);
+        }
         let told = turns.pass_with(60, 5..=20);
         let raised: Vec<_> = told.iter().filter(|line| line.ends_with(" comms raised")).collect();
         assert_eq!(

@@ -1,0 +1,105 @@
+//! What an operator wants done, and what became of it.
+//!
+//! It says what, to whom, by whom and until when its caller waits. The way to
+//! the writer is [`Operators`](crate::lane::Operators).
+
+use std::time::Instant;
+
+use thiserror::Error;
+use waterwatch_core::alarm::{Rejected, State};
+
+use crate::store::AlarmKey;
+
+/// One thing that an operator wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// What, and to whom.
+    pub what: What,
+    /// Who wants it.
+    pub by: Box<str>,
+    /// Until when whoever waits for the answer waits: later it is no longer
+    /// decided, so that nothing happens of which they were told that it did
+    /// not.
+    pub deadline: Instant,
+}
+
+/// What is to be done, and to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Acknowledge an occurrence of an alarm.
+    Acknowledge {
+        /// Which alarm.
+        alarm: AlarmKey,
+        /// The sequence of the event that raised it.
+        occurrence: i64,
+    },
+    /// Shelve an alarm, or say anew until when.
+    Shelve {
+        /// Which alarm.
+        alarm: AlarmKey,
+        /// When that ends, in milliseconds UTC.
+        until_ms: i64,
+        /// Why.
+        reason: Box<str>,
+    },
+    /// Unshelve an alarm.
+    Unshelve {
+        /// Which alarm.
+        alarm: AlarmKey,
+    },
+    /// Take an alarm out of service, or say anew until when.
+    TakeOutOfService {
+        /// Which alarm.
+        alarm: AlarmKey,
+        /// When that ends, in milliseconds UTC.
+        until_ms: i64,
+        /// Why.
+        reason: Box<str>,
+    },
+    /// Return an alarm to service.
+    ReturnToService {
+        /// Which alarm.
+        alarm: AlarmKey,
+    },
+}
+
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done, and durable.
+    Done(Done),
+    /// It does not fit what is recorded, and changed nothing.
+    Rejected(Rejected),
+    /// It changed nothing, and never will.
+    NotDone(NotDone),
+    /// The server ended before that was certain: look again.
+    Unknown,
+}
+
+/// How it is after a command that is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// The sequence of the newest report or event once it was done.
+    pub sequence: i64,
+    /// The alarm's state.
+    pub state: State,
+    /// The occurrence that is open: the sequence of the event that raised it.
+    pub occurrence: Option<i64>,
+}
+
+/// Why nothing was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum NotDone {
+    /// Whoever waited for it waits no more.
+    #[error("it was not decided in time")]
+    TooLate,
+    /// It could not be recorded: no room on the disk, or the disk failed.
+    #[error("it could not be recorded")]
+    NotStored,
+    /// So many wait that one more is not taken.
+    #[error("too many others wait")]
+    Busy,
+    /// The server is about to end.
+    #[error("the server is stopping")]
+    Stopping,
+}

@@ -1,0 +1,216 @@
+//! Both ends of the lane, and the operators'.
+
+use std::thread;
+
+use waterwatch_core::alarm::{AlarmSource, Point};
+use waterwatch_core::wire;
+
+use super::*;
+use crate::command::{Command, What};
+
+async fn submit(mut speaker: Speaker, reports: usize) -> Option<Verdict> {
+    let room = poll_fn(|context| speaker.poll_room(context, 10)).await;
+    let report = wire::parse(b"1 0 1").unwrap();
+    speaker.submit(smallvec::smallvec![report; reports], Origin::default(), room).await
+}
+
+/// Submits these sizes at once, and gives the batches that are taken.
+fn batches(bytes_max: usize, reports_max: usize, sizes: &[usize]) -> Vec<Vec<usize>> {
+    let (lane, _, mut submissions) = open(bytes_max);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let tasks: Vec<_> = sizes.iter().map(|&size| runtime.spawn(submit(lane.speaker(), size))).collect();
+    drop(lane);
+    // Lets every task come as far as it can.
+    runtime.block_on(async { tokio::task::yield_now().await });
+    let writer = thread::spawn(move || {
+        let mut taken = Vec::new();
+        while let Taken::Batch(_, batch) = submissions.take(reports_max, Duration::ZERO, None) {
+            taken.push(batch.iter().map(|submission| submission.reports.len()).collect());
+            for submission in batch {
+                submission.answer.send(Verdict::new());
+            }
+        }
+        taken
+    });
+    runtime.block_on(async {
+        for task in tasks {
+            assert_eq!(task.await.unwrap(), Some(vec![]));
+        }
+    });
+    writer.join().unwrap()
+}
+
+#[test]
+fn what_waits_is_one_batch_up_to_the_limit() {
+    assert_eq!(batches(1000, 100, &[1, 2, 3]), [[1, 2, 3]]);
+    assert_eq!(batches(1000, 4, &[1, 2, 3, 1]), [vec![1, 2], vec![3, 1]]);
+    assert_eq!(batches(1000, 2, &[5, 1]), [vec![5], vec![1]], "a submission is never split");
+}
+
+#[test]
+fn a_full_lane_lets_in_the_next_when_room_is_given_back() {
+    assert_eq!(batches(20, 100, &[1, 2, 3]), [vec![1, 2], vec![3]]);
+}
+
+#[test]
+fn nothing_comes_until_a_time() {
+    let (lane, _, mut submissions) = open(100);
+    let soon = Instant::now() + Duration::from_millis(20);
+    assert!(matches!(submissions.take(9, Duration::ZERO, Some(soon)), Taken::Nothing));
+    assert!(Instant::now() >= soon);
+    drop(lane);
+    assert!(matches!(submissions.take(9, Duration::ZERO, Some(soon)), Taken::End));
+}
+
+/// A lane that five connections use, of which three have reported within
+/// the last second.
+fn lane_with_three_active() -> (Lane, Operators, Submissions, Vec<Speaker>) {
+    let (lane, operators, mut submissions) = open(1_000);
+    let mut speakers: Vec<Speaker> = (0..5).map(|_| lane.speaker()).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for _ in 0..2 {
+        for speaker in &mut speakers[..3] {
+            push(&runtime, speaker);
+        }
+        assert_eq!(taken(&mut submissions, Duration::ZERO), 3);
+    }
+    (lane, operators, submissions, speakers)
+}
+
+/// Submits without waiting for the verdict.
+fn push(runtime: &tokio::runtime::Runtime, speaker: &mut Speaker) {
+    let report = wire::parse(b"1 0 1").unwrap();
+    runtime.block_on(async {
+        let room = poll_fn(|context| speaker.poll_room(context, 10)).await;
+        let submit = speaker.submit(smallvec::smallvec![report], Origin::default(), room);
+        tokio::select! {
+            biased;
+            // Dropped already, if the other side was quick.
+            _ = submit => {}
+            () = std::future::ready(()) => {}
+        }
+    });
+}
+
+fn taken(submissions: &mut Submissions, company: Duration) -> usize {
+    match submissions.take(65_536, company, None) {
+        Taken::Batch(_, batch) => batch.len(),
+        other => panic!("{other:?}"),
+    }
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+#[test]
+fn company_is_waited_for_until_half_are_there_that_reported_lately() {
+    let (_lane, _, mut submissions, mut speakers) = lane_with_three_active();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    push(&runtime, &mut speakers[0]);
+    let began = Instant::now();
+    let other = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(30));
+        push(&runtime, &mut speakers[1]);
+        speakers
+    });
+    assert_eq!(taken(&mut submissions, LONG), 2);
+    assert!(began.elapsed() >= Duration::from_millis(30));
+    drop(other.join().unwrap());
+}
+
+#[test]
+fn company_is_not_waited_for_longer_than_told_nor_if_it_is_gone() {
+    let (_lane, _, mut submissions, mut speakers) = lane_with_three_active();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    push(&runtime, &mut speakers[0]);
+    let began = Instant::now();
+    assert_eq!(taken(&mut submissions, Duration::from_millis(20)), 1);
+    assert!(began.elapsed() >= Duration::from_millis(20));
+    // All others leave: nobody can come.
+    push(&runtime, &mut speakers[0]);
+    let leaving = thread::spawn(move || speakers.truncate(1));
+    assert_eq!(taken(&mut submissions, LONG), 1);
+    leaving.join().unwrap();
+    assert!(began.elapsed() < LONG / 2);
+}
+
+#[test]
+fn when_the_writer_is_gone_nothing_counts_as_stored() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (lane, _, submissions) = open(100);
+    drop(submissions);
+    assert_eq!(runtime.block_on(submit(lane.speaker(), 1)), None);
+}
+
+fn command() -> (Awaited, tokio::sync::oneshot::Receiver<Outcome>) {
+    let alarm = (AlarmSource::Server, Point::Comms);
+    let what = What::Unshelve { alarm };
+    Awaited::new(Command { what, by: "Ada".into(), deadline: Instant::now() + LONG })
+}
+
+fn commands_taken(submissions: &mut Submissions, reports_max: usize) -> (usize, usize) {
+    match submissions.take(reports_max, LONG, Some(Instant::now())) {
+        Taken::Batch(commands, batch) => (commands.len(), batch.len()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_command_waits_neither_for_room_nor_behind_reports() {
+    let (lane, operators, mut submissions) = open(40);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut speakers: Vec<Speaker> = (0..4).map(|_| lane.speaker()).collect();
+    for speaker in &mut speakers {
+        push(&runtime, speaker);
+    }
+    operators.push(command().0);
+    assert_eq!(commands_taken(&mut submissions, 1), (1, 1));
+    // The rest was taken off the queue; the next command comes first.
+    operators.push(command().0);
+    assert_eq!(commands_taken(&mut submissions, 1), (1, 1));
+    assert_eq!(commands_taken(&mut submissions, 1), (0, 1));
+    assert_eq!(commands_taken(&mut submissions, 1), (0, 1));
+}
+
+#[test]
+fn a_command_ends_the_wait_for_company() {
+    let (_lane, operators, mut submissions, mut speakers) = lane_with_three_active();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    push(&runtime, &mut speakers[0]);
+    let began = Instant::now();
+    let other = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(30));
+        operators.push(command().0);
+    });
+    assert_eq!(commands_taken(&mut submissions, 65_536), (1, 1));
+    assert!(began.elapsed() >= Duration::from_millis(30) && began.elapsed() < LONG / 2);
+    other.join().unwrap();
+}
+
+#[test]
+fn so_many_commands_are_taken_at_once_and_so_many_may_wait() {
+    let (lane, operators, mut submissions) = open(40);
+    let mut outcomes = Vec::new();
+    for _ in 0..=operators::COMMANDS_WAITING_MAX {
+        let (command, outcome) = command();
+        operators.push(command);
+        outcomes.push(outcome);
+    }
+    let heard = |outcome: &mut tokio::sync::oneshot::Receiver<Outcome>| outcome.try_recv();
+    assert_eq!(heard(outcomes.last_mut().unwrap()), Ok(Outcome::NotDone(NotDone::Busy)));
+    assert_eq!(commands_taken(&mut submissions, 1), (COMMANDS_A_BATCH_MAX, 0));
+    drop(submissions);
+    assert_eq!(heard(&mut outcomes[COMMANDS_A_BATCH_MAX]), Ok(Outcome::NotDone(NotDone::Stopping)));
+    let (late, mut outcome) = command();
+    operators.push(late);
+    assert_eq!(heard(&mut outcome), Ok(Outcome::NotDone(NotDone::Stopping)));
+    drop(lane);
+}
+
+#[test]
+fn commands_that_wait_are_taken_before_the_end() {
+    let (lane, operators, mut submissions) = open(40);
+    operators.push(command().0);
+    drop(lane);
+    assert_eq!(commands_taken(&mut submissions, 1), (1, 0));
+    assert!(matches!(submissions.take(1, Duration::ZERO, None), Taken::End));
+}

@@ -1,0 +1,118 @@
+//! What operators of the simulated world do, and what they are told.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot::{Receiver, error::TryRecvError};
+use waterwatch_core::StationId;
+use waterwatch_core::alarm::{Alarm, AlarmSource, Point};
+
+use super::disk::Fault;
+use super::truth::Truth;
+use super::{HOUR_MS, MINUTE_MS, World};
+use crate::command::{Command, NotDone, Outcome, What};
+use crate::lane::{Awaited, COMMANDS_A_BATCH_MAX};
+use crate::store::{AlarmKey, Store};
+use crate::writer::clock::Clock;
+
+/// How long an operator waits, in milliseconds.
+const WAITS_MS: u64 = 10_000;
+
+/// Commands under way.
+#[derive(Debug, Default)]
+pub(super) struct Operators {
+    /// On their way to the writer.
+    asked: Vec<Awaited>,
+    /// Of which nothing is known yet.
+    wait: Vec<(Command, Receiver<Outcome>)>,
+    /// How many there were: each signs with a name of its own.
+    commands: usize,
+}
+
+impl Operators {
+    fn ask(&mut self, command: Command) {
+        let (awaited, outcome) = Awaited::new(command.clone());
+        self.asked.push(awaited);
+        self.wait.push((command, outcome));
+    }
+
+    /// Those that the next turn takes.
+    pub(super) fn take(&mut self) -> Vec<Awaited> {
+        self.asked.drain(..self.asked.len().min(COMMANDS_A_BATCH_MAX)).collect()
+    }
+
+    /// Whoever is told something by now believes it.
+    pub(super) fn hear(&mut self, truth: &mut Truth) {
+        self.wait.retain_mut(|(command, outcome)| {
+            let outcome = match outcome.try_recv() {
+                Ok(outcome) => outcome,
+                Err(TryRecvError::Closed) => Outcome::Unknown,
+                Err(TryRecvError::Empty) => return true,
+            };
+            truth.told(command, outcome);
+            false
+        });
+    }
+
+    /// The server is gone: the lane answers for it.
+    pub(super) fn hang_up(&mut self, truth: &mut Truth) {
+        for awaited in self.asked.drain(..) {
+            awaited.answer(Outcome::NotDone(NotDone::Stopping));
+        }
+        self.hear(truth);
+        assert!(self.wait.is_empty(), "everybody hears something");
+    }
+}
+
+impl World {
+    /// Some of them at once, now and then.
+    pub(super) fn operate(&mut self) {
+        if self.server.is_none() {
+            return;
+        }
+        for _ in 0..self.rng.choice([1, 1, 1, 2, 8]).unwrap() {
+            let what = self.wish();
+            self.operators.commands += 1;
+            let by = format!("operator {}", self.operators.commands).into();
+            let waits = Duration::from_millis(self.rng.u64(0..WAITS_MS));
+            let deadline = self.machine.instant() + waits;
+            self.operators.ask(Command { what, by, deadline });
+        }
+        // A command wakes the server, if it can be woken.
+        let turn_ms = self.now_ms().max(self.held_until_ms);
+        let fault = (self.rng.u8(..) < 10).then(|| Fault::Unknown(self.rng.bool()));
+        if let Some(server) = &mut self.server {
+            server.turn_ms = server.turn_ms.min(turn_ms);
+            if let Some(fault) = fault {
+                server.recorder.store.fault = fault;
+            }
+        }
+    }
+
+    fn wish(&mut self) -> What {
+        let mut alarms: Vec<(AlarmKey, Alarm)> =
+            self.disk().alarms().iter().map(|(key, alarm)| (key, alarm.clone())).collect();
+        alarms.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let (alarm, facts) = match self.rng.choice(alarms) {
+            Some((key, alarm)) if self.rng.u8(..) > 20 => (key, alarm),
+            _ => {
+                let id = StationId::new(self.rng.i64(0..40)).unwrap();
+                let point = self.rng.choice(Point::ALL.iter().copied()).unwrap();
+                ((AlarmSource::Station(id), point), Alarm::default())
+            }
+        };
+        // Also an end that has passed.
+        let until_ms = self.machine.now().wall_ms + self.rng.i64(-MINUTE_MS..8 * HOUR_MS);
+        let reason = "a pump is changed".into();
+        match (self.rng.u8(0..10), facts.occurrence) {
+            (0, _) => What::Shelve { alarm, until_ms, reason },
+            (1, _) => What::Unshelve { alarm },
+            (2, _) => What::TakeOutOfService { alarm, until_ms, reason },
+            (3, _) => What::ReturnToService { alarm },
+            // Also one that is no longer open, or that somebody else has.
+            (4, _) => What::Acknowledge { alarm, occurrence: self.rng.i64(0..1_000) },
+            (_, Some(open)) => What::Acknowledge { alarm, occurrence: open.sequence },
+            (_, None) if facts.hidden.shelf.is_some() => What::Unshelve { alarm },
+            (_, None) => What::ReturnToService { alarm },
+        }
+    }
+}

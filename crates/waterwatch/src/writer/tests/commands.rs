@@ -1,0 +1,124 @@
+//! Operators' commands, from the lane to what they are told.
+
+use waterwatch_core::alarm::{AlarmSource, Point, Rejected, State};
+
+use super::turns::{Turns, turns};
+use super::*;
+use crate::command::{Command, Done, NotDone, Outcome, What};
+use crate::store::AlarmKey;
+use crate::writer::clock::Clock;
+use crate::writer::simulation::disk::Fault;
+
+fn alarm1(id: i64) -> AlarmKey {
+    (AlarmSource::Station(StationId::new(id).unwrap()), Point::Alarm1)
+}
+
+fn acknowledge(turns: &Turns, id: i64, by: &str) -> Command {
+    let alarm = alarm1(id);
+    let open = turns.recorder.store.alarms().get(&alarm).and_then(|alarm| alarm.occurrence.as_ref());
+    let what = What::Acknowledge { alarm, occurrence: open.map_or(0, |open| open.sequence) };
+    Command { what, by: by.into(), deadline: turns.clock.instant() }
+}
+
+fn done(outcome: &Outcome) -> Done {
+    match outcome {
+        Outcome::Done(done) => *done,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_command_comes_before_the_reports_of_its_batch_and_hears_how_it_is_after_it() {
+    let mut turns = turns();
+    turns.pass(1, &["1 1 0"]);
+    let (outcomes, told) = turns.obey(vec![acknowledge(&turns, 1, "Ada")], &["1 0 0"]);
+    assert_eq!(told, ["1 alarm1 acknowledged", "1 alarm1 returned"]);
+    let done = done(&outcomes[0]);
+    assert_eq!((done.state, done.occurrence.is_some()), (State::Acknowledged, true));
+    assert_eq!(done.sequence + 2, turns.recorder.store.sequence(), "before the report and its event");
+}
+
+#[test]
+fn one_that_is_rejected_changes_nothing_of_the_others() {
+    let mut turns = turns();
+    turns.pass(1, &["1 1 0", "2 1 0"]);
+    let until_ms = turns.clock.now().wall_ms;
+    let too_late = What::Shelve { alarm: alarm1(2), until_ms, reason: "a pump is changed".into() };
+    let commands = vec![
+        acknowledge(&turns, 1, "Ada"),
+        acknowledge(&turns, 1, "Ben"),
+        Command { what: too_late, by: "Ada".into(), deadline: turns.clock.instant() },
+        acknowledge(&turns, 2, "Ben"),
+    ];
+    let (outcomes, told) = turns.obey(commands, &["3 0 0"]);
+    assert_eq!(told, ["1 alarm1 acknowledged", "2 alarm1 acknowledged"]);
+    assert_eq!(done(&outcomes[0]).state, State::Acknowledged);
+    let at_ms = turns.clock.now().wall_ms;
+    assert_eq!(outcomes[1], Outcome::Rejected(Rejected::AlreadyAcknowledged { by: "Ada".into(), at_ms }));
+    assert_eq!(outcomes[2], Outcome::Rejected(Rejected::EndHasPassed));
+    assert_eq!(done(&outcomes[3]).state, State::Acknowledged);
+}
+
+#[test]
+fn one_whose_caller_waits_no_more_is_not_decided() {
+    let mut turns = turns();
+    turns.pass(1, &["1 1 0"]);
+    let command = acknowledge(&turns, 1, "Ada");
+    turns.skip(1, 1);
+    let (outcomes, told) = turns.obey(vec![command], &[]);
+    assert_eq!((&outcomes[..], told.len()), (&[Outcome::NotDone(NotDone::TooLate)][..], 0));
+}
+
+#[test]
+fn what_is_not_stored_is_not_done_nor_rejected_for_what_was_not_stored() {
+    for fault in [Fault::Full, Fault::Unknown(false)] {
+        let mut turns = turns();
+        turns.pass(1, &["1 1 0"]);
+        turns.fail(fault);
+        let commands = vec![acknowledge(&turns, 1, "Ada"), acknowledge(&turns, 1, "Ben")];
+        let (outcomes, _) = turns.obey(commands, &[]);
+        let not_stored = Outcome::NotDone(NotDone::NotStored);
+        assert_eq!(outcomes, [not_stored.clone(), not_stored], "{fault:?}");
+        turns.fail(Fault::None);
+        let command = acknowledge(&turns, 1, "Ben");
+        let (outcomes, _) = turns.obey(vec![command], &[]);
+        assert_eq!(done(&outcomes[0]).state, State::Acknowledged, "{fault:?}");
+    }
+}
+
+#[test]
+fn what_is_found_on_the_disk_after_a_doubtful_commit_is_done() {
+    let mut turns = turns();
+    turns.pass(1, &["1 1 0"]);
+    turns.fail(Fault::Unknown(true));
+    let (outcomes, told) = turns.obey(vec![acknowledge(&turns, 1, "Ada")], &[]);
+    assert_eq!(done(&outcomes[0]).state, State::Acknowledged);
+    assert_eq!(told, ["1 alarm1 acknowledged"]);
+}
+
+/// Through the lane and the thread, beside a store that fails for good.
+#[test]
+fn of_a_writer_that_ends_by_a_failure_nothing_is_known() {
+    let store = FaultyStore::default();
+    store.durable.lock().unwrap().faults = vec![super::Fault::None, super::Fault::Unknown];
+    store.durable.lock().unwrap().reopen_fails = true;
+    let (lane, operators, receiver) = lane::open(1_000);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let shelve = |id| {
+        let until_ms = jiff::Timestamp::now().as_millisecond() + 60_000;
+        let what = What::Shelve { alarm: alarm1(id), until_ms, reason: "a pump is changed".into() };
+        Command { what, by: "Ada".into(), deadline: Instant::now() + Duration::from_secs(60) }
+    };
+    let writer = thread::spawn(move || {
+        run(receiver, store, &limits(), Settings::default(), || {}, &CancellationToken::new())
+    });
+    // Nobody reports, and nothing else wakes the writer for half a second.
+    let began = Instant::now();
+    let outcomes = [runtime.block_on(operators.ask(shelve(1))), runtime.block_on(operators.ask(shelve(2)))];
+    assert!(began.elapsed() < Duration::from_secs(30));
+    assert_eq!(done(&outcomes[0]).state, State::Shelved);
+    assert_eq!(outcomes[1], Outcome::Unknown);
+    assert!(writer.join().unwrap().is_err());
+    assert_eq!(runtime.block_on(operators.ask(shelve(1))), Outcome::NotDone(NotDone::Stopping));
+    drop(lane);
+}

@@ -1,0 +1,142 @@
+//! The writer driven turn by turn, by a clock that is told.
+
+use std::rc::Rc;
+
+use waterwatch_core::StationSettings;
+use waterwatch_core::alarm::AlarmSource;
+use waterwatch_core::settings::{PointOverrides, StationOverrides};
+use waterwatch_core::silence::Now;
+
+use super::*;
+use crate::command::{Command, Outcome};
+use crate::lane::Awaited;
+use crate::writer::clock::Clock;
+use crate::writer::simulation::disk::{Disk, Fault};
+
+/// A clock that is told.
+#[derive(Clone, Debug)]
+pub(super) struct ToldClock {
+    began: Instant,
+    now: Rc<Cell<Now>>,
+}
+
+impl Clock for ToldClock {
+    fn now(&self) -> Now {
+        self.now.get()
+    }
+
+    fn instant(&self) -> Instant {
+        self.began + Duration::from_millis(self.now().steady_ms.cast_unsigned())
+    }
+
+    fn sleep(&self, _: Duration) {
+        panic!("a batch is tried once");
+    }
+}
+
+/// A writer whose turns are told.
+pub(super) struct Turns {
+    pub(super) recorder: Recorder<Disk, ToldClock, fn()>,
+    settings: Settings,
+    pub(super) clock: ToldClock,
+}
+
+impl Turns {
+    pub(super) fn start(disk: Disk, fleet: StationSettings) -> Turns {
+        Turns::with(disk, Settings::of_fleet(fleet))
+    }
+
+    pub(super) fn with(disk: Disk, settings: Settings) -> Turns {
+        Turns::start_at(disk, settings, Now { wall_ms: 1_000_000_000, steady_ms: 50_000 })
+    }
+
+    fn start_at(disk: Disk, settings: Settings, now: Now) -> Turns {
+        let clock = ToldClock { began: Instant::now(), now: Rc::new(Cell::new(now)) };
+        let limits = Limits { store_retry_s: 0, ..Limits::default() };
+        let stopping = CancellationToken::new();
+        let recorder =
+            Recorder::start(disk, settings.clone(), clock.clone(), limits, (|| {}) as fn(), stopping);
+        Turns { recorder, settings, clock }
+    }
+
+    /// The server is gone for so long, and the wall jumps by so much meanwhile.
+    pub(super) fn restart(self, gone_s: i64, jump_s: i64) -> Turns {
+        let Turns { recorder, settings, clock } = self;
+        let mut disk = recorder.store;
+        disk.reopen().unwrap();
+        let wall_ms = clock.now().wall_ms + (gone_s + jump_s) * 1_000;
+        Turns::start_at(disk, settings, Now { wall_ms, steady_ms: 7_000 })
+    }
+
+    /// The clocks go on by so much, without a turn.
+    pub(super) fn skip(&mut self, wall_ms: i64, steady_ms: i64) {
+        let now = self.clock.now();
+        let now = Now { wall_ms: now.wall_ms + wall_ms, steady_ms: now.steady_ms + steady_ms };
+        self.clock.now.set(now);
+    }
+
+    /// What the next commits meet.
+    pub(super) fn fail(&mut self, fault: Fault) {
+        self.recorder.store.fault = fault;
+    }
+
+    /// Time passes, with a turn each 500 ms; the last one hears these. What
+    /// the ledger says of it, each time it says something.
+    pub(super) fn pass(&mut self, seconds: i64, lines: &[&str]) -> Vec<String> {
+        let mut told = Vec::new();
+        for step in (0..seconds * 2).rev() {
+            self.skip(500, 500);
+            told.extend(self.turn(if step == 0 { lines } else { &[] }));
+        }
+        told
+    }
+
+    pub(super) fn turn(&mut self, lines: &[&str]) -> Vec<String> {
+        self.obey(Vec::new(), lines).1
+    }
+
+    /// A turn with these commands and reports: what became of the commands, and
+    /// what the ledger says of the turn.
+    pub(super) fn obey(&mut self, commands: Vec<Command>, lines: &[&str]) -> (Vec<Outcome>, Vec<String>) {
+        let (commands, outcomes): (Vec<_>, Vec<_>) = commands.into_iter().map(Awaited::new).unzip();
+        let reports: Vec<Report> = lines.iter().map(|line| report(line)).collect();
+        let heard = (!reports.is_empty()).then_some((&reports[..], Origin::default()));
+        let turned = self.recorder.once(commands, heard.into_iter());
+        let outcomes = outcomes.into_iter().map(|mut outcome| outcome.try_recv().unwrap_or(Outcome::Unknown));
+        let outcomes = outcomes.collect();
+        turned.unwrap();
+        (outcomes, std::mem::take(&mut self.recorder.store.committed).iter().map(say).collect())
+    }
+}
+
+pub(super) fn say(event: &Event) -> String {
+    match (&event.source, event.point) {
+        (AlarmSource::Station(id), Some(point)) => {
+            let reason = event.reason.as_ref().map(|reason| format!(", {reason}")).unwrap_or_default();
+            format!("{id} {point} {}{reason}", event.kind)
+        }
+        (source, Some(point)) => {
+            let reason = event.reason.as_ref().map(|reason| format!(", {reason}")).unwrap_or_default();
+            let stations: String = event.stations.iter().flatten().map(|id| format!(" {id}")).collect();
+            format!("{source} {point} {}{stations}{reason}", event.kind)
+        }
+        _ => {
+            let lasted_s = (event.until_ms.unwrap() - event.event_time_ms) / 1_000;
+            format!("{} {lasted_s} s", event.kind)
+        }
+    }
+}
+
+/// A fleet whose contacts must be on for so long.
+pub(super) fn delayed(on_delay_s: u32) -> StationSettings {
+    let contact = PointOverrides { on_delay_s: Some(on_delay_s), ..PointOverrides::default() };
+    let points = [contact, contact, PointOverrides::default()];
+    StationOverrides { points, ..StationOverrides::default() }.resolve()
+}
+
+pub(super) fn turns() -> Turns {
+    Turns::start(Disk::default(), StationSettings::default())
+}
+
+/// Nothing that is said.
+pub(super) const NOTHING: [&str; 0] = [];
