@@ -8,6 +8,7 @@
 pub mod communication;
 mod contact;
 mod ledger;
+mod of_many;
 mod station;
 
 use std::collections::HashMap;

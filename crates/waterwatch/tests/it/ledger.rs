@@ -21,6 +21,8 @@ pub struct Entry {
     pub reason: Option<String>,
     pub event_time: i64,
     pub until: Option<i64>,
+    /// The stations that it is about, where it is about many.
+    pub stations: Vec<i64>,
 }
 
 /// The whole ledger, the oldest first.
@@ -49,6 +51,17 @@ pub fn check(data: &Path) -> Result<(), String> {
             return Err(format!("{sequence} comes after {last}"));
         }
         last = *sequence;
+        for id in &entry.stations {
+            let (from, to) = match kind.as_str() {
+                "stands_for" => ("normal", "suppressed"),
+                "heard_again" => ("suppressed", "normal"),
+                kind => return Err(format!("{sequence} is about many: {kind}")),
+            };
+            let before = states.insert(format!("{id}/comms"), to.to_owned());
+            if before.as_deref().unwrap_or("normal") != from {
+                return Err(format!("{id} was {before:?}, and event {sequence} ({kind}) leads from {from}"));
+            }
+        }
         let (Some(from), Some(to)) = (from, to) else { continue };
         let before = states.insert(alarm.clone(), to.clone()).unwrap_or_else(|| "normal".to_owned());
         if before != *from {
@@ -101,15 +114,35 @@ fn read_ledger(database: &Connection) -> Vec<Entry> {
             reason: row.get("reason")?,
             event_time: row.get("event_time")?,
             until: row.get("until")?,
+            stations: row
+                .get::<_, Option<Vec<u8>>>("stations")?
+                .map(|bytes| read_stations(&bytes))
+                .unwrap_or_default(),
         })
     };
     let mut statement = database
         .prepare(
             "SELECT sequence, received_at, CAST(source AS TEXT) AS source, point, occurrence, kind, from_state,
-             to_state, reason, event_time, until FROM alarm_event ORDER BY sequence",
+             to_state, reason, event_time, until, stations FROM alarm_event ORDER BY sequence",
         )
         .unwrap();
     statement.query_map([], entry).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+/// Steps from one id to the next, seven bits a byte.
+fn read_stations(bytes: &[u8]) -> Vec<i64> {
+    let (mut stations, mut id, mut step, mut shift) = (Vec::new(), 0, 0, 0);
+    assert_eq!(bytes[0], 1, "the version");
+    for byte in &bytes[1..] {
+        step |= i64::from(byte & 0x7f) << shift;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            id += step;
+            stations.push(id);
+            (step, shift) = (0, 0);
+        }
+    }
+    stations
 }
 
 /// The state as docs/alarms.md derives it.
@@ -136,7 +169,27 @@ fn read_facts(database: &Connection) -> BTreeMap<String, Facts> {
              service_until, shelf_until, suppressed_by, chatter_due FROM alarm",
         )
         .unwrap();
-    statement.query_map([], facts).unwrap().collect::<Result<_, _>>().unwrap()
+    let own: BTreeMap<String, Facts> =
+        statement.query_map([], facts).unwrap().collect::<Result<_, _>>().unwrap();
+    let mut all = BTreeMap::new();
+    let mut together =
+        database.prepare("SELECT silent_since, stations FROM silent_together ORDER BY entry").unwrap();
+    let entries =
+        together.query_map([], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Vec<u8>>(1)?))).unwrap();
+    for entry in entries {
+        let (since, stations) = entry.unwrap();
+        for id in read_stations(&stations) {
+            match since {
+                Some(_) => all.insert(
+                    format!("{id}/comms"),
+                    Facts { contact: true, occurrence: None, state: "suppressed" },
+                ),
+                None => all.remove(&format!("{id}/comms")),
+            };
+        }
+    }
+    all.extend(own);
+    all
 }
 
 fn read_contacts(database: &Connection) -> BTreeMap<String, bool> {

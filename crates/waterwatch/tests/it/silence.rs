@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::disk::Disk;
-use crate::harness::{Server, wait_for, waterwatch};
+use crate::harness::{Server, run, stderr, wait_for, waterwatch};
 use crate::ledger::{self, Entry, kinds, ledger};
 
 /// A period and a grace that a test can wait for.
@@ -55,6 +55,51 @@ fn a_station_that_falls_silent_is_an_alarm_within_a_second_and_returns_with_its_
     assert_eq!(kinds(&server.data, "7/comms"), ["raised", "returned"]);
     assert_eq!(kinds(&server.data, "8/comms"), [""; 0]);
     ledger::check(&server.data).unwrap();
+    server.stop();
+}
+
+/// Told to people by every command, and without an alarm of each.
+#[test]
+fn an_area_that_falls_silent_is_one_alarm_and_its_stations_say_why_they_have_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &SHORT);
+    let data = server.data.clone();
+    server.stop();
+    let north: String = (1..=4).map(|id| format!("({id}, 'North')")).collect::<Vec<_>>().join(", ");
+    let settle = format!("INSERT INTO station_settings (station_id, area) VALUES {north}");
+    crate::harness::open(&data).execute_batch(&settle).unwrap();
+    let server = Server::start(folder.path(), &SHORT);
+    assert_eq!(server.say(b"1 0 0\n2 0 1\n3 0 0\n4 0 0\n"), "OK\n".repeat(4));
+    let others: String = (10..20).map(|id| format!("{id} 0 0\n")).collect();
+    report_while(&server, &others, || {
+        wait_for("the area", || (kinds(&data, "area/North/comms").len() > 1).then_some(()));
+    });
+    let told = of(&data, "area/North/comms");
+    assert_eq!((&*told[0].kind, &*told[1].kind), ("raised", "stands_for"));
+    assert_eq!(told[1].stations, [1, 2, 3, 4]);
+    assert!(told[0].reason.as_deref().unwrap().ends_with("last heard in alarm: 2 (alarm2)"), "{told:?}");
+    assert_eq!(kinds(&data, "3/comms"), [""; 0]);
+    ledger::check(&data).unwrap();
+    let say = |args: &[&str]| {
+        let output = run(args, folder.path());
+        assert!(output.status.success(), "{}", stderr(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let list = say(&["alarm", "list"]);
+    assert!(list.contains("area/North"), "{list}");
+    let explained = say(&["alarm", "explain", "3", "comms"]);
+    let stands = format!("silent together with others: occurrence {} stands for it.", told[0].sequence);
+    assert!(explained.contains(&stands), "{explained}");
+    let explained = say(&["alarm", "explain", "area/North", "comms"]);
+    assert!(explained.contains("4 of 4 stations are out of contact"), "{explained}");
+    assert!(explained.contains("stands for the silence of 4 stations: 1, 2, 3, 4"), "{explained}");
+    let history = say(&["alarm", "history", "--source", "3"]);
+    assert!(history.contains("stands_for"), "{history}");
+    let stations = say(&["station", "list", "--json"]);
+    assert_eq!(stations.matches("\"comms\":\"silent\"").count(), 4, "{stations}");
+    assert_eq!(server.say(b"1 0 0\n2 0 1\n3 0 0\n4 0 0\n"), "OK\n".repeat(4));
+    assert_eq!(of(&data, "area/North/comms").last().unwrap().stations, [1, 2, 3, 4]);
+    ledger::check(&data).unwrap();
     server.stop();
 }
 

@@ -33,6 +33,7 @@ pub(super) struct Object<'a> {
     peer: Option<String>,
     listener: Option<&'a str>,
     cause: Option<i64>,
+    stations: Option<Vec<i64>>,
 }
 
 impl<'a> Object<'a> {
@@ -57,6 +58,7 @@ impl<'a> Object<'a> {
             peer: peer(&event.origin),
             listener: listeners.get(&event.origin.listener).map(String::as_str),
             cause: event.cause,
+            stations: event.stations.as_ref().map(|ids| ids.iter().map(|id| id.get()).collect()),
         }
     }
 }

@@ -8,6 +8,7 @@ use waterwatch_core::alarm::{Event, State};
 
 use super::entry::{Object, peer};
 use super::output;
+use super::story::listed;
 use crate::cli::AlarmHistoryOptions;
 use crate::commands::page::table::{self, Paint, numbers, words};
 use crate::commands::page::time::Clock;
@@ -111,6 +112,7 @@ pub(super) fn write(
 fn note(event: &Event, clock: &Clock) -> String {
     let mut notes = Vec::new();
     let mut note = |text: Option<String>| notes.extend(text);
+    note(event.stations.as_deref().map(listed));
     note(event.until_ms.map(|until_ms| format!("until {}", clock.exact(until_ms))));
     note(event.by.as_deref().map(|by| format!("by {}", plain(by))));
     note(event.reason.as_deref().map(plain));
@@ -118,7 +120,7 @@ fn note(event: &Event, clock: &Clock) -> String {
         let to = was_on.to_ms.map_or_else(|| "now".to_owned(), |to_ms| clock.exact(to_ms));
         format!("was on {} to {to}", clock.exact(was_on.from_ms))
     }));
-    note(event.count.map(|count| format!("{count} raises")));
+    note(event.count.filter(|_| event.stations.is_none()).map(|count| format!("{count} raises")));
     note(peer(&event.origin).map(|peer| format!("from {peer}")));
     notes.join("; ")
 }

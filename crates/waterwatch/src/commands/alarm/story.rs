@@ -303,7 +303,9 @@ impl Teller<'_> {
             | Kind::ServiceExpiring
             | Kind::Suppressed
             | Kind::Unsuppressed => self.hidden(event),
-            Kind::StandsFor | Kind::HeardAgain => many(event),
+            Kind::StandsFor | Kind::HeardAgain if event.stations.is_some() => many(event),
+            Kind::StandsFor => format!("silent together with others: {} stands for it.", other(event)),
+            Kind::HeardAgain => "heard again, and suppressed no more.".to_owned(),
             Kind::Blind => {
                 let (from, to) = self.between(event);
                 format!("the server could hear nobody from {from} to {to}{}.", because(event))
@@ -432,7 +434,7 @@ fn many(event: &Event) -> String {
 }
 
 /// How many stations, and the first of them.
-fn listed(stations: &[StationId]) -> String {
+pub(super) fn listed(stations: &[StationId]) -> String {
     /// As many as a person reads in a sentence.
     const NAMED_MAX: usize = 12;
     let named: Vec<String> = stations.iter().take(NAMED_MAX).map(ToString::to_string).collect();

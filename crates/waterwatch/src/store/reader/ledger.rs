@@ -105,6 +105,11 @@ impl Reader {
                 return Ok(Page::default());
             }
             let Asked { source, point, since_ms, until_ms, window, entries_max } = asked;
+            let of_comms = point.is_none_or(|point| point == Point::Comms);
+            let id = match source {
+                Some(AlarmSource::Station(id)) if of_comms => Some(*id),
+                _ => None,
+            };
             let source = source.as_ref().map(Source);
             let point = point.map(Point::name);
             let (mut after, order) = match window {
@@ -127,7 +132,18 @@ impl Reader {
                     conditions.push_str(condition);
                 }
             };
-            ask(":source", source.as_ref().map(|source| source as &dyn ToSql), " AND source = :source");
+            // What is said of many stations at once is said of each.
+            let of_many = match id {
+                Some(id) => self.of_many_with(moment, id, after, i64::MAX)?,
+                None => Vec::new(),
+            };
+            let is_of_source = if of_many.is_empty() {
+                " AND source = :source".to_owned()
+            } else {
+                let of_many: Vec<String> = of_many.iter().map(i64::to_string).collect();
+                format!(" AND (source = :source OR sequence IN ({}))", of_many.join(", "))
+            };
+            ask(":source", source.as_ref().map(|source| source as &dyn ToSql), &is_of_source);
             ask(":point", point.as_ref().map(|point| point as &dyn ToSql), " AND point = :point");
             ask(":since", since_ms.as_ref().map(|ms| ms as &dyn ToSql), " AND +received_at >= :since");
             ask(":until", until_ms.as_ref().map(|ms| ms as &dyn ToSql), " AND event_time <= :until");
@@ -229,6 +245,8 @@ impl Reader {
                 ":source": Source(&key.0), ":point": key.1.name(), ":after": after, ":max": since_max + 1
             },
         )?;
+        past.since.extend(self.silences_with_others(moment, key, after, i64::MAX)?);
+        past.since.sort_by_key(|event| std::cmp::Reverse(event.sequence));
         past.is_cut |= past.since.len() > Past::BEFORE_MAX;
         past.since.truncate(Past::BEFORE_MAX);
         past.since.reverse();
@@ -274,7 +292,9 @@ impl Reader {
             "source = :source AND point = :point AND sequence < :occurrence ORDER BY sequence DESC LIMIT :max",
             named_params! { ":source": source, ":point": point, ":occurrence": occurrence, ":max": before_max },
         )?;
-        before.reverse();
+        before.extend(self.silences_with_others(moment, key, 0, occurrence)?);
+        before.sort_by_key(|event| event.sequence);
+        before.drain(..before.len().saturating_sub(Past::BEFORE_MAX));
         let mut events = self.entries_of(
             moment,
             "occurrence = :occurrence AND source = :source AND point = :point ORDER BY sequence LIMIT :max",

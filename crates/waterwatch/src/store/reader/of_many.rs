@@ -1,0 +1,86 @@
+//! Entries of the ledger about many stations at once, for one of them.
+
+use rusqlite::{Transaction, named_params};
+use waterwatch_core::StationId;
+use waterwatch_core::alarm::{AlarmSource, Event, Kind, Point, State};
+
+use super::{ReadError, Reader};
+use crate::store::alarm_rows;
+use crate::store::alarm_rows::EVENT_COLUMNS;
+use crate::store::alarms::AlarmKey;
+use crate::store::station_list;
+
+/// How many entries about one station are found, at most: the newest.
+const FOUND_MAX: usize = 1_000;
+
+impl Reader {
+    /// The entries about many stations that name this one, after `after` and
+    /// before `before`, the newest first: by an index that has these alone.
+    pub(super) fn of_many_with(
+        &self,
+        moment: &Transaction<'_>,
+        id: StationId,
+        after: i64,
+        before: i64,
+    ) -> Result<Vec<i64>, ReadError> {
+        let read = || -> rusqlite::Result<Vec<i64>> {
+            let mut statement = moment.prepare(
+                "SELECT sequence, stations FROM alarm_event
+                 WHERE stations IS NOT NULL AND sequence > ?1 AND sequence < ?2 ORDER BY sequence DESC",
+            )?;
+            let mut rows = statement.query([after, before])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()?
+                && found.len() < FOUND_MAX
+            {
+                // One that cannot be read is complained of where it is shown.
+                let stations = row.get_ref(1)?.as_blob().ok().and_then(station_list::decode);
+                if stations.is_none_or(|stations| stations.binary_search(&id).is_ok()) {
+                    found.push(row.get(0)?);
+                }
+            }
+            Ok(found)
+        };
+        read().map_err(|error| self.not_read(error))
+    }
+
+    /// What such entries say of an alarm, as if each had its own: that an
+    /// occurrence stands for it, and that its station was heard again. The
+    /// newest last.
+    pub(super) fn silences_with_others(
+        &self,
+        moment: &Transaction<'_>,
+        (source, point): &AlarmKey,
+        after: i64,
+        before: i64,
+    ) -> Result<Vec<Event>, ReadError> {
+        let (AlarmSource::Station(id), Point::Comms) = (source, point) else { return Ok(Vec::new()) };
+        let query = format!("SELECT {EVENT_COLUMNS} FROM alarm_event WHERE sequence = :sequence");
+        let mut statement = moment.prepare(&query).map_err(|error| self.not_read(error))?;
+        let mut events = Vec::new();
+        for sequence in self.of_many_with(moment, *id, after, before)?.into_iter().rev() {
+            let found = statement
+                .query_and_then(named_params! { ":sequence": sequence }, alarm_rows::event)
+                .map_err(|error| self.not_read(error))?;
+            for event in found {
+                let event = event.map_err(|error| self.of_row(error))?;
+                let (from, to) = match event.kind {
+                    Kind::StandsFor => (State::Normal, State::Suppressed),
+                    _ => (State::Suppressed, State::Normal),
+                };
+                events.push(Event {
+                    source: source.clone(),
+                    from: Some(from),
+                    to: Some(to),
+                    cause: event.occurrence,
+                    occurrence: None,
+                    reason: None,
+                    count: None,
+                    stations: None,
+                    ..event
+                });
+            }
+        }
+        Ok(events)
+    }
+}
