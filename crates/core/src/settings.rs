@@ -340,15 +340,13 @@ impl PointOverrides {
     /// What holds for this point of a station with this period.
     #[must_use]
     pub fn resolve(&self, point: Point, period_ms: i64) -> PointSettings {
-        let defaults = PointSettings::of(self.priority.unwrap_or(Priority::High));
+        let defaults = PointSettings::of(self.priority.unwrap_or(point.default_priority()));
         let in_ms = |seconds: u32| i64::from(seconds) * 1_000;
         // A station that is heard again needs nobody's answer.
-        let latches = defaults.latched && point != Point::Comms;
+        let latches = defaults.latched && point.is_contact();
         // When a station is silent is said by its period and grace.
-        let delay_ms = |delay_s: Option<u32>| match point {
-            Point::Comms => 0,
-            Point::Alarm1 | Point::Alarm2 => in_ms(delay_s.unwrap_or(0)),
-        };
+        let delay_ms =
+            |delay_s: Option<u32>| if point.is_contact() { in_ms(delay_s.unwrap_or(0)) } else { 0 };
         PointSettings {
             enabled: self.enabled.unwrap_or(true),
             on_delay_ms: delay_ms(self.on_delay_s),
@@ -416,7 +414,7 @@ impl StationSettings {
     /// before two more reports could say otherwise rests on a single one.
     fn warnings(&self) -> impl Iterator<Item = Warning> + '_ {
         let period_ms = self.period_ms;
-        Point::ALL.iter().filter(|point| **point != Point::Comms).flat_map(move |&point| {
+        Point::ALL.iter().filter(|point| point.is_contact()).flat_map(move |&point| {
             let PointSettings { on_delay_ms, off_delay_ms, .. } = *self.point(point);
             [("on_delay_s", on_delay_ms), ("off_delay_s", off_delay_ms)]
                 .into_iter()

@@ -347,6 +347,8 @@ numbers! {
     spans_max: u64, "spans-max", "WATERWATCH_SPANS_MAX", "N", 10_000_000, 1_000_u64..=1_000_000_000;
     /// Stations known; a new one beyond it is refused [default: 1100000]
     stations_max: usize, "stations-max", "WATERWATCH_STATIONS_MAX", "N", 1_100_000, 1..=100_000_000;
+    /// Stations that may be heard for the first time within an hour; more are recorded all the same, and are an alarm of the server: somebody invents ids, or a gateway lost its own [default: 1000]
+    new_stations_per_hour_max: usize, "new-stations-per-hour-max", "WATERWATCH_NEW_STATIONS_PER_HOUR_MAX", "N", 1_000, 0..=100_000_000;
 }
 
 impl Limits {

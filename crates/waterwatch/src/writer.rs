@@ -8,6 +8,7 @@ mod clock;
 mod command;
 pub mod draft;
 mod judgement;
+mod new_stations;
 mod pace;
 mod quota;
 mod recorder;

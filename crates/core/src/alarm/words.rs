@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::settings::Priority;
 use crate::station::StationId;
 
 /// Gives each variant of a closed set its name, and finds it by that.
@@ -43,9 +44,50 @@ pub enum Point {
     Alarm2,
     /// That nothing is heard: derived from the reports that do not come.
     Comms,
+    /// That more stations are new than may be: derived from their ids.
+    NewStations,
 }
 
-named!(Point { Alarm1 => "alarm1", Alarm2 => "alarm2", Comms => "comms" });
+named!(Point { Alarm1 => "alarm1", Alarm2 => "alarm2", Comms => "comms", NewStations => "new_stations" });
+
+impl Point {
+    /// What a station has.
+    pub const OF_STATION: &'static [Point] = &[Point::Alarm1, Point::Alarm2, Point::Comms];
+
+    /// What an area has.
+    pub const OF_AREA: &'static [Point] = &[Point::Comms];
+
+    /// What waterwatch itself has.
+    pub const OF_SERVER: &'static [Point] = &[Point::Comms, Point::NewStations];
+
+    /// What a source has, in their order.
+    #[must_use]
+    pub fn of(source: &AlarmSource) -> &'static [Point] {
+        match source {
+            AlarmSource::Station(_) => Point::OF_STATION,
+            AlarmSource::Area(_) => Point::OF_AREA,
+            AlarmSource::Server => Point::OF_SERVER,
+        }
+    }
+
+    /// Whether it is a contact at a station; the others are derived.
+    #[must_use]
+    pub fn is_contact(self) -> bool {
+        match self {
+            Point::Alarm1 | Point::Alarm2 => true,
+            Point::Comms | Point::NewStations => false,
+        }
+    }
+
+    /// How urgent it is if nobody says.
+    #[must_use]
+    pub fn default_priority(self) -> Priority {
+        match self {
+            Point::Alarm1 | Point::Alarm2 | Point::Comms => Priority::High,
+            Point::NewStations => Priority::Medium,
+        }
+    }
+}
 
 /// Who is in alarm.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

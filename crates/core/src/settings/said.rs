@@ -62,9 +62,11 @@ impl PointOverrides {
     pub fn say(&mut self, point: Point, setting: Setting, said: Said<'_>) -> Result<(), Unfit> {
         let name = setting.name();
         let seconds = |min| said.number(name, &(min..=POINT_SECONDS_MAX)).map(Some);
-        if point == Point::Comms && matches!(setting, Setting::OnDelay | Setting::OffDelay) {
-            let wanted =
-                "left out: comms has no delays, the station's period and grace say when it is silent";
+        if !point.is_contact() && matches!(setting, Setting::OnDelay | Setting::OffDelay) {
+            let mut wanted = format!("left out: {point} has no delays");
+            if point == Point::Comms {
+                wanted += ", the station's period and grace say when it is silent";
+            }
             return Err(Unfit::new(name, said, wanted));
         }
         match setting {

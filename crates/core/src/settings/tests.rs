@@ -1,11 +1,18 @@
 use super::*;
 
+/// What a scope says that speaks of this point alone.
+fn of_point(point: Point, says: PointOverrides) -> [PointOverrides; Point::ALL.len()] {
+    let mut points = [PointOverrides::default(); Point::ALL.len()];
+    points[point as usize] = says;
+    points
+}
+
 #[test]
 fn a_narrower_scope_wins_and_leaves_the_rest() {
     let priority = |priority| PointOverrides { priority: Some(priority), ..PointOverrides::default() };
     let scope = |period_s, alarm1| StationOverrides {
         period_s,
-        points: [alarm1, PointOverrides::default(), PointOverrides::default()],
+        points: of_point(Point::Alarm1, alarm1),
         ..StationOverrides::default()
     };
     let fleet = scope(Some(30), PointOverrides { on_delay_s: Some(90), ..priority(Priority::Low) });
@@ -20,6 +27,8 @@ fn a_narrower_scope_wins_and_leaves_the_rest() {
     let alarm2 = holds.point(Point::Alarm2);
     assert_eq!((alarm2.priority, alarm2.latched), (Priority::High, true));
     assert!(!holds.point(Point::Comms).latched, "who is heard again needs nobody's answer");
+    let new_stations = holds.point(Point::NewStations);
+    assert_eq!((new_stations.priority, new_stations.latched), (Priority::Medium, false));
 }
 
 #[test]
@@ -30,10 +39,11 @@ fn what_is_silent_has_no_delay_and_a_window_of_chatter_has_a_minute() {
         chatter_window_s: Some(1),
         ..PointOverrides::default()
     };
-    let holds = StationOverrides { points: [says; 3], ..StationOverrides::default() }.resolve();
+    let holds =
+        StationOverrides { points: [says; Point::ALL.len()], ..StationOverrides::default() }.resolve();
     let delays = |point| (holds.point(point).on_delay_ms, holds.point(point).off_delay_ms);
     assert_eq!(delays(Point::Alarm2), (7_000, 8_000));
-    assert_eq!(delays(Point::Comms), (0, 0));
+    assert_eq!((delays(Point::Comms), delays(Point::NewStations)), ((0, 0), (0, 0)));
     assert!(Point::ALL.iter().all(|point| holds.point(*point).chatter_window_ms == 60_000));
 }
 
@@ -73,6 +83,7 @@ fn what_can_be_meant_is_taken_and_the_rest_is_named() {
             "priority is the text \"urgent\"; it must be critical, high, medium or low",
         ),
         (Point::Comms, OffDelay, Number(0), "off_delay_s is 0; it must be left out: comms has no delays"),
+        (Point::NewStations, OnDelay, Number(9), "it must be left out: new_stations has no delays"),
     ] {
         let error = say(point, setting, said).unwrap_err();
         assert!(error.contains(complaint), "{error}");
@@ -87,7 +98,7 @@ fn a_delay_under_two_periods_is_warned_of() {
             off_delay_s: Some(off_delay_s),
             ..PointOverrides::default()
         };
-        let points = [PointOverrides::default(), alarm2, PointOverrides::default()];
+        let points = of_point(Point::Alarm2, alarm2);
         let holds = StationOverrides { points, ..StationOverrides::default() }.resolve();
         holds.warnings().map(|warning| warning.to_string()).collect::<Vec<_>>()
     };
@@ -105,7 +116,7 @@ fn a_delay_under_two_periods_is_warned_of() {
 fn every_combination_that_a_station_has_is_warned_of() {
     let delayed = |on_delay_s, grace_s| {
         let alarm1 = PointOverrides { on_delay_s: Some(on_delay_s), ..PointOverrides::default() };
-        let points = [alarm1, PointOverrides::default(), PointOverrides::default()];
+        let points = of_point(Point::Alarm1, alarm1);
         StationOverrides { points, grace_s: Some(grace_s), ..StationOverrides::default() }.resolve()
     };
     let id = |number| StationId::new(number).unwrap();

@@ -14,7 +14,7 @@ use anyhow::anyhow;
 use waterwatch_core::alarm::{AlarmSource, Point};
 
 pub(super) use self::entry::peer;
-use crate::cli::{AlarmCommand, WhichAlarm};
+use crate::cli::{AlarmCommand, WhichAlarm, names};
 use crate::failure::Failure;
 use crate::store::AlarmKey;
 
@@ -46,7 +46,11 @@ fn key(alarm: &WhichAlarm) -> AlarmKey {
 /// That there is no such source, or that it has no such point.
 pub(super) fn unknown(source: &AlarmSource, point: Option<Point>) -> Failure {
     let of = named(source);
+    let points = Point::of(source);
     Failure::Failed(match (source, point) {
+        (_, Some(point)) if !points.contains(&point) => {
+            anyhow!("{of} has no {point}; it has {}", names(points.iter().map(|point| point.name())))
+        }
         (AlarmSource::Station(_), _) => {
             anyhow!("no such station: nothing is known of {of}; `waterwatch station list` has all")
         }

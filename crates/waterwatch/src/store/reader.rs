@@ -180,6 +180,9 @@ impl Reader {
     /// # Errors
     /// If a row cannot be read, or SQLite cannot read the file.
     pub fn knows(&self, source: &AlarmSource, point: Option<Point>) -> Result<bool, ReadError> {
+        if point.is_some_and(|point| !Point::of(source).contains(&point)) {
+            return Ok(false);
+        }
         self.look(|moment| {
             let exists = |query: &str, of: &[&dyn ToSql]| -> Result<bool, ReadError> {
                 let found: Option<i64> = moment
@@ -200,7 +203,7 @@ impl Reader {
                         || exists("SELECT 1 FROM station_settings WHERE area = ?1 LIMIT 1", &[name])?
                 }
                 AlarmSource::Area(_) => false,
-                AlarmSource::Server => point.is_none(),
+                AlarmSource::Server => point.is_none_or(|of| of == Point::NewStations),
             };
             if is_configured || self.kind != Kind::Ours {
                 return Ok(is_configured);
@@ -300,7 +303,7 @@ impl Reader {
 
 /// Whether one of a station's points is not judged.
 fn has_disabled(settings: &StationSettings) -> bool {
-    Point::ALL.iter().any(|&point| !settings.point(point).enabled)
+    Point::OF_STATION.iter().any(|&point| !settings.point(point).enabled)
 }
 
 fn of_station(key: &AlarmKey) -> Option<StationId> {

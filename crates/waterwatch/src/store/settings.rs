@@ -217,6 +217,10 @@ fn read_points(
         let read = || -> Result<(Scope, Point, PointOverrides), Unfit> {
             let scope = scope(value(row, 0))?;
             let point = point(value(row, 1))?;
+            if scope != Scope::Fleet && !Point::OF_STATION.contains(&point) {
+                let wanted = format!("one of {}: what holds for the server is in its configuration", names());
+                return Err(Unfit::new("point", point, wanted));
+            }
             number(row, 2, "respond_within_min", &RESPOND_WITHIN_MIN)?;
             let mut says = PointOverrides::default();
             for (column, setting) in (BEFORE_SETTINGS..).zip(Setting::ALL) {
@@ -253,11 +257,14 @@ fn scope(value: ValueRef<'_>) -> Result<Scope, Unfit> {
 }
 
 fn point(value: ValueRef<'_>) -> Result<Point, Unfit> {
-    let unknown = || {
-        let names: Vec<&str> = Point::ALL.iter().map(|point| point.name()).collect();
-        Unfit::new("point", describe(value), format!("one of {}", names.join(", ")))
-    };
+    let unknown = || Unfit::new("point", describe(value), format!("one of {}", names()));
     Point::from_name(text("point", value)?).ok_or_else(unknown)
+}
+
+/// The points of which a row can speak.
+fn names() -> String {
+    let names: Vec<&str> = Point::OF_STATION.iter().map(|point| point.name()).collect();
+    names.join(", ")
 }
 
 fn station_id(name: &'static str, value: ValueRef<'_>) -> Result<StationId, Unfit> {

@@ -48,6 +48,8 @@ pub struct Draft {
     places: Vec<u32>,
     /// The same for stations that are new in the batch.
     new: HashMap<StationId, u32>,
+    /// The last of those.
+    last_new: Option<StationId>,
     pub(super) judgement: Judgement,
     /// Stations that were silent together and reported, by the occurrence that
     /// stood for them.
@@ -96,6 +98,7 @@ impl Draft {
         silent_together.clear();
         self.new.clear();
         self.heard_again.clear();
+        self.last_new = None;
         self.judgement.clear();
         let jumped_ms = watch.tell(&mut self.batch, is_last);
         if jumped_ms != 0 {
@@ -120,6 +123,7 @@ impl Draft {
         let ground = Ground { store, watch, stations_max };
         let verdicts = submissions.map(|(reports, origin)| self.hear_all(&ground, reports, origin)).collect();
         self.tell_heard_again(store, watch);
+        self.count_new(store, watch);
         self.fall_due(store, watch);
         Decided { obeyed, verdicts }
     }
@@ -235,7 +239,10 @@ impl Draft {
                     }
                     self.places[slot.index()] = place;
                 }
-                None => drop(self.new.insert(id, place)),
+                None => {
+                    self.new.insert(id, place);
+                    self.last_new = Some(id);
+                }
             }
             novelty
         };
@@ -262,6 +269,22 @@ impl Draft {
         }
         let comms = self.subject(AlarmSource::Station(station_id), Point::Comms, origin, cause);
         self.hear_suppressed(ground.store, ground.watch, &comms);
+    }
+
+    /// Whether too many stations were new within the last hour, with those of
+    /// this batch, or no longer.
+    fn count_new<S: Store>(&mut self, store: &S, watch: &Watch) {
+        let count = watch.new_stations();
+        let (contact, reason) = match self.last_new {
+            Some(last) if count.is_too_many(self.new.len()) => {
+                (true, Some(count.reason(self.new.len(), last)))
+            }
+            _ if count.is_over(self.new.len()) => (false, None),
+            _ => return,
+        };
+        let subject = self.subject(AlarmSource::Server, Point::NewStations, Origin::default(), None);
+        let subject = Subject { reason: reason.map(Into::into), ..subject };
+        self.step(store, watch.settings(), &subject, Input::Contact(contact));
     }
 
     /// Whatever time alone brings, up to a limit; the rest falls due in the

@@ -68,7 +68,8 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
         stopping: CancellationToken,
     ) -> Recorder<S, C, H> {
         Recorder {
-            watch: Watch::start(settings, &store, clock.now()),
+            watch: Watch::start(settings, &store, clock.now())
+                .with_new_stations_max(limits.new_stations_per_hour_max),
             store,
             draft: Draft::default(),
             clock,

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use tokio_util::sync::CancellationToken;
-use waterwatch_core::alarm::Kind;
+use waterwatch_core::alarm::{Kind, Point};
 use waterwatch_core::settings::{PointOverrides, StationOverrides};
 use waterwatch_core::{OpenSpan, Origin, Report, Settings, Station, StationId, StationSettings};
 
@@ -135,10 +135,12 @@ impl World {
             off_delay_s: world.rng.choice([0, 0, 150]),
             ..PointOverrides::default()
         };
+        let mut points = [PointOverrides::default(); Point::ALL.len()];
+        (points[Point::Alarm1 as usize], points[Point::Alarm2 as usize]) = (contact, contact);
         let fleet = StationOverrides {
             period_s: u32::try_from(period_ms / 1_000).ok(),
             grace_s: Some(grace_s),
-            points: [contact, contact, PointOverrides::default()],
+            points,
         };
         world.fleet = fleet.resolve();
         for place in 0..world.rng.usize(12..36) {

@@ -1,6 +1,7 @@
 //! The writer against a store that fails as told.
 
 mod commands;
+mod new_stations;
 mod time;
 mod together;
 mod turns;

@@ -12,6 +12,7 @@ use waterwatch_core::alarm::{Alarm, AlarmSource, Ledger, Point};
 use waterwatch_core::silence::{Deadlines, ListeningClock, Now};
 use waterwatch_core::{Settings, StationId, StationSettings};
 
+use super::new_stations::NewStations;
 use super::silent::Silent;
 use super::standing::Standing;
 use crate::store::sweep::Marks;
@@ -50,6 +51,8 @@ pub struct Watch {
     notes: Vec<Note>,
     /// When it was last recorded that the server is alive; steady.
     alive_ms: Option<i64>,
+    /// How many stations were heard for the first time of late.
+    new_stations: NewStations,
 }
 
 /// A time in which nobody was heard.
@@ -130,9 +133,22 @@ impl Watch {
             blind_told_ms: None,
             notes,
             alive_ms: None,
+            new_stations: NewStations::start(store.station_count(), now.steady_ms),
         };
         watch.read(store);
         watch
+    }
+
+    /// The same, with a limit on stations that are new within an hour.
+    #[must_use]
+    pub fn with_new_stations_max(mut self, per_hour_max: usize) -> Watch {
+        self.new_stations.per_hour_max = per_hour_max;
+        self
+    }
+
+    /// How many stations were heard for the first time of late.
+    pub(super) fn new_stations(&self) -> &NewStations {
+        &self.new_stations
     }
 
     /// How stations and points are judged.
@@ -170,6 +186,7 @@ impl Watch {
             self.told(self.tells_blind());
         }
         self.sequence = store.sequence();
+        self.new_stations.recorded(store);
         self.dues = Dues::default();
         self.deadlines = Deadlines::default();
         self.overdue.clear();
@@ -193,6 +210,7 @@ impl Watch {
     /// nothing can be stored, or what was heard since the last turn was not.
     pub fn turn(&mut self, now: Now, unstored: bool, sequence: i64) {
         let before = std::mem::replace(&mut self.turn, now);
+        self.new_stations.turn(now.steady_ms);
         self.sequence = sequence;
         let passed_ms = now.steady_ms - before.steady_ms;
         let late_ms = passed_ms - Self::TURN_MS;
@@ -241,6 +259,7 @@ impl Watch {
             || self.tells_blind()
             || !self.overdue.is_empty()
             || self.is_alive_due()
+            || self.new_stations.is_over(0)
             || self.dues.first().is_some_and(|(due_ms, _)| due_ms <= self.turn.wall_ms)
             || self.standing.is_due(self.turn.wall_ms, self.turn.steady_ms)
             || self.deadlines.due_ms().is_some_and(|due_ms| due_ms <= self.clock.at(self.turn))
@@ -340,6 +359,7 @@ impl Watch {
     pub fn recorded<S: Store>(&mut self, batch: &Batch, store: &S) {
         self.told(self.tells_blind());
         self.sequence = batch.sequence;
+        self.new_stations.recorded(store);
         if batch.is_alive {
             self.alive_ms = Some(self.turn.steady_ms);
         }
@@ -444,7 +464,7 @@ fn silent_at_ms<S: Store>(clock: &ListeningClock, settings: &Settings, store: &S
 /// Whether one of a station's alarms needs each report by now: what returns
 /// only while reports arrive, and the silence that ends with one.
 fn needs_reports(alarms: &Alarms, id: StationId, now_ms: i64) -> bool {
-    Point::ALL.iter().any(|&point| {
+    Point::OF_STATION.iter().any(|&point| {
         alarms.get(&(AlarmSource::Station(id), point)).is_some_and(|alarm| {
             let from_ms = alarm.reports_needed_from_ms();
             from_ms.is_some_and(|from_ms| from_ms <= now_ms) || (point == Point::Comms && alarm.contact)

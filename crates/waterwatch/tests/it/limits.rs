@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-use crate::harness::{Peer, Server, alarms, stored, wait_for};
+use crate::harness::{Peer, Server, alarms, run, stdout, stored, wait_for};
 
 #[test]
 fn a_line_of_100_kb_is_refused_once_and_closed() {
@@ -307,4 +307,28 @@ fn connect_from(source: &str, server: &Server) -> TcpStream {
     });
     stream.set_nonblocking(false).unwrap();
     stream
+}
+
+#[test]
+fn more_new_stations_than_may_be_within_an_hour_are_an_alarm_of_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--new-stations-per-hour-max", "2"]);
+    let asked = |arguments: &[&str]| stdout(&run(arguments, folder.path()));
+    assert_eq!(server.say(b"1 0 0\n2 0 0\n1 0 0\n"), "OK\nOK\nOK\n");
+    assert!(asked(&["alarm", "show", "server", "new_stations"]).contains("NORM"));
+    assert_eq!(server.say(b"77 0 0\n"), "OK\n", "it is recorded all the same");
+    let story = asked(&["alarm", "explain", "server", "new_stations"]);
+    assert!(story.starts_with("The server, new_stations (medium), occurrence "), "{story}");
+    assert!(
+        story.contains("raised: 3 new stations within an hour, more than 2; the last is 77.\n"),
+        "{story}"
+    );
+    let listed = asked(&["alarm", "list"]);
+    assert!(listed.contains("UNACK  medium    server  new_stations"), "{listed}");
+    assert_eq!(server.say(b"77 0 1\n"), "OK\n");
+    server.stop();
+    let server = Server::start(folder.path(), &["--new-stations-per-hour-max", "2"]);
+    assert_eq!(server.say(b"77 0 0\n"), "OK\n");
+    assert!(asked(&["alarm", "list"]).contains("new_stations"), "a restart ends nothing");
+    server.stop();
 }

@@ -292,7 +292,7 @@ fn the_defaults_are_those_of_the_code() {
     let rows: [(&str, &dyn Fn(PointSettings) -> String); 9] = [
         ("`on_delay_s`", &|of| seconds(of.on_delay_ms)),
         ("`off_delay_s`", &|of| seconds(of.off_delay_ms)),
-        ("waits for its acknowledgement (`comms`: no)", &|of| yes(of.latched)),
+        ("waits for its acknowledgement (`comms`, `new_stations`: no)", &|of| yes(of.latched)),
         ("`realarm_after_s`", &|of| of.realarm_after_ms.map_or("never".to_owned(), seconds)),
         ("chatter: more than so many raises", &|of| of.chatter_raises.to_string()),
         ("… in so many seconds", &|of| seconds(of.chatter_window_ms)),

@@ -23,11 +23,11 @@ pub(super) fn run(options: &AlarmExplainOptions) -> Result<(), Failure> {
     let key = key(&options.alarm);
     let read = || -> anyhow::Result<_> {
         let reader = Reader::open(&options.look.data.file)?;
-        let is_known = reader.knows(&key.0, None)?;
+        let is_known = reader.knows(&key.0, Some(key.1))?;
         Ok((reader.past(&key, options.occurrence, &clock.zone)?, is_known))
     };
     let past = match read().map_err(Failure::of_database)? {
-        (_, false) => return Err(unknown(&key.0, None)),
+        (_, false) => return Err(unknown(&key.0, Some(key.1))),
         (past, true) => past,
     };
     let past = match past {

@@ -61,7 +61,7 @@ impl List {
             .filter(|contact| is_asked(&AlarmSource::Station(contact.station_id)))
             .map(|contact| {
                 let settings = picture.server.settings.of(contact.station_id);
-                Point::ALL.iter().filter(|point| !settings.point(**point).enabled).count()
+                Point::OF_STATION.iter().filter(|point| !settings.point(**point).enabled).count()
             })
             .sum();
         List {

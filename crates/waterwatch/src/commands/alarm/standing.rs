@@ -84,7 +84,7 @@ pub(in crate::commands) fn reported(contact: &LastContact, point: Point) -> Opti
     match point {
         Point::Alarm1 => Some(contact.alarm1),
         Point::Alarm2 => Some(contact.alarm2),
-        Point::Comms => None,
+        Point::Comms | Point::NewStations => None,
     }
 }
 
@@ -108,7 +108,7 @@ pub(in crate::commands) fn worst_first(picture: &Picture, now_ms: i64) -> Vec<St
         })
         .collect();
     for contact in stations {
-        for &point in Point::ALL {
+        for &point in Point::OF_STATION {
             let key = (AlarmSource::Station(contact.station_id), point);
             if contact.is_on(point) && alarms.binary_search_by(|(of, _)| of.cmp(&key)).is_err() {
                 let comms = comms(contact, alarms, &server.settings, now_ms);

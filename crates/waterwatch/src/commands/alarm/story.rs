@@ -381,8 +381,16 @@ impl Teller<'_> {
                 let from = peer(&event.origin).map_or(String::new(), |peer| format!(" from {peer}"));
                 format!("its report{from} said that the contact is {}", if on { "on" } else { "off" })
             }
-            (AlarmSource::Station(_), Point::Comms, true) => "nothing was heard of the station".to_owned(),
-            (AlarmSource::Station(_), Point::Comms, false) => "the station was heard".to_owned(),
+            (AlarmSource::Server, Point::NewStations, true) => "too many stations were new".to_owned(),
+            (AlarmSource::Server, Point::NewStations, false) => {
+                "within the last hour no more stations were new than may be".to_owned()
+            }
+            (AlarmSource::Station(_), Point::Comms | Point::NewStations, true) => {
+                "nothing was heard of the station".to_owned()
+            }
+            (AlarmSource::Station(_), Point::Comms | Point::NewStations, false) => {
+                "the station was heard".to_owned()
+            }
             (AlarmSource::Area(_) | AlarmSource::Server, _, true) => "it went on".to_owned(),
             (AlarmSource::Area(_) | AlarmSource::Server, _, false) => "it went off".to_owned(),
         }

@@ -72,7 +72,7 @@ impl Station {
         settings: &StationSettings,
     ) -> Station {
         let state = worst(&contact, alarms, settings);
-        let disabled = Point::ALL.iter().copied().filter(|point| !settings.point(*point).enabled);
+        let disabled = Point::OF_STATION.iter().copied().filter(|point| !settings.point(*point).enabled);
         let delayed = alarms.iter().filter(|(_, alarm)| alarm.contact && alarm.delay_due_ms.is_some());
         Station {
             comms,
@@ -133,7 +133,7 @@ impl Station {
             return "?".to_owned();
         }
         let mut on = Vec::new();
-        for &point in Point::ALL {
+        for &point in Point::OF_STATION {
             if !self.contact.is_on(point) {
                 continue;
             }

@@ -51,7 +51,7 @@ impl<'a> Shown<'a> {
         let comms = standing::comms(contact, alarms, &server.settings, clock.now_ms());
         let settings = server.settings.of(contact.station_id);
         let station = Station::new(contact.clone(), comms, alarms, settings);
-        let points = Point::ALL
+        let points = Point::OF_STATION
             .iter()
             .map(|&point| {
                 let key = (AlarmSource::Station(contact.station_id), point);

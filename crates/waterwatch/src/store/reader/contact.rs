@@ -237,7 +237,7 @@ impl LastContact {
         match point {
             Point::Alarm1 => self.alarm1,
             Point::Alarm2 => self.alarm2,
-            Point::Comms => false,
+            Point::Comms | Point::NewStations => false,
         }
     }
 

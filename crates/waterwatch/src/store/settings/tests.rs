@@ -4,21 +4,13 @@ use super::*;
 use crate::store::schema;
 
 fn fleet() -> Fleet {
-    let alarm1 =
+    let mut fleet = Fleet::default();
+    fleet.overrides.period_s = Some(30);
+    fleet.overrides.points[Point::Alarm1 as usize] =
         PointOverrides { priority: Some(Priority::Low), on_delay_s: Some(90), ..PointOverrides::default() };
-    Fleet {
-        overrides: StationOverrides {
-            period_s: Some(30),
-            grace_s: None,
-            points: [alarm1, PointOverrides::default(), PointOverrides::default()],
-        },
-        texts: [
-            PointTexts { label: Some("High level".into()), ..PointTexts::default() },
-            PointTexts::default(),
-            PointTexts::default(),
-        ],
-        ..Fleet::default()
-    }
+    fleet.texts[Point::Alarm1 as usize] =
+        PointTexts { label: Some("High level".into()), ..PointTexts::default() };
+    fleet
 }
 
 fn database() -> Connection {
@@ -128,6 +120,10 @@ fn what_cannot_be_meant_is_ignored_and_named_and_the_rest_holds() {
         ),
         ("point_settings (scope, point) VALUES ('7', 'alarm1')", "a number, so without quotes"),
         ("point_settings (scope, point) VALUES ('area/', 'alarm1')", "scope is the text \"area/\""),
+        (
+            "point_settings (scope, point, priority) VALUES (7, 'new_stations', 'low')",
+            "point is new_stations; it must be one of alarm1, alarm2, comms: what holds for the server is in",
+        ),
         ("point_settings (scope, point) VALUES (7.5, 'alarm1')", "scope is 7.5"),
     ] {
         let mut database = database();

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use waterwatch_core::StationSettings;
-use waterwatch_core::alarm::AlarmSource;
+use waterwatch_core::alarm::{AlarmSource, Point};
 use waterwatch_core::settings::{PointOverrides, StationOverrides};
 use waterwatch_core::silence::Now;
 
@@ -38,6 +38,7 @@ impl Clock for ToldClock {
 pub(super) struct Turns {
     pub(super) recorder: Recorder<Disk, ToldClock, fn()>,
     settings: Settings,
+    limits: Limits,
     pub(super) clock: ToldClock,
 }
 
@@ -47,25 +48,31 @@ impl Turns {
     }
 
     pub(super) fn with(disk: Disk, settings: Settings) -> Turns {
-        Turns::start_at(disk, settings, Now { wall_ms: 1_000_000_000, steady_ms: 50_000 })
+        let limits = Limits { store_retry_s: 0, ..Limits::default() };
+        Turns::start_at(disk, settings, limits, Now { wall_ms: 1_000_000_000, steady_ms: 50_000 })
     }
 
-    fn start_at(disk: Disk, settings: Settings, now: Now) -> Turns {
+    /// The same, with a limit on stations that are new within an hour.
+    pub(super) fn with_new_stations_max(self, per_hour_max: usize) -> Turns {
+        let limits = Limits { new_stations_per_hour_max: per_hour_max, ..self.limits };
+        Turns::start_at(self.recorder.store, self.settings, limits, self.clock.now())
+    }
+
+    fn start_at(disk: Disk, settings: Settings, limits: Limits, now: Now) -> Turns {
         let clock = ToldClock { began: Instant::now(), now: Rc::new(Cell::new(now)) };
-        let limits = Limits { store_retry_s: 0, ..Limits::default() };
         let stopping = CancellationToken::new();
         let recorder =
-            Recorder::start(disk, settings.clone(), clock.clone(), limits, (|| {}) as fn(), stopping);
-        Turns { recorder, settings, clock }
+            Recorder::start(disk, settings.clone(), clock.clone(), limits.clone(), (|| {}) as fn(), stopping);
+        Turns { recorder, settings, limits, clock }
     }
 
     /// The server is gone for so long, and the wall jumps by so much meanwhile.
     pub(super) fn restart(self, gone_s: i64, jump_s: i64) -> Turns {
-        let Turns { recorder, settings, clock } = self;
+        let Turns { recorder, settings, limits, clock } = self;
         let mut disk = recorder.store;
         disk.reopen().unwrap();
         let wall_ms = clock.now().wall_ms + (gone_s + jump_s) * 1_000;
-        Turns::start_at(disk, settings, Now { wall_ms, steady_ms: 7_000 })
+        Turns::start_at(disk, settings, limits, Now { wall_ms, steady_ms: 7_000 })
     }
 
     /// The clocks go on by so much, without a turn.
@@ -130,7 +137,8 @@ pub(super) fn say(event: &Event) -> String {
 /// A fleet whose contacts must be on for so long.
 pub(super) fn delayed(on_delay_s: u32) -> StationSettings {
     let contact = PointOverrides { on_delay_s: Some(on_delay_s), ..PointOverrides::default() };
-    let points = [contact, contact, PointOverrides::default()];
+    let mut points = [PointOverrides::default(); Point::ALL.len()];
+    (points[Point::Alarm1 as usize], points[Point::Alarm2 as usize]) = (contact, contact);
     StationOverrides { points, ..StationOverrides::default() }.resolve()
 }
 
