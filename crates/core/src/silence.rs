@@ -148,6 +148,13 @@ impl ListeningClock {
         received_at_ms - wall_ahead_ms
     }
 
+    /// Until when a station that was never heard is not held to be silent, in
+    /// listening time: a whole period and grace of ours.
+    #[must_use]
+    pub fn never_heard_at_ms(&self, period_ms: i64, grace_ms: i64) -> i64 {
+        self.started_ms + period_ms + grace_ms
+    }
+
     /// When a station that was last heard so is silent, in listening time:
     /// after its period and its grace, and never before a whole period of ours
     /// has passed.

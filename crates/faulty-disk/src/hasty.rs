@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use waterwatch::store::sqlite::SqliteStore;
-use waterwatch::store::{Alarms, Batch, Slot, Store, StoreError};
+use waterwatch::store::{Alarms, Batch, Settled, Slot, Store, StoreError};
 use waterwatch_core::settings::Fleet;
 use waterwatch_core::silence::Gap;
-use waterwatch_core::{Settings, Station, StationId};
+use waterwatch_core::{Station, StationId};
 
 /// Says `Ok` to a batch at once and commits it with the next one, or at a
 /// stop.
@@ -84,7 +84,7 @@ impl Store for HastyStore {
         self.store.knew_no_alarms()
     }
 
-    fn settings(&mut self, fleet: &Fleet) -> anyhow::Result<Settings> {
+    fn settings(&mut self, fleet: &Fleet) -> anyhow::Result<Settled> {
         self.store.settings(fleet)
     }
 

@@ -78,8 +78,8 @@ async fn run<S: Store + Send + 'static>(
         .map(|listener| store.listener(&listener.address.to_string()))
         .collect::<anyhow::Result<Vec<u16>>>()?;
 
-    let settings = store.settings(&config.fleet)?;
-    let warnings = settings.warnings();
+    let settled = store.settings(&config.fleet)?;
+    let warnings = settled.settings.warnings();
     for (warning, whose) in warnings.iter().take(WARNINGS_NAMED_MAX) {
         tracing::warn!("{warning} ({whose})");
     }
@@ -93,7 +93,7 @@ async fn run<S: Store + Send + 'static>(
     let writer = {
         let (limits, stopping) = (config.limits.clone(), stopping.clone());
         let hang_up = move || hang_up.send_replace(());
-        Writer::start(move || writer::run(submissions, store, &limits, settings, &hang_up, &stopping))?
+        Writer::start(move || writer::run(submissions, store, &limits, settled, &hang_up, &stopping))?
     };
     let intake = Intake::new(lane, config.limits, stopping.clone(), hung_up);
     let mut listeners = JoinSet::new();

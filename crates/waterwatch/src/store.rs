@@ -34,6 +34,7 @@ use waterwatch_core::silence::Gap;
 use waterwatch_core::{Novelty, Settings, Span, Station, StationId};
 
 pub use alarms::{AlarmKey, Alarms, SilentTogether};
+pub use settings::{AllowFrom, Settled};
 pub use stations::Slot;
 
 /// Holds every station's state, durably.
@@ -89,8 +90,9 @@ pub trait Store {
     ///
     /// # Errors
     /// If it cannot be read or recorded.
-    fn settings(&mut self, fleet: &Fleet) -> anyhow::Result<Settings> {
-        Ok(Settings::of_fleet(fleet.overrides.resolve()))
+    fn settings(&mut self, fleet: &Fleet) -> anyhow::Result<Settled> {
+        let settings = Settings::of_fleet(fleet.overrides.resolve());
+        Ok(Settled { settings, ..Settled::default() })
     }
 
     /// Records the whole batch in one transaction. Only after `Ok`, which

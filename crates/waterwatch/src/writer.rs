@@ -7,6 +7,7 @@
 mod clock;
 mod command;
 pub mod draft;
+mod expected;
 mod judgement;
 mod new_stations;
 mod pace;
@@ -19,13 +20,12 @@ mod trouble;
 pub mod watch;
 
 use tokio_util::sync::CancellationToken;
-use waterwatch_core::Settings;
 
 use self::clock::SystemClock;
 use self::recorder::Recorder;
 use crate::config::Limits;
 use crate::lane::{Submission, Submissions, Taken, Verdict};
-use crate::store::Store;
+use crate::store::{Settled, Store};
 
 /// Runs until the intake is gone and everything taken is recorded.
 ///
@@ -39,12 +39,12 @@ pub fn run<S: Store>(
     mut submissions: Submissions,
     store: S,
     limits: &Limits,
-    settings: Settings,
+    settled: Settled,
     hang_up: impl Fn(),
     stopping: &CancellationToken,
 ) -> anyhow::Result<()> {
     let mut recorder =
-        Recorder::start(store, settings, SystemClock, limits.clone(), hang_up, stopping.clone());
+        Recorder::start(store, settled, SystemClock, limits.clone(), hang_up, stopping.clone());
     loop {
         let due = Some(recorder.due());
         let (commands, taken) = match submissions.take(limits.batch_reports_max, recorder.company(), due) {

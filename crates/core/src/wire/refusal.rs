@@ -47,6 +47,11 @@ pub enum Refusal {
         /// The limit.
         stations_max: usize,
     },
+    /// The station may report only from addresses that this is none of.
+    NotAllowed {
+        /// The station.
+        station_id: StationId,
+    },
     /// A byte that is no text: NUL, or 0x80 and above. Closes the connection.
     Binary {
         /// The byte.
@@ -77,6 +82,7 @@ impl Refusal {
             Refusal::Alarm { .. } => "alarm",
             Refusal::Reserved { .. } => "reserved",
             Refusal::StationsMax { .. } => "stations_max",
+            Refusal::NotAllowed { .. } => "not_allowed",
             Refusal::Binary { .. } => "binary",
             Refusal::Http => "http",
             Refusal::Tls => "tls",
@@ -126,6 +132,12 @@ impl fmt::Display for Refusal {
                 write!(
                     f,
                     "station {station_id} is new, and the server already knows {stations_max}, its limit"
+                )
+            }
+            Refusal::NotAllowed { station_id } => {
+                write!(
+                    f,
+                    "station {station_id} may not report from this address; its allow_from says from which"
                 )
             }
             Refusal::Binary { byte, column } => {

@@ -42,6 +42,8 @@
 //! | | `silent_since`, `stations` | these do, silent since then; where that is empty, these do not any more |
 //! | `station_settings` | `station_id`, `name`, `area`, `location`, `access_note`, `telephones`, `tags` | what people say of a station |
 //! | | `period_s`, `grace_s` | how often it reports, and how much later it may; where empty, as its area or the fleet |
+//! | | `expected_by` | until when it is expected to be heard for the first time, in milliseconds UTC |
+//! | | `allow_from` | from where it may report: addresses and networks, separated by blanks or commas; where empty, from anywhere |
 //! | `area_settings` | `area`, `period_s`, `grace_s` | the same for the stations of an area |
 //! | `point_settings` | `scope`, `point` | what is settled for a point: for a station's id, `area/NAME`, or `fleet`, which each start writes as the configuration says |
 //! | | `enabled`, `priority`, `on_delay_s`, `off_delay_s`, `latched`, `realarm_after_s`, `chatter_raises`, `chatter_window_s` | how it is judged; where empty, as the wider scope |

@@ -1,6 +1,8 @@
 //! Settings in the database: what the fleet, an area or a station says, and
 //! what holds for each station in the end.
 
+mod stations;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -13,7 +15,10 @@ use waterwatch_core::settings::{
 };
 use waterwatch_core::{Settings, StationId};
 
+use self::stations::read_stations;
 use super::schema::describe;
+
+pub use self::stations::AllowFrom;
 
 /// The scope of the configuration.
 const FLEET: &str = "fleet";
@@ -65,6 +70,24 @@ pub(super) fn publish(connection: &mut Connection, fleet: &Fleet) -> rusqlite::R
     transaction.commit()
 }
 
+/// All that is settled for stations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// How stations and points are judged.
+    pub settings: Settings,
+    /// Until when stations are expected to be heard for the first time, in
+    /// milliseconds UTC.
+    pub expected_by: Vec<(StationId, i64)>,
+    /// From where those stations may report that say so.
+    pub allow_from: AllowFrom,
+}
+
+impl From<Settings> for Settled {
+    fn from(settings: Settings) -> Settled {
+        Settled { settings, ..Settled::default() }
+    }
+}
+
 /// A row of the settings that cannot be meant, and is as if it were not there.
 #[derive(Debug)]
 pub(super) struct Ignored {
@@ -73,6 +96,8 @@ pub(super) struct Ignored {
     row: String,
     /// What is wrong with it.
     why: String,
+    /// It said from where the station may report.
+    opens: bool,
 }
 
 /// What holds for each station, as the last start published what the
@@ -91,14 +116,16 @@ pub(super) fn read_published(connection: &Connection) -> anyhow::Result<Settings
         grace_s: number("grace_s", &GRACE_S)?,
         points: read_points(connection, &mut Vec::new())?.remove(&Scope::Fleet).unwrap_or_default(),
     };
-    let (settings, _) = read(connection, &Fleet { overrides, ..Fleet::default() })?;
-    Ok(settings)
+    let (settled, _) = read(connection, &Fleet { overrides, ..Fleet::default() })?;
+    Ok(settled.settings)
 }
 
 /// What holds for each station, and what cannot be meant.
-pub(super) fn read(connection: &Connection, fleet: &Fleet) -> rusqlite::Result<(Settings, Vec<Ignored>)> {
+pub(super) fn read(connection: &Connection, fleet: &Fleet) -> rusqlite::Result<(Settled, Vec<Ignored>)> {
     let mut ignored = Vec::new();
     let mut settings = Settings::of_fleet(fleet.overrides.resolve()).with_together(fleet.together);
+    let mut expected_by = Vec::new();
+    let mut allow_from = AllowFrom::default();
     let mut points = read_points(connection, &mut ignored)?;
     let areas = read_areas(connection, &mut points, &mut ignored)?;
     let mut own = Vec::new();
@@ -112,6 +139,8 @@ pub(super) fn read(connection: &Connection, fleet: &Fleet) -> rusqlite::Result<(
         let of_area = area.and_then(|name| areas.get(name)).copied().unwrap_or_default();
         let holds = says.or(&of_area).or(&fleet.overrides).resolve();
         own.push((id, holds.in_area(area.map(|name| settings.area(name)))));
+        expected_by.extend(station.expected_by_ms.map(|by_ms| (id, by_ms)));
+        allow_from.set(id, station.allow_from);
     }
     // A station of which only points are settled.
     for (scope, points) in points {
@@ -121,52 +150,10 @@ pub(super) fn read(connection: &Connection, fleet: &Fleet) -> rusqlite::Result<(
         }
     }
     settings.set(own);
-    Ok((settings, ignored))
+    Ok((Settled { settings, expected_by, allow_from }, ignored))
 }
 
 type Points = [PointOverrides; Point::ALL.len()];
-
-/// A row of `station_settings`.
-#[derive(Default)]
-struct StationRow {
-    area: Option<Box<str>>,
-    period_s: Option<u32>,
-    grace_s: Option<u32>,
-}
-
-fn read_stations(
-    connection: &Connection,
-    ignored: &mut Vec<Ignored>,
-) -> rusqlite::Result<Vec<(StationId, StationRow)>> {
-    let mut stations = Vec::new();
-    let mut statement =
-        connection.prepare("SELECT station_id, area, period_s, grace_s FROM station_settings")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let read = || -> Result<(StationId, StationRow), Unfit> {
-            let area = match value(row, 1) {
-                ValueRef::Null => None,
-                area => Some(text("area", area)?.into()),
-            };
-            Ok((
-                station_id("station_id", value(row, 0))?,
-                StationRow {
-                    area,
-                    period_s: number(row, 2, "period_s", &PERIOD_S)?,
-                    grace_s: number(row, 3, "grace_s", &GRACE_S)?,
-                },
-            ))
-        };
-        match read() {
-            Ok(station) => stations.push(station),
-            Err(unfit) => {
-                let row = format!("station_id {}", describe(value(row, 0)));
-                ignored.push(Ignored { table: "station_settings", row, why: unfit.to_string() });
-            }
-        }
-    }
-    Ok(stations)
-}
 
 /// What each area says. Its points are taken out of `points`.
 fn read_areas(
@@ -188,7 +175,7 @@ fn read_areas(
             Ok((area, says)) => drop(areas.insert(area, says)),
             Err(unfit) => {
                 let row = format!("area {}", describe(value(row, 0)));
-                ignored.push(Ignored { table: "area_settings", row, why: unfit.to_string() });
+                ignored.push(Ignored { table: "area_settings", row, why: unfit.to_string(), opens: false });
             }
         }
     }
@@ -234,7 +221,7 @@ fn read_points(
             Ok((scope, point, says)) => scopes.entry(scope).or_default()[point as usize] = says,
             Err(unfit) => {
                 let row = format!("scope {} and point {}", describe(value(row, 0)), describe(value(row, 1)));
-                ignored.push(Ignored { table: "point_settings", row, why: unfit.to_string() });
+                ignored.push(Ignored { table: "point_settings", row, why: unfit.to_string(), opens: false });
             }
         }
     }
@@ -303,11 +290,12 @@ fn value<'a>(row: &'a Row<'_>, column: usize) -> ValueRef<'a> {
 
 impl fmt::Display for Ignored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ignored { table, row, why } = self;
-        write!(
-            f,
-            "in the table {table}, the row of {row} is ignored: {why}; correct it and start the server again"
-        )
+        let Ignored { table, row, why, opens } = self;
+        write!(f, "in the table {table}, the row of {row} is ignored: {why}; ")?;
+        if *opens {
+            f.write_str("until then the station may report from anywhere; ")?;
+        }
+        f.write_str("correct it and start the server again")
     }
 }
 

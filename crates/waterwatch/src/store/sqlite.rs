@@ -30,7 +30,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, ffi};
 use waterwatch_core::settings::Fleet;
 use waterwatch_core::silence::Gap;
-use waterwatch_core::{Settings, Span, Station, StationId};
+use waterwatch_core::{Span, Station, StationId};
 
 use self::alive::Alive;
 use self::checkpoint::Checkpointer;
@@ -42,7 +42,7 @@ use super::alarms::Alarms;
 use super::last_date::{self, LastDate};
 use super::lock::{DataLock, folder_of};
 use super::schema::{self, Kind};
-use super::settings;
+use super::settings::{self, Settled};
 use super::stations::{Slot, Stations};
 use super::sweep::{Marks, Sweep};
 use super::{Batch, Store, StoreError};
@@ -457,10 +457,10 @@ impl Store for SqliteStore {
             .with_context(|| format!("cannot record the listener {address}"))
     }
 
-    fn settings(&mut self, fleet: &Fleet) -> anyhow::Result<Settings> {
+    fn settings(&mut self, fleet: &Fleet) -> anyhow::Result<Settled> {
         let open = self.open.as_mut().context("the database is closed")?;
         settings::publish(&mut open.connection, fleet).context("cannot record the settings of the fleet")?;
-        let (settings, ignored) = settings::read(&open.connection, fleet)
+        let (settled, ignored) = settings::read(&open.connection, fleet)
             .context("cannot read the settings of stations and areas")?;
         for ignored in ignored.iter().take(IGNORED_NAMED_MAX) {
             tracing::warn!("{ignored}");
@@ -468,7 +468,7 @@ impl Store for SqliteStore {
         if ignored.len() > IGNORED_NAMED_MAX {
             tracing::warn!(rows = ignored.len(), "more rows of the settings are ignored than are named here");
         }
-        Ok(settings)
+        Ok(settled)
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 //! copies that become the state only once they are recorded.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv6Addr;
 
 use waterwatch_core::alarm::{AlarmSource, Input, Point, Rejected, Subject};
 use waterwatch_core::silence::Now;
@@ -30,6 +31,9 @@ const FOUND_MAX: usize = 16_384;
 /// not judge this one.
 const BEFORE_THE_UPGRADE: &str = "on since before the upgrade";
 const ON_ALREADY: &str = "on already when the server started";
+
+/// Why the silence of a station that was never heard ends with a start.
+const NOT_EXPECTED: &str = "it is not expected any more, or not yet";
 
 /// Stations that are looked for together: a million of them are in no cache,
 /// and the processor waits for many of them at once only if nothing else
@@ -148,16 +152,18 @@ impl Draft {
             }
             let input = if !is_judged(&key) {
                 Input::Time
-            } else if alarm.contact && !is_contact_on(store, &key) {
+            } else if alarm.contact && !is_contact_on(store, watch, &key) {
                 // Somebody wrote into the contract's table, such as a server
-                // of before.
+                // of before; or a station that was never heard is not expected
+                // any more.
                 Input::Contact(false)
             } else {
                 continue;
             };
             let (source, point) = key;
+            let reason = (input == Input::Contact(false) && point == Point::Comms).then_some(NOT_EXPECTED);
             let subject = self.subject(source, point, Origin::default(), None);
-            self.step(store, settings, &subject, input);
+            self.step(store, settings, &Subject { reason: reason.map(Into::into), ..subject }, input);
         }
         for slot in (0..store.station_count()).map(Slot::new) {
             if self.batch.alarms.len() >= FOUND_MAX {
@@ -207,6 +213,9 @@ impl Draft {
         origin: Origin,
     ) -> Result<(), Refusal> {
         let id = report.station_id;
+        if !ground.watch.allow_from().allows(id, &origin) {
+            return Err(not_allowed(id, &origin));
+        }
         let place = match known {
             Some((slot, _)) => self.place(slot),
             None => self.new.get(&id).copied(),
@@ -295,6 +304,13 @@ impl Draft {
             let subject = self.subject(source, point, Origin::default(), None);
             self.step(store, watch.settings(), &subject, Input::Time);
         }
+        for (id, reason) in watch.never_heard(DUE_MAX) {
+            if !self.new.contains_key(&id) {
+                let subject = self.subject(AlarmSource::Station(id), Point::Comms, Origin::default(), None);
+                let subject = Subject { reason: Some(reason.into()), ..subject };
+                self.step(store, watch.settings(), &subject, Input::Contact(true));
+            }
+        }
         self.fall_silent(store, watch, &overdue);
     }
 
@@ -338,10 +354,12 @@ impl Draft {
 }
 
 /// Whether the station's contact is on as far as is known. What no station has
-/// (its own silence, or what is not a station's) stays as it is.
-fn is_contact_on<S: Store>(store: &S, (source, point): &AlarmKey) -> bool {
+/// (the silence of one that was heard, or what is not a station's) stays as it is.
+fn is_contact_on<S: Store>(store: &S, watch: &Watch, (source, point): &AlarmKey) -> bool {
     let AlarmSource::Station(id) = source else { return true };
-    let Some((_, station)) = store.find(*id) else { return true };
+    let Some((_, station)) = store.find(*id) else {
+        return *point != Point::Comms || watch.is_expected(*id);
+    };
     contacts(station).into_iter().find(|(of, _)| of == point).is_none_or(|(_, contact)| contact)
 }
 
@@ -372,6 +390,15 @@ impl Change {
         self.novelty = self.novelty.max(novelty);
         novelty
     }
+}
+
+fn not_allowed(station_id: StationId, origin: &Origin) -> Refusal {
+    static NOT_ALLOWED: Seldom = Seldom::new(Seldom::EVERY);
+    NOT_ALLOWED.say(|held_back| {
+        let peer = Ipv6Addr::from(origin.peer).to_canonical();
+        tracing::warn!(%station_id, %peer, held_back, "refused a report: the address is not in the station's allow_from");
+    });
+    Refusal::NotAllowed { station_id }
 }
 
 fn no_more_stations(station_id: StationId, stations_max: usize) -> Refusal {

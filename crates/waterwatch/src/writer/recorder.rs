@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use tokio_util::sync::CancellationToken;
 use waterwatch_core::silence::Now;
-use waterwatch_core::{Origin, Report, Settings};
+use waterwatch_core::{Origin, Report};
 
 use super::clock::Clock;
 use super::command;
@@ -20,7 +20,7 @@ use super::trouble::Trouble;
 use super::watch::Watch;
 use crate::config::Limits;
 use crate::lane::{Awaited, Verdict};
-use crate::store::{Store, StoreError};
+use crate::store::{Settled, Store, StoreError};
 
 /// How long the writer waits for reports at a time.
 const TURN: Duration = Duration::from_millis(Watch::TURN_MS.cast_unsigned());
@@ -61,15 +61,18 @@ pub(super) struct Recorder<S, C, H> {
 impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
     pub(super) fn start(
         store: S,
-        settings: Settings,
+        settled: impl Into<Settled>,
         clock: C,
         limits: Limits,
         hang_up: H,
         stopping: CancellationToken,
     ) -> Recorder<S, C, H> {
+        let Settled { settings, expected_by, allow_from } = settled.into();
         Recorder {
             watch: Watch::start(settings, &store, clock.now())
-                .with_new_stations_max(limits.new_stations_per_hour_max),
+                .with_new_stations_max(limits.new_stations_per_hour_max)
+                .expecting(expected_by, &store)
+                .allowing(allow_from),
             store,
             draft: Draft::default(),
             clock,

@@ -1,6 +1,7 @@
 //! The writer against a store that fails as told.
 
 mod commands;
+mod expected;
 mod new_stations;
 mod time;
 mod together;
@@ -153,8 +154,7 @@ fn run_on(store: FaultyStore, limits: &Limits, submissions: &[&[&str]]) -> Outco
         let writer = scope.spawn(move || {
             let hang_ups = Cell::new(0);
             let hang_up = || hang_ups.set(hang_ups.get() + 1);
-            let settings = Settings::default();
-            let ended = run(receiver, store, limits, settings, hang_up, &CancellationToken::new());
+            let ended = run(receiver, store, limits, Settled::default(), hang_up, &CancellationToken::new());
             (ended, hang_ups.get())
         });
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

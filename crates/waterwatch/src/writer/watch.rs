@@ -12,11 +12,12 @@ use waterwatch_core::alarm::{Alarm, AlarmSource, Ledger, Point};
 use waterwatch_core::silence::{Deadlines, ListeningClock, Now};
 use waterwatch_core::{Settings, StationId, StationSettings};
 
+use super::expected::Expected;
 use super::new_stations::NewStations;
 use super::silent::Silent;
 use super::standing::Standing;
 use crate::store::sweep::Marks;
-use crate::store::{AlarmKey, Alarms, Batch, Slot, Store};
+use crate::store::{AlarmKey, Alarms, AllowFrom, Batch, Slot, Store};
 
 /// How many deadlines of stations are looked at in one turn, at most: so that
 /// a fleet that falls silent at once does not hold up a commit.
@@ -53,6 +54,10 @@ pub struct Watch {
     alive_ms: Option<i64>,
     /// How many stations were heard for the first time of late.
     new_stations: NewStations,
+    /// Stations that were never heard, and until when they are expected.
+    expected: Expected,
+    /// From where stations may report that say so.
+    allow_from: AllowFrom,
 }
 
 /// A time in which nobody was heard.
@@ -134,6 +139,8 @@ impl Watch {
             notes,
             alive_ms: None,
             new_stations: NewStations::start(store.station_count(), now.steady_ms),
+            expected: Expected::default(),
+            allow_from: AllowFrom::default(),
         };
         watch.read(store);
         watch
@@ -144,6 +151,38 @@ impl Watch {
     pub fn with_new_stations_max(mut self, per_hour_max: usize) -> Watch {
         self.new_stations.per_hour_max = per_hour_max;
         self
+    }
+
+    /// The same, with stations that are expected to be heard for the first time,
+    /// each until a time in milliseconds UTC.
+    #[must_use]
+    pub fn expecting<S: Store>(mut self, expected_by: Vec<(StationId, i64)>, store: &S) -> Watch {
+        self.expected = Expected::new(expected_by);
+        self.expected.read(&self.settings, store);
+        self.expected.turn(self.turn.wall_ms, &self.clock, &self.settings);
+        self
+    }
+
+    /// The same, with stations that may not report from everywhere.
+    #[must_use]
+    pub fn allowing(self, allow_from: AllowFrom) -> Watch {
+        Watch { allow_from, ..self }
+    }
+
+    /// From where stations may report that say so.
+    pub(super) fn allow_from(&self) -> &AllowFrom {
+        &self.allow_from
+    }
+
+    /// Stations that were expected to be heard by now for the first time, at most
+    /// so many, and what is to be said of each.
+    pub(super) fn never_heard(&self, stations_max: usize) -> Vec<(StationId, String)> {
+        self.expected.due(self.clock.at(self.turn), stations_max)
+    }
+
+    /// Whether a station that was never heard was expected by now.
+    pub(super) fn is_expected(&self, id: StationId) -> bool {
+        self.expected.is_expected(id, self.turn.wall_ms)
     }
 
     /// How many stations were heard for the first time of late.
@@ -187,6 +226,7 @@ impl Watch {
         }
         self.sequence = store.sequence();
         self.new_stations.recorded(store);
+        self.expected.read(&self.settings, store);
         self.dues = Dues::default();
         self.deadlines = Deadlines::default();
         self.overdue.clear();
@@ -235,7 +275,9 @@ impl Watch {
         }
         if let Some(by_ms) = self.clock.look(now, sequence) {
             self.jumped(by_ms);
+            self.expected.rewind();
         }
+        self.expected.turn(now.wall_ms, &self.clock, &self.settings);
     }
 
     /// The wall jumped. Jumps that follow each other until they are recorded are
@@ -260,6 +302,7 @@ impl Watch {
             || !self.overdue.is_empty()
             || self.is_alive_due()
             || self.new_stations.is_over(0)
+            || self.expected.is_due(self.clock.at(self.turn))
             || self.dues.first().is_some_and(|(due_ms, _)| due_ms <= self.turn.wall_ms)
             || self.standing.is_due(self.turn.wall_ms, self.turn.steady_ms)
             || self.deadlines.due_ms().is_some_and(|due_ms| due_ms <= self.clock.at(self.turn))
@@ -365,11 +408,15 @@ impl Watch {
         }
         let now_ms = self.clock.at(self.turn);
         for change in batch.changes.iter().filter(|change| change.slot.is_none()) {
+            self.expected.recorded(change.id, &self.settings, store);
             if let Some((slot, _)) = store.find(change.id) {
                 self.put(store, slot, now_ms);
             }
         }
         for (key, alarm) in &batch.alarms {
+            if let (AlarmSource::Station(id), Point::Comms) = key {
+                self.expected.recorded(*id, &self.settings, store);
+            }
             self.dues.set(key, alarm.as_ref().and_then(Alarm::due_ms));
             self.awaited.set(key, alarm.as_ref().and_then(Alarm::reports_needed_from_ms));
             if let Some(slot) = self.mark(store, key, alarm.as_ref()) {
@@ -392,6 +439,8 @@ impl Watch {
     /// Nothing was to be recorded: whoever was handed out as overdue and gave
     /// no cause for anything is not handed out again.
     pub fn nothing_followed<S: Store>(&mut self, store: &S) {
+        let now_ms = self.clock.at(self.turn);
+        self.expected.ask_again(now_ms, now_ms + Self::ASK_AGAIN_MS);
         if self.overdue.is_empty() {
             return;
         }

@@ -141,3 +141,51 @@ fn wrong_settings_are_named_with_their_place() {
         assert!(stderr(&output).contains(complaint), "{config}: {}", stderr(&output));
     }
 }
+
+#[test]
+fn a_station_is_heard_from_its_own_addresses_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let data = server.data.clone();
+    server.stop();
+    open(&data)
+        .execute_batch(
+            "INSERT INTO station_settings (station_id, allow_from) VALUES
+                 (7, '10.20.0.0/16, 10.21.0.7'), (8, '10.20.0.0/16 127.0.0.1'), (9, 'here')",
+        )
+        .unwrap();
+    let server = Server::start(folder.path(), &[]);
+    assert_eq!(
+        server.say(b"8 0 0\n7 1 0\n9 0 0\n"),
+        "OK\nERR not_allowed station 7 may not report from this address; its allow_from says from which\nOK\n"
+    );
+    let stations: String = open(&data)
+        .query_row("SELECT group_concat(station_id) FROM station_status", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(stations, "8,9", "nothing is recorded of what is refused");
+    assert_eq!(kinds(&data, "7/alarm1"), [""; 0]);
+    server.running.wait_for_log("WARN refused a report: the address is not in the station's allow_from");
+    server.running.wait_for_log("until then the station may report from anywhere");
+    server.stop();
+}
+
+#[test]
+fn a_station_that_was_never_heard_by_its_time_is_silent() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let data = server.data.clone();
+    server.stop();
+    open(&data)
+        .execute_batch("INSERT INTO station_settings (station_id, expected_by) VALUES (7, 1577836800000)")
+        .unwrap();
+    let fast = ["--period-s", "1", "--grace-s", "0"];
+    let server = Server::start(folder.path(), &fast);
+    wait_for("the silence", || (kinds(&data, "7/comms") == ["raised"]).then_some(()));
+    let raised = ledger(&data).into_iter().find(|entry| entry.alarm == "7/comms").unwrap();
+    assert_eq!(raised.reason.as_deref(), Some("never heard; expected by 2020-01-01 00:00 UTC"));
+    server.stop();
+    let server = Server::start(folder.path(), &["--period-s", "3600"]);
+    server.say(b"7 0 0\n");
+    assert_eq!(kinds(&data, "7/comms"), ["raised", "returned"], "a restart raises nothing again");
+    server.stop();
+}

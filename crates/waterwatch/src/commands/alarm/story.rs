@@ -263,7 +263,8 @@ impl Teller<'_> {
                 format!("{}, before the off-delay was over: it never returned.", self.goes(event, true))
             }
             Kind::Returned => {
-                format!("returned to normal{}; {}.", self.after(event), self.who_had_answered(event))
+                let (after, why) = (self.after(event), because(event));
+                format!("returned to normal{after}{why}; {}.", self.who_had_answered(event))
             }
             Kind::Acknowledged => self.acknowledged(event),
             Kind::Realarmed => {

@@ -146,6 +146,8 @@ CREATE TABLE silent_together (
     silent_since INTEGER,
     stations BLOB NOT NULL
 ) STRICT;
+ALTER TABLE station_settings ADD COLUMN expected_by INTEGER;
+ALTER TABLE station_settings ADD COLUMN allow_from TEXT;
 ";
 
 /// Our indexes and triggers by their names: each start makes those again that

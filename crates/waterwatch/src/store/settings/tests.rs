@@ -1,3 +1,4 @@
+use waterwatch_core::Origin;
 use waterwatch_core::settings::PointTexts;
 
 use super::*;
@@ -37,7 +38,7 @@ fn a_station_then_its_area_then_the_fleet() {
              INSERT INTO point_settings (scope, point, on_delay_s) VALUES (2, 'alarm1', 7), (5, 'alarm2', 8);",
         )
         .unwrap();
-    let (settings, ignored) = read(&database, &fleet()).unwrap();
+    let (Settled { settings, .. }, ignored) = read(&database, &fleet()).unwrap();
     assert!(ignored.is_empty(), "{ignored:?}");
     let of = |number| {
         let holds = settings.of(id(number));
@@ -86,6 +87,19 @@ fn what_cannot_be_meant_is_ignored_and_named_and_the_rest_holds() {
         (
             "station_settings (station_id, area) VALUES (7, CAST(x'ff' AS TEXT))",
             "area is the text \"\\xff\"; it must be a text in UTF-8",
+        ),
+        (
+            "station_settings (station_id, allow_from) VALUES (7, '10.20.0.7 10.20.0.300')",
+            "allow_from is the text \"10.20.0.7 10.20.0.300\"; it must be addresses and networks such as \
+             10.20.0.7, 10.21.0.0/16; until then the station may report from anywhere; correct it",
+        ),
+        (
+            "station_settings (station_id, allow_from, period_s) VALUES (7, '10.20.0.7', 0)",
+            "period_s is 0; it must be a number from 1 to 604800; until then the station may report from anywhere",
+        ),
+        (
+            "station_settings (station_id, expected_by) VALUES (7, 1795000000)",
+            "expected_by is 1795000000; it must be a time of this century in milliseconds UTC; correct it",
         ),
         (
             "area_settings (area, grace_s) VALUES ('North', 999999999999)",
@@ -137,14 +151,14 @@ fn what_cannot_be_meant_is_ignored_and_named_and_the_rest_holds() {
             .unwrap();
         let (before, none) = read(&database, &fleet()).unwrap();
         assert!(none.is_empty(), "{none:?}");
-        assert_eq!(before.of(id(7)).point(Point::Alarm2).priority, Priority::Low);
-        assert_eq!(before.of(id(8)).point(Point::Alarm2).priority, Priority::Medium);
+        assert_eq!(before.settings.of(id(7)).point(Point::Alarm2).priority, Priority::Low);
+        assert_eq!(before.settings.of(id(8)).point(Point::Alarm2).priority, Priority::Medium);
         database.execute_batch(&format!("INSERT INTO {row}")).unwrap();
-        let (settings, ignored) = read(&database, &fleet()).unwrap();
-        assert_eq!(settings, before, "{row}");
+        let (settled, ignored) = read(&database, &fleet()).unwrap();
+        assert_eq!(settled, before, "{row}");
         let said: Vec<String> = ignored.iter().map(ToString::to_string).collect();
         assert!(said.len() == 1 && said[0].contains(complaint), "{row}: {said:?}");
-        assert_eq!(read_published(&database).unwrap(), before, "{row}");
+        assert_eq!(read_published(&database).unwrap(), before.settings, "{row}");
     }
 }
 
@@ -156,5 +170,38 @@ fn a_reader_takes_the_default_for_what_no_start_published() {
             .execute("INSERT OR REPLACE INTO server (name, value) VALUES ('period_s', ?1)", [value])
             .unwrap();
         assert_eq!(read_published(&database).unwrap(), Settings::default(), "{value}");
+    }
+}
+
+#[test]
+fn a_station_may_be_expected_and_may_report_from_named_addresses_alone() {
+    let database = database();
+    database
+        .execute_batch(
+            "INSERT INTO station_settings (station_id, expected_by, allow_from) VALUES
+                 (7, 1795482600000, '10.20.0.7,  10.21.0.0/16\t2001:db8::/32'), (8, NULL, ' , '), (9, NULL, NULL)",
+        )
+        .unwrap();
+    let (settled, ignored) = read(&database, &Fleet::default()).unwrap();
+    assert!(ignored.is_empty(), "{ignored:?}");
+    assert_eq!(settled.expected_by, [(id(7), 1_795_482_600_000)]);
+    let allows = |number, peer: &str| {
+        let peer: std::net::IpAddr = peer.parse().unwrap();
+        let peer = match peer {
+            std::net::IpAddr::V4(peer) => peer.to_ipv6_mapped(),
+            std::net::IpAddr::V6(peer) => peer,
+        };
+        settled.allow_from.allows(id(number), &Origin { listener: 1, peer: peer.octets() })
+    };
+    for (peer, allowed) in [
+        ("10.20.0.7", true),
+        ("10.21.255.1", true),
+        ("2001:db8:7::1", true),
+        ("10.20.0.8", false),
+        ("127.0.0.1", false),
+        ("2001:db9::1", false),
+    ] {
+        assert_eq!(allows(7, peer), allowed, "{peer}");
+        assert!(allows(8, peer) && allows(9, peer) && allows(10, peer), "{peer}");
     }
 }

@@ -6,6 +6,7 @@ use super::turns::{Turns, turns};
 use super::*;
 use crate::command::{Command, Done, NotDone, Outcome, What};
 use crate::store::AlarmKey;
+use crate::store::Settled;
 use crate::writer::clock::Clock;
 use crate::writer::simulation::disk::Fault;
 
@@ -110,7 +111,7 @@ fn of_a_writer_that_ends_by_a_failure_nothing_is_known() {
         Command { what, by: "Ada".into(), deadline: Instant::now() + Duration::from_secs(60) }
     };
     let writer = thread::spawn(move || {
-        run(receiver, store, &limits(), Settings::default(), || {}, &CancellationToken::new())
+        run(receiver, store, &limits(), Settled::default(), || {}, &CancellationToken::new())
     });
     // Nobody reports, and nothing else wakes the writer for half a second.
     let began = Instant::now();

@@ -1,5 +1,6 @@
 //! Stations that fall silent together, turn by turn under virtual time.
 
+use waterwatch_core::Settings;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Point, State};
 
 use super::turns::{NOTHING, Turns};

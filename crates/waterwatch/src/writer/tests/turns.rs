@@ -2,14 +2,15 @@
 
 use std::rc::Rc;
 
-use waterwatch_core::StationSettings;
 use waterwatch_core::alarm::{AlarmSource, Point};
 use waterwatch_core::settings::{PointOverrides, StationOverrides};
 use waterwatch_core::silence::Now;
+use waterwatch_core::{Settings, StationSettings};
 
 use super::*;
 use crate::command::{Command, Outcome};
 use crate::lane::Awaited;
+use crate::store::Settled;
 use crate::writer::clock::Clock;
 use crate::writer::simulation::disk::{Disk, Fault};
 
@@ -37,7 +38,7 @@ impl Clock for ToldClock {
 /// A writer whose turns are told.
 pub(super) struct Turns {
     pub(super) recorder: Recorder<Disk, ToldClock, fn()>,
-    settings: Settings,
+    settled: Settled,
     limits: Limits,
     pub(super) clock: ToldClock,
 }
@@ -48,31 +49,40 @@ impl Turns {
     }
 
     pub(super) fn with(disk: Disk, settings: Settings) -> Turns {
-        let limits = Limits { store_retry_s: 0, ..Limits::default() };
-        Turns::start_at(disk, settings, limits, Now { wall_ms: 1_000_000_000, steady_ms: 50_000 })
+        // What is new is a matter of its own.
+        let limits = Limits { store_retry_s: 0, new_stations_per_hour_max: usize::MAX, ..Limits::default() };
+        Turns::start_at(disk, settings.into(), limits, Now { wall_ms: 1_000_000_000, steady_ms: 50_000 })
     }
 
     /// The same, with a limit on stations that are new within an hour.
     pub(super) fn with_new_stations_max(self, per_hour_max: usize) -> Turns {
         let limits = Limits { new_stations_per_hour_max: per_hour_max, ..self.limits };
-        Turns::start_at(self.recorder.store, self.settings, limits, self.clock.now())
+        Turns::start_at(self.recorder.store, self.settled, limits, self.clock.now())
     }
 
-    fn start_at(disk: Disk, settings: Settings, limits: Limits, now: Now) -> Turns {
+    /// The same, with stations that are expected so many seconds from now.
+    pub(super) fn expecting(self, stations: &[(i64, i64)]) -> Turns {
+        let now = self.clock.now();
+        let by = |&(id, after_s)| (StationId::new(id).unwrap(), now.wall_ms + after_s * 1_000);
+        let settled = Settled { expected_by: stations.iter().map(by).collect(), ..self.settled };
+        Turns::start_at(self.recorder.store, settled, self.limits, now)
+    }
+
+    fn start_at(disk: Disk, settled: Settled, limits: Limits, now: Now) -> Turns {
         let clock = ToldClock { began: Instant::now(), now: Rc::new(Cell::new(now)) };
         let stopping = CancellationToken::new();
         let recorder =
-            Recorder::start(disk, settings.clone(), clock.clone(), limits.clone(), (|| {}) as fn(), stopping);
-        Turns { recorder, settings, limits, clock }
+            Recorder::start(disk, settled.clone(), clock.clone(), limits.clone(), (|| {}) as fn(), stopping);
+        Turns { recorder, settled, limits, clock }
     }
 
     /// The server is gone for so long, and the wall jumps by so much meanwhile.
     pub(super) fn restart(self, gone_s: i64, jump_s: i64) -> Turns {
-        let Turns { recorder, settings, limits, clock } = self;
+        let Turns { recorder, settled, limits, clock } = self;
         let mut disk = recorder.store;
         disk.reopen().unwrap();
         let wall_ms = clock.now().wall_ms + (gone_s + jump_s) * 1_000;
-        Turns::start_at(disk, settings, limits, Now { wall_ms, steady_ms: 7_000 })
+        Turns::start_at(disk, settled, limits, Now { wall_ms, steady_ms: 7_000 })
     }
 
     /// The clocks go on by so much, without a turn.
