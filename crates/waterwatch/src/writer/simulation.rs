@@ -47,6 +47,9 @@ const RUN_DAYS: i64 = 4;
 /// The first moment on the wall.
 const WALL_MS: i64 = 1_700_000_000_000;
 
+/// How many carriers there are.
+const CARRIERS: usize = 3;
+
 /// How long a client waits for its reply.
 const REPLY_MS: i64 = 15_000;
 
@@ -61,6 +64,8 @@ const FOUND: &[(u64, &str)] = &[
 enum Next {
     Turns(usize, usize),
     LinkChanges(usize),
+    /// So does that of all stations with this carrier.
+    CarrierChanges(usize),
     /// The station sends if that is still the attempt that it waits for.
     Sends(usize, u64),
     Arrives(usize, Sent),
@@ -85,6 +90,8 @@ struct Simulated {
     failures: u32,
     /// Its link is a bad one.
     is_shaky: bool,
+    /// Which of the carriers it has, which are the areas, too.
+    carrier: usize,
 }
 
 /// The server while it runs.
@@ -106,6 +113,10 @@ struct World {
     disk: Disk,
     fleet: StationSettings,
     stations: Vec<Simulated>,
+    /// Whether each carrier's network is there.
+    carriers: [bool; CARRIERS],
+    /// Whether the server knows of areas.
+    has_areas: bool,
     operators: Operators,
     agenda: BinaryHeap<Reverse<(i64, Next)>>,
     checked_ms: i64,
@@ -124,6 +135,8 @@ impl World {
             server: None,
             fleet: StationSettings::default(),
             stations: Vec::new(),
+            carriers: [true; CARRIERS],
+            has_areas: rng.bool(),
             operators: Operators::default(),
             agenda: BinaryHeap::new(),
             checked_ms: 0,
@@ -149,6 +162,9 @@ impl World {
         for _ in 0..3 {
             world.later(DAY_MS, Next::Fault);
         }
+        for carrier in 0..CARRIERS {
+            world.later(DAY_MS, Next::CarrierChanges(carrier));
+        }
         world.later(HOUR_MS, Next::Operator);
         world
     }
@@ -156,7 +172,8 @@ impl World {
     fn add_station(&mut self, place: usize) {
         let contacts = [self.rng.u8(..) < 30, self.rng.u8(..) < 30];
         let is_shaky = self.rng.u8(..) < 60;
-        self.stations.push(Simulated { contacts, link: true, attempt: 0, failures: 0, is_shaky });
+        let carrier = self.rng.usize(0..CARRIERS);
+        self.stations.push(Simulated { contacts, link: true, attempt: 0, failures: 0, is_shaky, carrier });
         if self.rng.u8(..) < 60 {
             let report = report(place, contacts);
             let station = Station {
@@ -236,13 +253,28 @@ impl World {
         disk.reopen().unwrap();
         let recorder = Recorder::start(
             disk,
-            Settings::of_fleet(self.fleet),
+            self.settings(),
             Rc::clone(&self.machine),
             Limits::default(),
             (|| {}) as fn(),
             CancellationToken::new(),
         );
         self.server = Some(Server { recorder, turn_ms: self.now_ms() });
+    }
+
+    /// What the server is told of the fleet. The last carrier's stations are in no
+    /// area.
+    fn settings(&self) -> Settings {
+        let mut settings = Settings::of_fleet(self.fleet);
+        if self.has_areas {
+            let areas: Vec<_> =
+                (1..CARRIERS).map(|carrier| settings.area(&format!("carrier {carrier}"))).collect();
+            let of = |(place, station): (usize, &Simulated)| {
+                (id_of(place), self.fleet.in_area(areas.get(station.carrier).copied()))
+            };
+            settings.set(self.stations.iter().enumerate().map(of).collect::<Vec<_>>());
+        }
+        settings
     }
 
     fn happens(&mut self, next: Next) {
@@ -272,6 +304,11 @@ impl World {
                 };
                 self.later(about_ms, Next::LinkChanges(place));
             }
+            Next::CarrierChanges(carrier) => {
+                self.carriers[carrier] ^= true;
+                let about_ms = if self.carriers[carrier] { 2 * DAY_MS } else { self.while_ms() };
+                self.later(about_ms, Next::CarrierChanges(carrier));
+            }
             Next::Sends(place, attempt) => self.sends(place, attempt),
             Next::Arrives(place, sent) => self.arrive(place, sent),
             Next::Fault => {
@@ -291,7 +328,7 @@ impl World {
             return;
         }
         let sent = Sent { at_ms: self.now_ms(), contacts: station.contacts, attempt };
-        if !station.link {
+        if !station.link || !self.carriers[station.carrier] {
             // Nothing is heard until the connection is given up.
             let after_ms = self.rng.i64(10..10 * SECOND_MS);
             self.fails(place, after_ms);
@@ -389,12 +426,19 @@ impl World {
         if now_ms >= self.checked_ms && !truth.is_deaf() && !recorder.is_in_trouble() {
             self.checked_ms = now_ms + 5 * SECOND_MS;
             truth.nobody_is_forgotten(&recorder.store, &self.fleet);
+            if !recorder.watch.is_due() {
+                truth.nobody_is_hidden_for_nothing(&recorder.store, recorder.watch.turn_is().wall_ms);
+            }
         }
     }
 }
 
+fn id_of(place: usize) -> StationId {
+    StationId::new(i64::try_from(place).unwrap()).unwrap()
+}
+
 fn report(place: usize, [alarm1, alarm2]: [bool; 2]) -> Report {
-    let station_id = StationId::new(i64::try_from(place).unwrap()).unwrap();
+    let station_id = id_of(place);
     Report { station_id, alarm1, alarm2 }
 }
 
@@ -439,7 +483,15 @@ fn whatever_goes_wrong_no_alarm_is_lost_and_none_invented() {
     }
     println!("{counts:?}");
     println!("{outcomes:?}");
-    for kind in [Kind::Raised, Kind::Returned, Kind::Acknowledged, Kind::Blind, Kind::ClockJumped] {
+    for kind in [
+        Kind::Raised,
+        Kind::Returned,
+        Kind::Acknowledged,
+        Kind::Blind,
+        Kind::ClockJumped,
+        Kind::StandsFor,
+        Kind::HeardAgain,
+    ] {
         assert!(counts.contains_key(&kind), "nothing of the kind {kind} happened");
     }
     for outcome in ["done", "rejected", "not done"] {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use waterwatch_core::alarm::{AlarmSource, Event, Kind, Point, State};
+use waterwatch_core::together;
 use waterwatch_core::{Report, StationId, StationSettings};
 
 use super::disk::Disk;
@@ -239,6 +240,25 @@ impl Truth {
             let key = (AlarmSource::Station(id), Point::Comms);
             if !disk.alarms().get(&key).is_some_and(|alarm| alarm.contact) {
                 self.noticed_in_time(id, known.last, fleet);
+            }
+        }
+    }
+
+    /// A station that is silent is an alarm, unless an operator put it aside or
+    /// another alarm stands for it, which is seen itself.
+    pub(super) fn nobody_is_hidden_for_nothing(&self, disk: &Disk, wall_ms: i64) {
+        let alarms: Vec<_> = disk.alarms().iter().filter(|((_, point), _)| *point == Point::Comms).collect();
+        let stand: Vec<i64> = alarms
+            .iter()
+            .filter(|((source, _), _)| !matches!(source, AlarmSource::Station(_)))
+            .filter_map(|(_, alarm)| together::stands(alarm, wall_ms))
+            .collect();
+        for (key, alarm) in alarms {
+            if let Some(occurrence) = alarm.hidden.suppressed_by {
+                assert!(
+                    stand.contains(&occurrence),
+                    "{key:?} is suppressed by {occurrence}, which stands for nobody"
+                );
             }
         }
     }
