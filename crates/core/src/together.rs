@@ -56,11 +56,12 @@ impl Together {
     }
 
     /// Whether it is over, if `silent` of those that fell silent within its
-    /// window still are, of `stations` in all: half of what raised it, so that
-    /// one station more or less does not end it and raise it again.
+    /// window still are, and the tally is of them and those to come: half of
+    /// what raised it, so that one station more or less does not end it and
+    /// raise it again.
     #[must_use]
-    pub fn is_over(&self, silent: usize, stations: usize) -> bool {
-        silent < Self::STATIONS_MIN || silent * 200 < stations * self.share_percent as usize
+    pub fn is_over(&self, silent: usize, Tally { stations, out_of_contact }: Tally) -> bool {
+        silent < Self::STATIONS_MIN || out_of_contact * 200 < stations * self.share_percent as usize
     }
 
     /// The moments at which a station must have fallen silent for this alarm to
@@ -141,10 +142,19 @@ mod tests {
 
     #[test]
     fn it_is_over_once_most_of_them_are_back() {
-        for (silent, stations, wanted) in
-            [(30, 40, false), (10, 40, false), (9, 40, true), (3, 3, false), (2, 3, true), (0, 0, true)]
-        {
-            assert_eq!(RULE.is_over(silent, stations), wanted, "{silent} of {stations}");
+        // silent, out of contact, in all: over?
+        for (silent, out_of_contact, stations, wanted) in [
+            (30, 30, 40, false),
+            (10, 10, 40, false),
+            (9, 9, 40, true),
+            // The others follow.
+            (3, 39, 40, false),
+            (3, 3, 3, false),
+            (2, 3, 3, true),
+            (0, 0, 0, true),
+        ] {
+            let tally = Tally { stations, out_of_contact };
+            assert_eq!(RULE.is_over(silent, tally), wanted, "{silent} and {tally:?}");
         }
     }
 

@@ -117,9 +117,12 @@ impl Draft {
                 let area = area.flatten();
                 let within_ms = rule.covers(alarm);
                 let fresh = if within_ms.contains(&now_ms) { overdue } else { 0 };
-                let silent = watch.silent.count(area, within_ms) + fresh;
+                let silent = watch.silent.count(area, within_ms.clone()) + fresh;
                 let stations = area.map_or(store.station_count(), |area| watch.standing.stations_of(area));
-                !rule.is_over(silent, stations)
+                // Only where these alone are too few is it looked for those to come.
+                let is_over = rule.is_over(silent, Tally { stations, out_of_contact: silent })
+                    && rule.is_over(silent, self.look(store, watch, area, &within_ms).in_all);
+                !is_over
             }
             (None, Some(_)) if self.covering(store, watch, &AlarmSource::Server).is_some() => false,
             (None, area) => {

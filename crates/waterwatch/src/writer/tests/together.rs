@@ -226,6 +226,7 @@ fn a_great_fleet_that_falls_silent_is_a_few_entries() {
     turns.pass(1, &lines(&all_of(1..=50_000)));
     let told = turns.pass(190, &["7 0 0"]);
     assert!(told.len() < 20, "{}", told.len());
+    assert!(told.iter().all(|line| !line.contains("off_delay")), "the others follow");
     assert!(
         told[0].starts_with("server comms raised, 100 % of the stations are out of contact"),
         "{}",
