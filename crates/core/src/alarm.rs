@@ -17,7 +17,7 @@ mod step;
 mod words;
 
 pub use facts::{Acknowledgement, Alarm, Aside, Chatter, Chattering, Hidden, Occurrence, OnWhileHidden};
-pub use input::{Input, NAME_CHARS_MAX, Order, REASON_CHARS_MAX, Rejected};
+pub use input::{Input, NAME_CHARS_MAX, Order, REASON_CHARS_MAX, Rejected, name, reason};
 pub use ledger::{Event, Ledger, Subject};
 pub use settings::{PointSettings, Priority};
 pub use words::{AlarmSource, Kind, Point, State};

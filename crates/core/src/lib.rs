@@ -9,10 +9,12 @@ pub mod report;
 pub mod settings;
 pub mod silence;
 pub mod station;
+pub mod station_life;
 pub mod together;
 pub mod wire;
 
 pub use report::{Origin, Report};
 pub use settings::{AreaId, Settings, StationSettings};
 pub use station::{Novelty, OpenSpan, Span, Station, StationId};
+pub use station_life::StationLife;
 pub use together::Together;

@@ -35,6 +35,10 @@ pub const SHARE_PERCENT: RangeInclusive<u32> = 0..=100;
 /// Within so many seconds is together: up to a day.
 pub const TOGETHER_S: RangeInclusive<u32> = 1..=86_400;
 
+/// How long a station may be paused, which is its `comms` taken out of service:
+/// from one winter to the next.
+pub const PAUSE_MAX_MS: i64 = 366 * 24 * 3_600_000;
+
 /// A minute: in a shorter window nothing that reports as stations do could
 /// be seen to come and go.
 const CHATTER_WINDOW_S_MIN: u32 = 60;
@@ -368,6 +372,11 @@ impl PointOverrides {
                 .map_or(defaults.chatter_window_ms, |window_s| in_ms(window_s.max(CHATTER_WINDOW_S_MIN))),
             // That it no longer comes and goes is seen by three reports.
             stuck_after_ms: 3 * period_ms,
+            // A well is paused over the winter.
+            service_max_ms: match point {
+                Point::Comms => PAUSE_MAX_MS,
+                Point::Alarm1 | Point::Alarm2 | Point::NewStations => defaults.service_max_ms,
+            },
             ..defaults
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use waterwatch::store::sqlite::SqliteStore;
-use waterwatch::store::{Alarms, Batch, Settled, Slot, Store, StoreError};
+use waterwatch::store::{Alarms, Batch, Lives, Settled, Slot, Store, StoreError};
 use waterwatch_core::settings::Fleet;
 use waterwatch_core::silence::Gap;
 use waterwatch_core::{Station, StationId};
@@ -16,8 +16,9 @@ use waterwatch_core::{Station, StationId};
 pub struct HastyStore {
     store: SqliteStore,
     pending: Option<Pending>,
-    /// The alarms with what is pending.
+    /// The alarms, visits and retirements with what is pending.
     alarms: Alarms,
+    lives: Lives,
 }
 
 #[derive(Debug)]
@@ -33,8 +34,8 @@ impl HastyStore {
     /// Over the real one.
     #[must_use]
     pub fn over(store: SqliteStore) -> HastyStore {
-        let alarms = store.alarms().clone();
-        HastyStore { store, pending: None, alarms }
+        let (alarms, lives) = (store.alarms().clone(), store.lives().clone());
+        HastyStore { store, pending: None, alarms, lives }
     }
 
     fn commit_pending(&mut self) -> Result<(), StoreError> {
@@ -70,6 +71,10 @@ impl Store for HastyStore {
 
     fn alarms(&self) -> &Alarms {
         &self.alarms
+    }
+
+    fn lives(&self) -> &Lives {
+        &self.lives
     }
 
     fn alive_until_ms(&self) -> Option<i64> {
@@ -110,6 +115,7 @@ impl Store for HastyStore {
         let new = batch.changes.iter().filter(|change| change.slot.is_none());
         let new = new.map(|change| (change.id, change.station)).collect();
         self.alarms.apply(batch);
+        self.lives.apply(&batch.lives);
         self.pending = Some(Pending { batch: batch.clone(), stations, new });
         Ok(())
     }
@@ -131,6 +137,7 @@ impl Store for HastyStore {
         self.pending = None;
         self.store.reopen()?;
         self.alarms = self.store.alarms().clone();
+        self.lives = self.store.lives().clone();
         Ok(())
     }
 }

@@ -6,7 +6,8 @@
 use std::time::Instant;
 
 use thiserror::Error;
-use waterwatch_core::alarm::{Rejected, State};
+use waterwatch_core::StationId;
+use waterwatch_core::alarm::{AlarmSource, Point, Rejected, State};
 
 use crate::store::AlarmKey;
 
@@ -61,6 +62,70 @@ pub enum What {
         /// Which alarm.
         alarm: AlarmKey,
     },
+    /// Pause a station, or say anew until when: its `comms` is taken out of
+    /// service.
+    Pause {
+        /// Which station.
+        station: StationId,
+        /// When that ends, in milliseconds UTC.
+        until_ms: i64,
+        /// Why.
+        reason: Box<str>,
+    },
+    /// End a pause.
+    Resume {
+        /// Which station.
+        station: StationId,
+    },
+    /// Say that somebody is at a station, or anew until when.
+    BeginVisit {
+        /// Which station.
+        station: StationId,
+        /// When that ends at the latest, in milliseconds UTC.
+        until_ms: i64,
+        /// What for, if they say so.
+        reason: Option<Box<str>>,
+    },
+    /// Say that nobody is there any more.
+    EndVisit {
+        /// Which station.
+        station: StationId,
+    },
+    /// Retire a station.
+    Retire {
+        /// Which station.
+        station: StationId,
+        /// Why.
+        reason: Box<str>,
+    },
+}
+
+impl What {
+    /// The station that it is about, if it is one's.
+    #[must_use]
+    pub fn station(&self) -> Option<StationId> {
+        match self {
+            What::Acknowledge { alarm, .. }
+            | What::Shelve { alarm, .. }
+            | What::Unshelve { alarm }
+            | What::TakeOutOfService { alarm, .. }
+            | What::ReturnToService { alarm } => match alarm.0 {
+                AlarmSource::Station(id) => Some(id),
+                AlarmSource::Area(_) | AlarmSource::Server => None,
+            },
+            What::Pause { station, .. }
+            | What::Resume { station }
+            | What::BeginVisit { station, .. }
+            | What::EndVisit { station }
+            | What::Retire { station, .. } => Some(*station),
+        }
+    }
+}
+
+/// The alarm that a pause hides.
+#[must_use]
+pub fn comms_of(station: StationId) -> AlarmKey {
+    (AlarmSource::Station(station), Point::Comms)
 }
 
 /// What became of a command.
@@ -81,9 +146,11 @@ pub enum Outcome {
 pub struct Done {
     /// The sequence of the newest report or event once it was done.
     pub sequence: i64,
-    /// The alarm's state.
-    pub state: State,
-    /// The occurrence that is open: the sequence of the event that raised it.
+    /// The state of the alarm that it was about; `None` if it was about a
+    /// station as a whole.
+    pub state: Option<State>,
+    /// The occurrence of that alarm that is open: the sequence of the event that
+    /// raised it.
     pub occurrence: Option<i64>,
 }
 

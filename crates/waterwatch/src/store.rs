@@ -11,6 +11,8 @@ pub mod backup;
 pub mod import;
 pub mod journal;
 pub mod last_date;
+pub mod life_rows;
+pub mod lives;
 pub mod lock;
 pub mod new_file;
 pub mod peer;
@@ -31,9 +33,10 @@ use waterwatch_core::alarm::Kind;
 use waterwatch_core::alarm::{Alarm, Event};
 use waterwatch_core::settings::Fleet;
 use waterwatch_core::silence::Gap;
-use waterwatch_core::{Novelty, Settings, Span, Station, StationId};
+use waterwatch_core::{Novelty, Settings, Span, Station, StationId, StationLife};
 
 pub use alarms::{AlarmKey, Alarms, SilentTogether};
+pub use lives::Lives;
 pub use settings::{AllowFrom, Settled};
 pub use stations::Slot;
 
@@ -54,6 +57,12 @@ pub trait Store {
 
     /// All alarms that are not at rest.
     fn alarms(&self) -> &Alarms;
+
+    /// All stations that are visited or retired. By default none is: a store
+    /// that only measures takes no commands.
+    fn lives(&self) -> &Lives {
+        Lives::NONE
+    }
 
     /// The sequence of the newest report or event that is recorded; 0 if there
     /// is none.
@@ -97,7 +106,7 @@ pub trait Store {
 
     /// Records the whole batch in one transaction. Only after `Ok`, which
     /// means that it survives a power cut, do [`Store::find`],
-    /// [`Store::alarms`] and [`Store::sequence`] answer with it.
+    /// [`Store::alarms`], [`Store::lives`] and [`Store::sequence`] answer with it.
     ///
     /// # Errors
     /// See [`StoreError`]: what is certain differs.
@@ -158,6 +167,9 @@ pub struct Batch {
     /// Stations that fell silent while another alarm stands for it: they share
     /// their facts, and are not in `alarms`.
     pub silent_together: Vec<SilentTogether>,
+    /// What holds of each station of which people said something else, once;
+    /// `None`: nothing does any more.
+    pub lives: Vec<(StationId, Option<StationLife>)>,
     /// How the reports that say nothing new are recorded.
     pub form: Form,
     /// Whether it is recorded that the server is alive at
@@ -201,6 +213,7 @@ impl Batch {
             && self.events.is_empty()
             && self.alarms.is_empty()
             && self.silent_together.is_empty()
+            && self.lives.is_empty()
             && !self.is_alive
             && !self.has_found
     }

@@ -9,6 +9,7 @@ mod command;
 pub mod draft;
 mod expected;
 mod judgement;
+mod life;
 mod new_stations;
 mod pace;
 mod quota;

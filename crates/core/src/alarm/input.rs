@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::station::StationId;
+
 /// What can happen to an alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input<'a> {
@@ -99,6 +101,28 @@ pub enum Rejected {
     EndTooFar {
         /// How far it may be, in milliseconds.
         max_ms: i64,
+    },
+    /// Nobody is there.
+    #[error("nobody visits it")]
+    NotVisited,
+    /// Somebody was first.
+    #[error("{by} has retired it already")]
+    AlreadyRetired {
+        /// Who.
+        by: Box<str>,
+        /// When, in milliseconds UTC.
+        at_ms: i64,
+    },
+    /// Its station is no more.
+    #[error("its station is retired")]
+    StationRetired,
+    /// One more station than may be known.
+    #[error("station {station} is not known, and {stations_max} are: no more are taken")]
+    StationsMax {
+        /// Which.
+        station: StationId,
+        /// How many may be known.
+        stations_max: usize,
     },
     /// A name or a reason is empty.
     #[error("{0} is missing")]

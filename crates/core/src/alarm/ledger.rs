@@ -7,6 +7,7 @@ use super::input::Order;
 use super::words::{AlarmSource, Kind, Point, State};
 use crate::report::Origin;
 use crate::station::StationId;
+use crate::station_life::Moment;
 
 /// One entry of the ledger. It is written once and never changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,26 +165,56 @@ impl Ledger<'_> {
     }
 
     fn of_the_server(&mut self, kind: Kind, from_ms: i64, now_ms: i64, reason: &str) {
+        let mut event = about(AlarmSource::Server, kind, now_ms);
+        (event.event_time_ms, event.until_ms) = (from_ms, Some(now_ms));
+        event.reason = Some(reason.into());
+        self.add(event);
+    }
+
+    /// Writes what happened to a station as a whole.
+    pub(crate) fn of_station(
+        &mut self,
+        moment: &Moment,
+        kind: Kind,
+        by: Option<&str>,
+        reason: Option<&str>,
+        until_ms: Option<i64>,
+    ) {
+        let mut event = about(AlarmSource::Station(moment.station), kind, moment.now_ms);
+        (event.by, event.reason) = (by.map(Into::into), reason.map(Into::into));
+        event.until_ms = until_ms;
+        if by.is_none() && kind == Kind::RetirementEnded {
+            (event.origin, event.cause) = (moment.origin, moment.cause);
+        }
+        self.add(event);
+    }
+
+    fn add(&mut self, event: Event) {
         *self.sequence += 1;
-        self.events.push(Event {
-            sequence: *self.sequence,
-            event_time_ms: from_ms,
-            received_at_ms: now_ms,
-            source: AlarmSource::Server,
-            point: None,
-            occurrence: None,
-            kind,
-            from: None,
-            to: None,
-            by: None,
-            reason: Some(reason.into()),
-            until_ms: Some(now_ms),
-            was_on: None,
-            count: None,
-            origin: Origin::default(),
-            cause: None,
-            stations: None,
-        });
+        self.events.push(Event { sequence: *self.sequence, ..event });
+    }
+}
+
+/// An entry about no point, so far.
+fn about(source: AlarmSource, kind: Kind, now_ms: i64) -> Event {
+    Event {
+        sequence: 0,
+        event_time_ms: now_ms,
+        received_at_ms: now_ms,
+        source,
+        point: None,
+        occurrence: None,
+        kind,
+        from: None,
+        to: None,
+        by: None,
+        reason: None,
+        until_ms: None,
+        was_on: None,
+        count: None,
+        origin: Origin::default(),
+        cause: None,
+        stations: None,
     }
 }
 

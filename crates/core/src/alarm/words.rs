@@ -156,6 +156,17 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Whether it tells of a source itself, and of none of its alarms.
+    #[must_use]
+    pub fn is_about_no_point(self) -> bool {
+        matches!(
+            self,
+            Kind::Blind | Kind::ClockJumped | Kind::VisitBegan | Kind::VisitEnded | Kind::RetirementEnded
+        )
+    }
+}
+
 impl State {
     /// The short form of pages and tables, as in ISA-18.2.
     #[must_use]
@@ -229,10 +240,16 @@ pub enum Kind {
     /// It has been on for so long that it no longer comes and goes: somebody
     /// must look again.
     ChatterStuck,
-    /// Its station was retired.
+    /// Its station was retired; about no point: the station itself.
     Retired,
     /// It is no longer judged: its point was disabled.
     Disabled,
+    /// Somebody is at the station.
+    VisitBegan,
+    /// They are gone again.
+    VisitEnded,
+    /// The station was heard again after it was retired.
+    RetirementEnded,
     /// The server could hear nobody from the event's time until its end.
     Blind,
     /// The clock on the wall jumped from the event's time to its end.
@@ -268,6 +285,9 @@ named!(Kind {
     ChatterStuck => "chatter_stuck",
     Retired => "retired",
     Disabled => "disabled",
+    VisitBegan => "visit_began",
+    VisitEnded => "visit_ended",
+    RetirementEnded => "retirement_ended",
     Blind => "blind",
     ClockJumped => "clock_jumped",
 });

@@ -40,6 +40,9 @@
 //! | | `raised_lately`, `forget_due` | its raises within the window, 8 bytes each, the lowest first; when they are forgotten |
 //! | `silent_together` | `entry`, `occurrence` | who shares the facts of a `comms` alarm while an occurrence stands for it; to be read in the order of the entries |
 //! | | `silent_since`, `stations` | these do, silent since then; where that is empty, these do not any more |
+//! | `station_life` | `station_id` | a station that is visited or retired |
+//! | | `visit_since`, `visit_until`, `visit_by`, `visit_reason` | who is there, since when and until when, and what for, if that was said |
+//! | | `retired_at`, `retired_by`, `retired_reason` | who retired it, when and why |
 //! | `station_settings` | `station_id`, `name`, `area`, `location`, `access_note`, `telephones`, `tags` | what people say of a station |
 //! | | `period_s`, `grace_s` | how often it reports, and how much later it may; where empty, as its area or the fleet |
 //! | | `expected_by` | until when it is expected to be heard for the first time, in milliseconds UTC |

@@ -40,6 +40,7 @@ use self::load::Loaded;
 use self::opening::{Log, connect, keep_a_copy};
 use super::alarms::Alarms;
 use super::last_date::{self, LastDate};
+use super::lives::Lives;
 use super::lock::{DataLock, folder_of};
 use super::schema::{self, Kind};
 use super::settings::{self, Settled};
@@ -83,6 +84,7 @@ pub struct SqliteStore {
     open: Option<Open>,
     stations: Stations,
     alarms: Alarms,
+    lives: Lives,
     sequence: i64,
     alive: Alive,
     /// As the ledger had them when it was opened.
@@ -158,6 +160,7 @@ impl SqliteStore {
             open: Some(Open { checkpointer, connection }),
             stations: Stations::default(),
             alarms: Alarms::default(),
+            lives: Lives::default(),
             sequence: 0,
             alive: Alive::default(),
             gaps: Vec::new(),
@@ -180,6 +183,7 @@ impl SqliteStore {
     fn take(&mut self, loaded: Loaded) {
         self.stations = loaded.stations;
         self.alarms = loaded.alarms;
+        self.lives = loaded.lives;
         self.sequence = loaded.sequence;
         self.alive = loaded.alive;
         self.gaps = loaded.gaps;
@@ -369,6 +373,7 @@ impl SqliteStore {
             self.journal.written(batch.sequence, bytes, spans);
         }
         self.alarms.apply(batch);
+        self.lives.apply(&batch.lives);
         self.alive.recorded(batch);
         self.knew_no_alarms &= !batch.has_found;
         self.sequence = batch.sequence;
@@ -433,6 +438,10 @@ impl Store for SqliteStore {
 
     fn alarms(&self) -> &Alarms {
         &self.alarms
+    }
+
+    fn lives(&self) -> &Lives {
+        &self.lives
     }
 
     fn sequence(&self) -> i64 {
@@ -508,6 +517,7 @@ impl Store for SqliteStore {
         self.open = None;
         self.stations = Stations::default();
         self.alarms = Alarms::default();
+        self.lives = Lives::default();
         let path = self.files.path.clone();
         match schema::examine(&path)? {
             Some(Kind::Ours) => {}

@@ -3,11 +3,11 @@
 
 use std::time::Instant;
 
-use waterwatch_core::alarm::{Alarm, Input, Order, Rejected, State};
-use waterwatch_core::{Origin, Settings};
+use waterwatch_core::alarm::{Alarm, AlarmSource, Input, Order, Point, Rejected, State};
+use waterwatch_core::{Origin, StationId, station_life};
 
-use super::draft::Draft;
-use crate::command::{Command, Done, NotDone, Outcome, What};
+use super::draft::{Draft, Ground};
+use crate::command::{Command, Done, NotDone, Outcome, What, comms_of};
 use crate::lane::Awaited;
 use crate::store::{AlarmKey, Store};
 
@@ -40,41 +40,83 @@ impl Draft {
     /// Decides one command. One that is rejected leaves the draft as it was.
     pub(super) fn obey<S: Store>(
         &mut self,
-        store: &S,
-        settings: &Settings,
+        ground: &Ground<'_, S>,
         command: &Command,
     ) -> Result<Done, Rejected> {
+        let store = ground.store;
+        if let Some(id) = command.what.station() {
+            self.has_room(ground, id)?;
+        }
         let by = &*command.by;
         let order = |until_ms: &i64, reason| Order { until_ms: *until_ms, by, reason };
-        let (alarm, input) = match &command.what {
+        let take_out = |until_ms, reason| Input::TakeOutOfService(order(until_ms, reason));
+        match &command.what {
             What::Acknowledge { alarm, occurrence } => {
-                (alarm, Input::Acknowledge { occurrence: *occurrence, by })
+                self.obey_one(ground, alarm, Input::Acknowledge { occurrence: *occurrence, by })
             }
-            What::Shelve { alarm, until_ms, reason } => (alarm, Input::Shelve(order(until_ms, reason))),
-            What::Unshelve { alarm } => (alarm, Input::Unshelve { by }),
+            What::Shelve { alarm, until_ms, reason } => {
+                self.obey_one(ground, alarm, Input::Shelve(order(until_ms, reason)))
+            }
+            What::Unshelve { alarm } => self.obey_one(ground, alarm, Input::Unshelve { by }),
             What::TakeOutOfService { alarm, until_ms, reason } => {
-                (alarm, Input::TakeOutOfService(order(until_ms, reason)))
+                self.obey_one(ground, alarm, take_out(until_ms, reason))
             }
-            What::ReturnToService { alarm } => (alarm, Input::ReturnToService { by }),
-        };
-        self.obey_one(store, settings, alarm, input)
+            What::ReturnToService { alarm } => self.obey_one(ground, alarm, Input::ReturnToService { by }),
+            What::Pause { station, until_ms, reason } => {
+                self.obey_one(ground, &comms_of(*station), take_out(until_ms, reason))
+            }
+            What::Resume { station } => {
+                self.obey_one(ground, &comms_of(*station), Input::ReturnToService { by })
+            }
+            What::BeginVisit { station, until_ms, reason } => {
+                let (until_ms, reason) = (*until_ms, reason.as_deref());
+                let input = station_life::Input::BeginVisit { until_ms, by, reason };
+                self.live(store, *station, input, Default::default()).map(|()| self.done())
+            }
+            What::EndVisit { station } => {
+                let input = station_life::Input::EndVisit { by };
+                self.live(store, *station, input, Default::default()).map(|()| self.done())
+            }
+            What::Retire { station, reason } => {
+                let settings = ground.watch.settings();
+                self.retire(store, settings, *station, (by, reason)).map(|()| self.done())
+            }
+        }
+    }
+
+    /// Whoever names stations that nobody has ever heard must not fill the
+    /// memory with them.
+    fn has_room<S: Store>(&self, ground: &Ground<'_, S>, id: StationId) -> Result<(), Rejected> {
+        let &Ground { store, stations_max, .. } = ground;
+        let kept = store.lives().len().max(store.alarms().len() / Point::ALL.len());
+        if store.find(id).is_none() && kept >= stations_max {
+            return Err(Rejected::StationsMax { station: id, stations_max });
+        }
+        Ok(())
     }
 
     fn obey_one<S: Store>(
         &mut self,
-        store: &S,
-        settings: &Settings,
+        ground: &Ground<'_, S>,
         alarm: &AlarmKey,
         input: Input<'_>,
     ) -> Result<Done, Rejected> {
+        let store = ground.store;
         let (source, point) = alarm.clone();
+        if let AlarmSource::Station(id) = source
+            && self.is_retired(store, id)
+        {
+            return Err(Rejected::StationRetired);
+        }
         let subject = self.subject(source, point, Origin::default(), None);
-        self.judgement.step(store, &mut self.batch, settings, &subject, input)?;
+        self.judgement.step(store, &mut self.batch, ground.watch.settings(), &subject, input)?;
         let after = self.judgement.current(store, &self.batch, alarm);
-        Ok(Done {
-            sequence: self.batch.sequence,
-            state: after.map_or(State::Normal, Alarm::state),
-            occurrence: after.and_then(|after| after.occurrence.as_ref()).map(|open| open.sequence),
-        })
+        let occurrence = after.and_then(|after| after.occurrence.as_ref()).map(|open| open.sequence);
+        Ok(Done { state: Some(after.map_or(State::Normal, Alarm::state)), occurrence, ..self.done() })
+    }
+
+    /// What is done about a station as a whole.
+    fn done(&self) -> Done {
+        Done { sequence: self.batch.sequence, state: None, occurrence: None }
     }
 }

@@ -58,6 +58,8 @@ pub struct Draft {
     /// Stations that were silent together and reported, by the occurrence that
     /// stood for them.
     pub(super) heard_again: BTreeMap<i64, Vec<StationId>>,
+    /// Where in the batch what holds of a station as a whole is.
+    pub(super) lives: HashMap<StationId, usize>,
 }
 
 /// What is to be told once the batch is recorded.
@@ -70,10 +72,10 @@ pub struct Decided {
 }
 
 /// What a batch is decided upon.
-struct Ground<'a, S> {
-    store: &'a S,
-    watch: &'a Watch,
-    stations_max: usize,
+pub(super) struct Ground<'a, S> {
+    pub(super) store: &'a S,
+    pub(super) watch: &'a Watch,
+    pub(super) stations_max: usize,
 }
 
 impl Draft {
@@ -89,6 +91,7 @@ impl Draft {
             events,
             alarms,
             silent_together,
+            lives,
             form: _,
             is_alive,
             has_found,
@@ -100,10 +103,12 @@ impl Draft {
         events.clear();
         alarms.clear();
         silent_together.clear();
+        lives.clear();
         self.new.clear();
         self.heard_again.clear();
         self.last_new = None;
         self.judgement.clear();
+        self.lives.clear();
         let jumped_ms = watch.tell(&mut self.batch, is_last);
         if jumped_ms != 0 {
             self.shift(store, watch, jumped_ms);
@@ -123,12 +128,13 @@ impl Draft {
     ) -> Decided {
         watch.await_reports(store);
         self.begin(store, watch, now, false);
-        let obeyed = commands.map(|command| self.obey(store, watch.settings(), command)).collect();
         let ground = Ground { store, watch, stations_max };
+        let obeyed = commands.map(|command| self.obey(&ground, command)).collect();
         let verdicts = submissions.map(|(reports, origin)| self.hear_all(&ground, reports, origin)).collect();
         self.tell_heard_again(store, watch);
         self.count_new(store, watch);
         self.fall_due(store, watch);
+        self.remark_visits(store);
         Decided { obeyed, verdicts }
     }
 
@@ -137,6 +143,7 @@ impl Draft {
     pub fn last<S: Store>(&mut self, store: &S, watch: &mut Watch, now: Now) {
         self.begin(store, watch, now, true);
         self.fall_due(store, watch);
+        self.remark_visits(store);
     }
 
     /// Decides what follows from the stations as they were found at a start:
@@ -144,6 +151,13 @@ impl Draft {
     /// without an alarm raise one. Whether that is all; else there is more once this is recorded.
     pub fn found<S: Store>(&mut self, store: &S, watch: &Watch, now: Now) -> bool {
         self.begin(store, watch, now, false);
+        let is_all = self.find(store, watch);
+        self.batch.has_found = is_all;
+        self.remark_visits(store);
+        is_all
+    }
+
+    fn find<S: Store>(&mut self, store: &S, watch: &Watch) -> bool {
         let settings = watch.settings();
         let is_judged = |(source, point): &AlarmKey| settings.of_source(source).point(*point).enabled;
         for (key, alarm) in store.alarms().iter() {
@@ -170,6 +184,10 @@ impl Draft {
                 return false;
             }
             let (id, station) = store.station(slot);
+            if store.lives().is_retired(id) {
+                // What was last known of it concerns nobody any more.
+                continue;
+            }
             let source = AlarmSource::Station(id);
             for (point, contact) in contacts(station) {
                 if contact && !store.alarms().get(&(source.clone(), point)).is_some_and(|known| known.contact)
@@ -185,7 +203,6 @@ impl Draft {
                 }
             }
         }
-        self.batch.has_found = true;
         true
     }
 
@@ -255,7 +272,10 @@ impl Draft {
             }
             novelty
         };
-        if novelty >= Novelty::Changes || known.is_some_and(|(slot, _)| ground.watch.needs(slot)) {
+        if novelty >= Novelty::Changes
+            || known.is_some_and(|(slot, _)| ground.watch.needs(slot))
+            || self.was_retired_now(ground.store, id)
+        {
             self.judge(ground, report, origin);
         }
         Ok(())
@@ -272,6 +292,7 @@ impl Draft {
     fn judge<S: Store>(&mut self, ground: &Ground<'_, S>, report: Report, origin: Origin) {
         let Report { station_id, alarm1, alarm2 } = report;
         let cause = Some(self.batch.sequence);
+        self.ends_retirement(ground.store, station_id, origin);
         for (point, contact) in [(Point::Alarm1, alarm1), (Point::Alarm2, alarm2)] {
             let subject = self.subject(AlarmSource::Station(station_id), point, origin, cause);
             self.step(ground.store, ground.watch.settings(), &subject, Input::Contact(contact));
@@ -300,12 +321,13 @@ impl Draft {
     /// next batch.
     fn fall_due<S: Store>(&mut self, store: &S, watch: &mut Watch) {
         let overdue = watch.overdue(store, OVERDUE_MAX);
+        self.end_visits(store, &watch.due_visits(DUE_MAX));
         for (source, point) in watch.due_alarms(DUE_MAX) {
             let subject = self.subject(source, point, Origin::default(), None);
             self.step(store, watch.settings(), &subject, Input::Time);
         }
         for (id, reason) in watch.never_heard(DUE_MAX) {
-            if !self.new.contains_key(&id) {
+            if !self.new.contains_key(&id) && !self.is_retired(store, id) {
                 let subject = self.subject(AlarmSource::Station(id), Point::Comms, Origin::default(), None);
                 let subject = Subject { reason: Some(reason.into()), ..subject };
                 self.step(store, watch.settings(), &subject, Input::Contact(true));
@@ -347,7 +369,7 @@ impl Draft {
         subject: &Subject,
         input: Input<'_>,
     ) {
-        // Only an operator's input can be rejected.
+        // Only an operator's input can be rejected, and is checked before.
         let stepped = self.judgement.step(store, &mut self.batch, settings, subject, input);
         debug_assert_eq!(stepped, Ok(()));
     }

@@ -110,11 +110,15 @@ impl Expected {
     }
 }
 
-/// Whether it was neither heard nor found silent, and its silence is judged.
+/// Whether it was neither heard nor found silent nor retired, and its silence is
+/// judged.
 fn is_waited_for<S: Store>(id: StationId, settings: &Settings, store: &S) -> bool {
     let comms = store.alarms().get(&(AlarmSource::Station(id), Point::Comms));
     let is_silent = comms.is_some_and(|alarm| alarm.contact);
-    store.find(id).is_none() && !is_silent && settings.of(id).point(Point::Comms).enabled
+    store.find(id).is_none()
+        && !is_silent
+        && !store.lives().is_retired(id)
+        && settings.of(id).point(Point::Comms).enabled
 }
 
 fn reason(by_ms: i64) -> String {

@@ -11,6 +11,7 @@
 
 pub(super) mod disk;
 mod faults;
+mod lives;
 mod machine;
 mod operators;
 mod truth;
@@ -413,11 +414,11 @@ impl World {
             self.dies(back_in_ms);
             return;
         }
-        self.has_turned();
+        self.has_turned(matches!(recorded, Ok(Some(_))));
     }
 
     /// Looks at the server after its turn, and when the next one is due.
-    fn has_turned(&mut self) {
+    fn has_turned(&mut self, is_stored: bool) {
         let Some(Server { recorder, turn_ms }) = &mut self.server else { return };
         let wait = recorder.due().saturating_duration_since(self.machine.instant());
         let now_ms = self.machine.now_ms();
@@ -428,6 +429,9 @@ impl World {
             truth.nobody_is_forgotten(&recorder.store, &self.fleet);
             if !recorder.watch.is_due() {
                 truth.nobody_is_hidden_for_nothing(&recorder.store, recorder.watch.turn_is().wall_ms);
+            }
+            if is_stored {
+                truth.lives.no_visit_is_forgotten(self.machine.now().wall_ms);
             }
         }
     }
@@ -487,6 +491,10 @@ fn whatever_goes_wrong_no_alarm_is_lost_and_none_invented() {
         Kind::Raised,
         Kind::Returned,
         Kind::Acknowledged,
+        Kind::ServiceExpired,
+        Kind::VisitEnded,
+        Kind::Retired,
+        Kind::RetirementEnded,
         Kind::Blind,
         Kind::ClockJumped,
         Kind::StandsFor,

@@ -3,6 +3,7 @@
 mod commands;
 mod expected;
 mod new_stations;
+mod stations;
 mod time;
 mod together;
 mod turns;
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::lane::{self, Lane};
 use crate::store::stations::{Slot, Stations};
-use crate::store::{Alarms, Batch, StoreError};
+use crate::store::{Alarms, Batch, Lives, StoreError};
 use waterwatch_core::alarm::Event;
 use waterwatch_core::{Origin, Report, Span, Station, StationId};
 
@@ -34,6 +35,7 @@ struct FaultyStore {
     durable: Arc<Mutex<Durable>>,
     stations: Stations,
     alarms: Alarms,
+    lives: Lives,
     sequence: i64,
 }
 
@@ -42,6 +44,7 @@ struct Durable {
     faults: Vec<Fault>,
     stations: BTreeMap<StationId, Station>,
     alarms: Alarms,
+    lives: Lives,
     events: Vec<Event>,
     sequence: i64,
     spans: Vec<(StationId, Span)>,
@@ -65,6 +68,10 @@ impl Store for FaultyStore {
 
     fn alarms(&self) -> &Alarms {
         &self.alarms
+    }
+
+    fn lives(&self) -> &Lives {
+        &self.lives
     }
 
     fn sequence(&self) -> i64 {
@@ -106,8 +113,10 @@ impl Store for FaultyStore {
             .spans
             .extend(batch.spans.iter().map(|(place, span)| (batch.changes[*place as usize].id, *span)));
         self.alarms.apply(batch);
+        self.lives.apply(&batch.lives);
         self.sequence = batch.sequence;
         durable.alarms.apply(batch);
+        durable.lives.apply(&batch.lives);
         durable.events.extend_from_slice(&batch.events);
         durable.sequence = batch.sequence;
         Ok(())
@@ -122,6 +131,7 @@ impl Store for FaultyStore {
             self.stations.add(*id, *station);
         }
         self.alarms = durable.alarms.clone();
+        self.lives = durable.lives.clone();
         self.sequence = durable.sequence;
         Ok(())
     }

@@ -63,7 +63,7 @@ impl Draft {
         let watch = &*watch;
         let overdue: Vec<Overdue> = overdue
             .iter()
-            .filter(|slot| !self.has_report_of(**slot))
+            .filter(|slot| !self.has_report_of(**slot) && !self.is_retired(store, store.station(**slot).0))
             .map(|&slot| {
                 let (id, station) = store.station(slot);
                 Overdue { id, station: *station, area: watch.settings().of(id).area }
@@ -119,6 +119,7 @@ impl Draft {
                 let fresh = if within_ms.contains(&now_ms) { overdue } else { 0 };
                 let silent = watch.silent.count(area, within_ms.clone()) + fresh;
                 let stations = area.map_or(store.station_count(), |area| watch.standing.stations_of(area));
+                let stations = stations.saturating_sub(retired_of(store, watch, area));
                 // Only where these alone are too few is it looked for those to come.
                 let is_over = rule.is_over(silent, Tally { stations, out_of_contact: silent })
                     && rule.is_over(silent, self.look(store, watch, area, &within_ms).in_all);
@@ -160,6 +161,7 @@ impl Draft {
             let comms = (AlarmSource::Station(id), Point::Comms);
             let is_put_aside = |alarm: &Alarm| alarm.hidden.shelf.is_some() || alarm.hidden.service.is_some();
             if !settings.point(Point::Comms).enabled
+                || self.is_retired(store, id)
                 || watch.silent.is_since_before(slot, *lately_ms.start())
                 || store.alarms().get(&comms).is_some_and(is_put_aside)
             {
@@ -336,6 +338,13 @@ impl Draft {
     fn current<'a, S: Store>(&'a self, store: &'a S, key: &AlarmKey) -> Option<&'a Alarm> {
         self.judgement.current(store, &self.batch, key)
     }
+}
+
+/// How many stations of an area, or of all, are retired.
+fn retired_of<S: Store>(store: &S, watch: &Watch, area: Option<AreaId>) -> usize {
+    let is_of = |id: StationId| area.is_none() || watch.settings().of(id).area == area;
+    let retired = store.lives().iter().filter(|(_, life)| life.retired.is_some());
+    retired.filter(|(id, _)| is_of(*id) && store.find(*id).is_some()).count()
 }
 
 fn area_source(watch: &Watch, area: AreaId) -> AlarmSource {

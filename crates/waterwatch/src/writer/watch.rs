@@ -6,11 +6,12 @@
 //! recorded.
 
 use std::collections::BTreeSet;
+use std::hash::Hash;
 
 use hashbrown::HashMap;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Ledger, Point};
 use waterwatch_core::silence::{Deadlines, ListeningClock, Now};
-use waterwatch_core::{Settings, StationId, StationSettings};
+use waterwatch_core::{Settings, StationId, StationLife, StationSettings};
 
 use super::expected::Expected;
 use super::new_stations::NewStations;
@@ -28,7 +29,9 @@ const ASKED_MAX: usize = 8_192;
 pub struct Watch {
     settings: Settings,
     clock: ListeningClock,
-    dues: Dues,
+    dues: Dues<AlarmKey>,
+    /// When visits end.
+    visits: Dues<StationId>,
     deadlines: Deadlines<Slot>,
     /// Stations whose deadline has passed, until their silence is recorded.
     overdue: Vec<Slot>,
@@ -36,11 +39,14 @@ pub struct Watch {
     pub(super) silent: Silent,
     /// The alarms that may stand for others.
     pub(super) standing: Standing,
+    /// Retired stations that have no deadline, and need one should they be
+    /// heard again.
+    unwatched: Marks,
     /// Stations of which each report must be looked at, also one that says
     /// nothing new.
     needed: Marks,
     /// When they will be, for alarms that return with a report later on.
-    awaited: Dues,
+    awaited: Dues<AlarmKey>,
     /// The last turn, and the newest sequence that was recorded then.
     turn: Now,
     sequence: i64,
@@ -126,10 +132,12 @@ impl Watch {
             settings,
             clock,
             dues: Dues::default(),
+            visits: Dues::default(),
             deadlines: Deadlines::default(),
             overdue: Vec::new(),
             silent: Silent::default(),
             standing: Standing::default(),
+            unwatched: Marks::default(),
             needed: Marks::default(),
             awaited: Dues::default(),
             turn: now,
@@ -231,13 +239,20 @@ impl Watch {
         self.deadlines = Deadlines::default();
         self.overdue.clear();
         (self.silent, self.needed) = (Silent::default(), Marks::default());
-        self.awaited = Dues::default();
+        self.unwatched = Marks::default();
+        (self.awaited, self.visits) = (Dues::default(), Dues::default());
         for (key, alarm) in store.alarms().iter() {
             self.dues.set(&key, alarm.due_ms());
             self.awaited.set(&key, alarm.reports_needed_from_ms());
             self.mark(store, &key, Some(alarm));
         }
         self.standing = Standing::of(store, &self.settings);
+        for (id, life) in store.lives().iter() {
+            self.visits.set(&id, life.due_ms());
+            if let Some((slot, _)) = store.find(id) {
+                self.need(store, slot, id);
+            }
+        }
         let now_ms = self.clock.at(self.turn);
         for slot in (0..store.station_count()).map(Slot::new) {
             if !self.silent.contains(slot) {
@@ -303,7 +318,8 @@ impl Watch {
             || self.is_alive_due()
             || self.new_stations.is_over(0)
             || self.expected.is_due(self.clock.at(self.turn))
-            || self.dues.first().is_some_and(|(due_ms, _)| due_ms <= self.turn.wall_ms)
+            || self.dues.is_due(self.turn.wall_ms)
+            || self.visits.is_due(self.turn.wall_ms)
             || self.standing.is_due(self.turn.wall_ms, self.turn.steady_ms)
             || self.deadlines.due_ms().is_some_and(|due_ms| due_ms <= self.clock.at(self.turn))
     }
@@ -376,9 +392,12 @@ impl Watch {
 
     /// Alarms for which something is due, the first due first.
     pub(super) fn due_alarms(&self, alarms_max: usize) -> Vec<AlarmKey> {
-        let now_ms = self.turn.wall_ms;
-        let due = self.dues.by_time.iter().take_while(|(due_ms, _)| *due_ms <= now_ms);
-        due.take(alarms_max).map(|(_, key)| key.clone()).collect()
+        self.dues.due(self.turn.wall_ms, alarms_max)
+    }
+
+    /// Stations whose visit is over by its time.
+    pub(super) fn due_visits(&self, visits_max: usize) -> Vec<StationId> {
+        self.visits.due(self.turn.wall_ms, visits_max)
     }
 
     /// Stations whose deadline has passed without a report.
@@ -433,6 +452,17 @@ impl Watch {
             }
         }
         self.standing.recorded(batch, store, &self.settings);
+        for (id, life) in &batch.lives {
+            self.visits.set(id, life.as_ref().and_then(StationLife::due_ms));
+            self.expected.recorded(*id, &self.settings, store);
+            if let Some((slot, _)) = store.find(*id) {
+                self.need(store, slot, *id);
+                if !store.lives().is_retired(*id) && self.unwatched.contains(slot) {
+                    self.unwatched.remove(slot);
+                    self.put(store, slot, now_ms);
+                }
+            }
+        }
         self.settle_overdue(store);
     }
 
@@ -459,6 +489,9 @@ impl Watch {
     fn settle_overdue<S: Store>(&mut self, store: &S) {
         let now_ms = self.clock.at(self.turn);
         for slot in std::mem::take(&mut self.overdue) {
+            if self.is_unwatched(store, slot) {
+                continue;
+            }
             match self.silent_at_ms(store, slot) {
                 Some(deadline_ms) if deadline_ms > now_ms => self.deadlines.put(slot, deadline_ms, now_ms),
                 Some(_) if !self.silent.contains(slot) => self.overdue.push(slot),
@@ -472,11 +505,7 @@ impl Watch {
     fn mark<S: Store>(&mut self, store: &S, key: &AlarmKey, alarm: Option<&Alarm>) -> Option<Slot> {
         let (AlarmSource::Station(id), point) = key else { return None };
         let (slot, _) = store.find(*id)?;
-        if needs_reports(store.alarms(), *id, self.turn.wall_ms) {
-            self.needed.insert(slot);
-        } else {
-            self.needed.remove(slot);
-        }
+        self.need(store, slot, *id);
         if *point != Point::Comms {
             return None;
         }
@@ -488,7 +517,28 @@ impl Watch {
         self.silent.remove(slot, area).then_some(slot)
     }
 
+    /// Remembers whether each report of a station must be looked at.
+    fn need<S: Store>(&mut self, store: &S, slot: Slot, id: StationId) {
+        if store.lives().is_retired(id) || needs_reports(store.alarms(), id, self.turn.wall_ms) {
+            self.needed.insert(slot);
+        } else {
+            self.needed.remove(slot);
+        }
+    }
+
+    /// Whether a station is retired; remembers that it has no deadline then.
+    fn is_unwatched<S: Store>(&mut self, store: &S, slot: Slot) -> bool {
+        let is_retired = store.lives().is_retired(store.station(slot).0);
+        if is_retired {
+            self.unwatched.insert(slot);
+        }
+        is_retired
+    }
+
     fn put<S: Store>(&mut self, store: &S, slot: Slot, now_ms: i64) {
+        if self.is_unwatched(store, slot) {
+            return;
+        }
         if let Some(deadline_ms) = self.silent_at_ms(store, slot) {
             self.deadlines.put(slot, deadline_ms, now_ms);
         }
@@ -521,19 +571,35 @@ fn needs_reports(alarms: &Alarms, id: StationId, now_ms: i64) -> bool {
     })
 }
 
-/// When each alarm has something due, each once.
-#[derive(Debug, Default)]
-struct Dues {
-    by_time: BTreeSet<(i64, AlarmKey)>,
-    of: HashMap<AlarmKey, i64>,
+/// When each alarm or station has something due, each once.
+#[derive(Debug)]
+struct Dues<K> {
+    by_time: BTreeSet<(i64, K)>,
+    of: HashMap<K, i64>,
 }
 
-impl Dues {
-    fn first(&self) -> Option<(i64, &AlarmKey)> {
+impl<K> Default for Dues<K> {
+    fn default() -> Dues<K> {
+        Dues { by_time: BTreeSet::new(), of: HashMap::new() }
+    }
+}
+
+impl<K: Clone + Ord + Hash> Dues<K> {
+    fn first(&self) -> Option<(i64, &K)> {
         self.by_time.first().map(|(due_ms, key)| (*due_ms, key))
     }
 
-    fn set(&mut self, key: &AlarmKey, due_ms: Option<i64>) {
+    fn is_due(&self, now_ms: i64) -> bool {
+        self.first().is_some_and(|(due_ms, _)| due_ms <= now_ms)
+    }
+
+    /// Whose time has come, the first first.
+    fn due(&self, now_ms: i64, keys_max: usize) -> Vec<K> {
+        let due = self.by_time.iter().take_while(|(due_ms, _)| *due_ms <= now_ms);
+        due.take(keys_max).map(|(_, key)| key.clone()).collect()
+    }
+
+    fn set(&mut self, key: &K, due_ms: Option<i64>) {
         let before = match due_ms {
             Some(due_ms) => self.of.insert(key.clone(), due_ms),
             None => self.of.remove(key),

@@ -269,9 +269,9 @@ fn the_table_of_situations_and_inputs_is_what_the_code_does() {
         table += "\n";
     }
     for kind in Kind::ALL {
-        // Of the server, or of many stations at once: no input of one alarm.
+        // Of no alarm, or of many stations at once: no input of one alarm.
         let is_another_matter =
-            matches!(kind, Kind::Blind | Kind::ClockJumped | Kind::StandsFor | Kind::HeardAgain);
+            kind.is_about_no_point() || matches!(kind, Kind::StandsFor | Kind::HeardAgain);
         assert!(
             is_another_matter || table.contains(&format!("`{kind}`")),
             "nothing in the table leads to {kind}"
@@ -298,7 +298,7 @@ fn the_defaults_are_those_of_the_code() {
         ("… in so many seconds", &|of| seconds(of.chatter_window_ms)),
         ("stuck: on for three periods, with a period of 60 s", &|of| seconds(of.stuck_after_ms)),
         ("shelved at most, s", &|of| seconds(of.shelf_max_ms)),
-        ("out of service at most, s", &|of| seconds(of.service_max_ms)),
+        ("out of service at most, s (`comms`, that is a pause: 31622400)", &|of| seconds(of.service_max_ms)),
     ];
     for (setting, of) in rows {
         write!(table, "| {setting} |").unwrap();

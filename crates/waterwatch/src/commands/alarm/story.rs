@@ -7,6 +7,7 @@ use waterwatch_core::StationId;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Event, Kind, Occurrence, Point, Priority, State};
 
 use waterwatch_core::settings::StationSettings;
+use waterwatch_core::station_life::without_remark;
 
 use super::entry::peer;
 use super::named;
@@ -249,11 +250,12 @@ impl Teller<'_> {
                 self.raised_at_ms = Some(event.event_time_ms);
                 let why = self.why_raised(event);
                 self.is_delayed = false;
-                format!("raised: {why}.")
+                format!("raised: {why}{}.", remark(event))
             }
             Kind::RaisedAgain => format!(
-                "raised again: {}. Nobody had acknowledged, so it is the same occurrence{}.",
+                "raised again: {}{}. Nobody had acknowledged, so it is the same occurrence{}.",
                 self.goes(event, true),
+                remark(event),
                 event.count.map_or(String::new(), |count| format!(" (raise {count})"))
             ),
             Kind::OffDelayStarted => {
@@ -293,6 +295,9 @@ impl Teller<'_> {
             Kind::Retired => {
                 format!("closed{}, since the station was retired{}.", by(event), because(event))
             }
+            Kind::VisitBegan => format!("somebody is at the station{}{}.", by(event), because(event)),
+            Kind::VisitEnded => format!("nobody is at the station any more{}{}.", by(event), because(event)),
+            Kind::RetirementEnded => "the station was heard again after it was retired.".to_owned(),
             Kind::Disabled => format!("closed, since the point was disabled{}.", because(event)),
             Kind::Shelved
             | Kind::Unshelved
@@ -353,7 +358,8 @@ impl Teller<'_> {
 
     /// What made it an alarm.
     fn why_raised(&self, event: &Event) -> String {
-        match (&self.key, event.cause, &event.reason) {
+        let (reason, _) = reason_and_remark(event);
+        match (&self.key, event.cause, reason) {
             ((AlarmSource::Station(_), Point::Alarm1 | Point::Alarm2), _, Some(reason)) => {
                 format!("the contact is {}", plain(reason))
             }
@@ -459,6 +465,15 @@ pub(super) fn listed(stations: &[StationId]) -> String {
 fn lasting(event: &Event) -> String {
     let until_ms = event.until_ms.unwrap_or(event.received_at_ms);
     span(until_ms.saturating_sub(event.received_at_ms).max(0) / 1_000)
+}
+
+/// `, during the visit of Ana`
+fn remark(event: &Event) -> String {
+    reason_and_remark(event).1.map_or(String::new(), |remark| format!(", {}", plain(remark)))
+}
+
+fn reason_and_remark(event: &Event) -> (Option<&str>, Option<&str>) {
+    event.reason.as_deref().map_or((None, None), without_remark)
 }
 
 /// ` by Ann`

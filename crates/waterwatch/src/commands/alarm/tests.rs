@@ -374,13 +374,13 @@ fn every_kind_has_its_sentence() {
         for (source, point) in
             [(station(1), Point::Alarm1), (station(1), Point::Comms), (AlarmSource::Server, Point::Comms)]
         {
-            let about_server = matches!(kind, Kind::Blind | Kind::ClockJumped);
+            let about_none = kind.is_about_no_point();
             let event = Event {
                 sequence: 5,
                 event_time_ms: BEGIN_MS,
                 received_at_ms: BEGIN_MS,
                 source: source.clone(),
-                point: (!about_server).then_some(point),
+                point: (!about_none).then_some(point),
                 occurrence: Some(5),
                 kind,
                 from: Some(State::Normal),

@@ -148,6 +148,16 @@ CREATE TABLE silent_together (
 ) STRICT;
 ALTER TABLE station_settings ADD COLUMN expected_by INTEGER;
 ALTER TABLE station_settings ADD COLUMN allow_from TEXT;
+CREATE TABLE station_life (
+    station_id INTEGER PRIMARY KEY,
+    visit_since INTEGER,
+    visit_until INTEGER,
+    visit_by TEXT,
+    visit_reason TEXT,
+    retired_at INTEGER,
+    retired_by TEXT,
+    retired_reason TEXT
+) STRICT;
 ";
 
 /// Our indexes and triggers by their names: each start makes those again that
@@ -201,13 +211,14 @@ WHEN EXISTS (SELECT 1 FROM alarm_event WHERE sequence = NEW.sequence) BEGIN
 END";
 
 /// The names of our tables beside the contract's.
-pub(super) const OURS: [&str; 11] = [
+pub(super) const OURS: [&str; 12] = [
     "station_state",
     "span",
     "journal",
     "alarm_event",
     "alarm",
     "silent_together",
+    "station_life",
     "station_settings",
     "area_settings",
     "point_settings",

@@ -12,6 +12,8 @@ use super::super::alarm_rows;
 use super::super::alarms::Alarms;
 use super::super::journal::{self, Entry};
 use super::super::last_date;
+use super::super::life_rows;
+use super::super::lives::Lives;
 use super::super::peer;
 use super::super::schema::{self, COUNT_MAX};
 use super::super::stations::Stations;
@@ -23,6 +25,7 @@ use super::alive::Alive;
 pub(super) struct Loaded {
     pub(super) stations: Stations,
     pub(super) alarms: Alarms,
+    pub(super) lives: Lives,
     /// The newest report's or event's.
     pub(super) sequence: i64,
     /// When that was received, in milliseconds UTC; `None` before the first.
@@ -52,6 +55,7 @@ pub(super) fn load(connection: &Connection, zone: &TimeZone) -> anyhow::Result<L
     loaded.stations.put_in_order();
     replay(connection, &mut loaded)?;
     read_alarms(connection, &mut loaded)?;
+    loaded.lives = life_rows::read(connection)?;
     loaded.alive = Alive::read(connection, loaded.newest_ms)?;
     loaded.gaps = alarm_rows::read_gaps(connection, ListeningClock::RATES_MAX)?;
     loaded.knew_no_alarms = schema::is_unjudged(connection)?;

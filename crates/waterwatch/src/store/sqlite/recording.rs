@@ -4,6 +4,7 @@ use rusqlite::TransactionBehavior;
 use waterwatch_core::StationId;
 
 use super::super::alarm_rows;
+use super::super::life_rows;
 use super::super::schema;
 use super::super::{Batch, Change};
 use super::SqliteStore;
@@ -73,6 +74,7 @@ impl SqliteStore {
         let journaled = match batch {
             Some(batch) => {
                 alarm_rows::write(&transaction, batch, alarms)?;
+                life_rows::write(&transaction, &batch.lives)?;
                 alive.write(&transaction, batch)?;
                 if batch.has_found && *knew_no_alarms {
                     schema::set_judged(&transaction)?;

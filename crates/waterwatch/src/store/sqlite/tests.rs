@@ -13,6 +13,7 @@ use crate::writer::draft::Draft;
 use crate::writer::watch::Watch;
 
 mod alarms;
+mod lives;
 mod upgrade;
 
 fn open(folder: &Path) -> SqliteStore {

@@ -8,7 +8,7 @@ use waterwatch_core::{Station, StationId};
 
 use super::machine::Machine;
 use crate::store::stations::{Slot, Stations};
-use crate::store::{Alarms, Batch, Store, StoreError};
+use crate::store::{Alarms, Batch, Lives, Store, StoreError};
 
 /// What happens at a commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +26,7 @@ pub(in crate::writer) enum Fault {
 pub(in crate::writer) struct Disk {
     stations: Stations,
     alarms: Alarms,
+    lives: Lives,
     sequence: i64,
     alive_ms: Option<i64>,
     gaps: Vec<Gap>,
@@ -67,6 +68,7 @@ impl Disk {
             }
         }
         self.alarms.apply(batch);
+        self.lives.apply(&batch.lives);
         self.sequence = batch.sequence;
         let is_back = self.alive_ms.is_some_and(|alive_ms| batch.received_at_ms < alive_ms);
         if batch.is_alive || is_back || !batch.events.is_empty() || !batch.changes.is_empty() {
@@ -100,6 +102,10 @@ impl Store for Disk {
 
     fn alarms(&self) -> &Alarms {
         &self.alarms
+    }
+
+    fn lives(&self) -> &Lives {
+        &self.lives
     }
 
     fn sequence(&self) -> i64 {

@@ -89,6 +89,9 @@ impl World {
     }
 
     fn wish(&mut self) -> What {
+        if self.rng.u8(..) < 90 {
+            return self.wish_for_a_station();
+        }
         let mut alarms: Vec<(AlarmKey, Alarm)> =
             self.disk().alarms().iter().map(|(key, alarm)| (key, alarm.clone())).collect();
         alarms.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -113,6 +116,24 @@ impl World {
             (_, Some(open)) => What::Acknowledge { alarm, occurrence: open.sequence },
             (_, None) if facts.hidden.shelf.is_some() => What::Unshelve { alarm },
             (_, None) => What::ReturnToService { alarm },
+        }
+    }
+
+    /// Pauses, visits and retirements; also of stations that are never heard.
+    fn wish_for_a_station(&mut self) -> What {
+        let station = StationId::new(self.rng.i64(0..40)).unwrap();
+        let now_ms = self.machine.now().wall_ms;
+        let lasts_ms = self.rng.i64(-MINUTE_MS..9 * HOUR_MS);
+        let until_ms = now_ms + lasts_ms;
+        match self.rng.u8(0..8) {
+            0..2 => What::Pause { station, until_ms, reason: "it is winter".into() },
+            2 => What::Resume { station },
+            3..5 => {
+                let reason = self.rng.bool().then(|| "a pump is changed".into());
+                What::BeginVisit { station, until_ms, reason }
+            }
+            5 => What::EndVisit { station },
+            _ => What::Retire { station, reason: "it is sold".into() },
         }
     }
 }

@@ -7,7 +7,8 @@ use waterwatch_core::together;
 use waterwatch_core::{Report, StationId, StationSettings};
 
 use super::disk::Disk;
-use crate::command::{Command, Done, Outcome, What};
+use super::lives::Lives;
+use crate::command::{Command, Done, Outcome, What, comms_of};
 use crate::store::{AlarmKey, Store};
 
 /// How late a silence may be noticed.
@@ -52,6 +53,7 @@ pub(super) struct Truth {
     history: HashMap<AlarmKey, Vec<(i64, State)>>,
     /// Operators who were told that theirs is not done.
     in_vain: Vec<(Command, Outcome)>,
+    pub(super) lives: Lives,
     pub(super) counts: HashMap<Kind, usize>,
     pub(super) outcomes: HashMap<&'static str, usize>,
 }
@@ -95,8 +97,10 @@ impl Truth {
     pub(super) fn committed(&mut self, reports: &[Report], disk: &mut Disk, fleet: &StationSettings) {
         let events = std::mem::take(&mut disk.committed);
         for event in &events {
+            self.lives.remarks(event, &events);
             self.fold(event);
         }
+        self.lives.agree(disk);
         for event in &events {
             // What an end of something else raises has been silent for long.
             let is_raised = matches!(event.kind, Kind::Raised | Kind::RaisedAgain | Kind::OnWhileHidden)
@@ -117,6 +121,7 @@ impl Truth {
             self.left(*report);
         }
         for report in reports {
+            assert!(!self.lives.is_retired(report.station_id), "{} was heard again", report.station_id);
             let known = self.stations[&report.station_id];
             self.says(report.station_id, known.contacts, disk);
             let comms = (AlarmSource::Station(report.station_id), Point::Comms);
@@ -136,10 +141,18 @@ impl Truth {
         if let Some(by) = &event.by {
             self.deeds.entry(by.clone()).or_default().push(event.clone());
         }
-        let Some(point) = event.point else { return };
+        let Some(point) = event.point else {
+            self.lives.fold(event);
+            return;
+        };
+        if let AlarmSource::Station(id) = event.source {
+            let is_raised = matches!(event.kind, Kind::Raised | Kind::RaisedAgain | Kind::OnWhileHidden);
+            assert!(!(is_raised && self.lives.is_retired(id)), "it is retired: {event:?}");
+        }
         let key = (event.source.clone(), point);
         // An entry about many is one of each of them.
         for id in event.stations.iter().flatten() {
+            assert!(!self.lives.is_retired(*id), "{id} is retired: {event:?}");
             let (from, to) = match event.kind {
                 Kind::StandsFor => (State::Normal, State::Suppressed),
                 _ => (State::Suppressed, State::Normal),
@@ -178,25 +191,48 @@ impl Truth {
     }
 
     fn is_done(&self, command: &Command, done: Done, deeds: &[Event]) {
+        let comms = |station: &StationId| comms_of(*station);
         let (alarm, kind) = match &command.what {
-            What::Acknowledge { alarm, .. } => (alarm, Kind::Acknowledged),
-            What::Shelve { alarm, .. } => (alarm, Kind::Shelved),
-            What::Unshelve { alarm } => (alarm, Kind::Unshelved),
-            What::TakeOutOfService { alarm, .. } => (alarm, Kind::TakenOutOfService),
-            What::ReturnToService { alarm } => (alarm, Kind::ReturnedToService),
+            What::Acknowledge { alarm, .. } => (Some(alarm.clone()), Kind::Acknowledged),
+            What::Shelve { alarm, .. } => (Some(alarm.clone()), Kind::Shelved),
+            What::Unshelve { alarm } => (Some(alarm.clone()), Kind::Unshelved),
+            What::TakeOutOfService { alarm, .. } => (Some(alarm.clone()), Kind::TakenOutOfService),
+            What::ReturnToService { alarm } => (Some(alarm.clone()), Kind::ReturnedToService),
+            What::Pause { station, .. } => (Some(comms(station)), Kind::TakenOutOfService),
+            What::Resume { station } => (Some(comms(station)), Kind::ReturnedToService),
+            What::BeginVisit { .. } => (None, Kind::VisitBegan),
+            What::EndVisit { .. } => (None, Kind::VisitEnded),
+            What::Retire { .. } => (None, Kind::Retired),
+        };
+        let Some(alarm) = alarm else {
+            // A visit that is taken over ends, and what is retired is closed.
+            let source = command.what.station().map(AlarmSource::Station).unwrap();
+            assert!(deeds.iter().all(|deed| deed.source == source), "{command:?}: {deeds:?}");
+            let own = deeds.iter().filter(|deed| deed.kind == kind && deed.point.is_none());
+            assert_eq!(own.count(), 1, "{command:?}: {deeds:?}");
+            assert_eq!((done.state, done.occurrence), (None, None));
+            return;
         };
         let [deed] = deeds else { panic!("{command:?} has {deeds:?}") };
         assert_eq!((&deed.source, deed.point, deed.kind), (&alarm.0, Some(alarm.1), kind), "{command:?}");
-        let until = self.history[alarm].iter().rev().find(|(sequence, _)| *sequence <= done.sequence);
-        assert_eq!(until.map(|(_, state)| *state), Some(done.state), "{command:?}: {done:?}");
-        let is_open =
-            !matches!(done.state, State::Normal | State::Shelved | State::Suppressed | State::OutOfService);
+        let until = self.history[&alarm].iter().rev().find(|(sequence, _)| *sequence <= done.sequence);
+        assert_eq!(until.map(|(_, state)| *state), done.state, "{command:?}: {done:?}");
+        let is_open = matches!(
+            done.state,
+            Some(State::Unacknowledged | State::Acknowledged | State::ReturnedUnacknowledged)
+        );
         assert_eq!(done.occurrence.is_some(), is_open, "{command:?}: {done:?}");
     }
 
     /// The contacts as they were last recorded are those of the alarms: what
     /// is on has an alarm, and what is off has none that is on.
     fn says(&self, id: StationId, contacts: [bool; 2], disk: &Disk) {
+        if self.lives.is_retired(id) {
+            for &point in Point::ALL {
+                assert_eq!(disk.alarms().get(&(AlarmSource::Station(id), point)), None, "it is retired");
+            }
+            return;
+        }
         for (point, contact) in [Point::Alarm1, Point::Alarm2].into_iter().zip(contacts) {
             let key = (AlarmSource::Station(id), point);
             let alarm = disk.alarms().get(&key);
@@ -237,6 +273,9 @@ impl Truth {
     /// Nobody is silent whom the server should have noticed.
     pub(super) fn nobody_is_forgotten(&self, disk: &Disk, fleet: &StationSettings) {
         for (&id, known) in &self.stations {
+            if self.lives.is_retired(id) {
+                continue;
+            }
             let key = (AlarmSource::Station(id), Point::Comms);
             if !disk.alarms().get(&key).is_some_and(|alarm| alarm.contact) {
                 self.noticed_in_time(id, known.last, fleet);

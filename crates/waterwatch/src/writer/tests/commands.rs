@@ -35,7 +35,7 @@ fn a_command_comes_before_the_reports_of_its_batch_and_hears_how_it_is_after_it(
     let (outcomes, told) = turns.obey(vec![acknowledge(&turns, 1, "Ada")], &["1 0 0"]);
     assert_eq!(told, ["1 alarm1 acknowledged", "1 alarm1 returned"]);
     let done = done(&outcomes[0]);
-    assert_eq!((done.state, done.occurrence.is_some()), (State::Acknowledged, true));
+    assert_eq!((done.state, done.occurrence.is_some()), (Some(State::Acknowledged), true));
     assert_eq!(done.sequence + 2, turns.recorder.store.sequence(), "before the report and its event");
 }
 
@@ -53,11 +53,11 @@ fn one_that_is_rejected_changes_nothing_of_the_others() {
     ];
     let (outcomes, told) = turns.obey(commands, &["3 0 0"]);
     assert_eq!(told, ["1 alarm1 acknowledged", "2 alarm1 acknowledged"]);
-    assert_eq!(done(&outcomes[0]).state, State::Acknowledged);
+    assert_eq!(done(&outcomes[0]).state, Some(State::Acknowledged));
     let at_ms = turns.clock.now().wall_ms;
     assert_eq!(outcomes[1], Outcome::Rejected(Rejected::AlreadyAcknowledged { by: "Ada".into(), at_ms }));
     assert_eq!(outcomes[2], Outcome::Rejected(Rejected::EndHasPassed));
-    assert_eq!(done(&outcomes[3]).state, State::Acknowledged);
+    assert_eq!(done(&outcomes[3]).state, Some(State::Acknowledged));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn what_is_not_stored_is_not_done_nor_rejected_for_what_was_not_stored() {
         turns.fail(Fault::None);
         let command = acknowledge(&turns, 1, "Ben");
         let (outcomes, _) = turns.obey(vec![command], &[]);
-        assert_eq!(done(&outcomes[0]).state, State::Acknowledged, "{fault:?}");
+        assert_eq!(done(&outcomes[0]).state, Some(State::Acknowledged), "{fault:?}");
     }
 }
 
@@ -93,7 +93,7 @@ fn what_is_found_on_the_disk_after_a_doubtful_commit_is_done() {
     turns.pass(1, &["1 1 0"]);
     turns.fail(Fault::Unknown(true));
     let (outcomes, told) = turns.obey(vec![acknowledge(&turns, 1, "Ada")], &[]);
-    assert_eq!(done(&outcomes[0]).state, State::Acknowledged);
+    assert_eq!(done(&outcomes[0]).state, Some(State::Acknowledged));
     assert_eq!(told, ["1 alarm1 acknowledged"]);
 }
 
@@ -117,7 +117,7 @@ fn of_a_writer_that_ends_by_a_failure_nothing_is_known() {
     let began = Instant::now();
     let outcomes = [runtime.block_on(operators.ask(shelve(1))), runtime.block_on(operators.ask(shelve(2)))];
     assert!(began.elapsed() < Duration::from_secs(30));
-    assert_eq!(done(&outcomes[0]).state, State::Shelved);
+    assert_eq!(done(&outcomes[0]).state, Some(State::Shelved));
     assert_eq!(outcomes[1], Outcome::Unknown);
     assert!(writer.join().unwrap().is_err());
     assert_eq!(runtime.block_on(operators.ask(shelve(1))), Outcome::NotDone(NotDone::Stopping));

@@ -5,9 +5,8 @@ use waterwatch_core::alarm::{Alarm, AlarmSource, Point, State};
 
 use super::turns::{NOTHING, Turns};
 use super::*;
-use crate::command::{Command, Outcome, What};
+use crate::command::What;
 use crate::store::{AlarmKey, Store};
-use crate::writer::clock::Clock;
 use crate::writer::simulation::disk::Disk;
 
 /// Stations 1 to 4 are in the North, 5 to 9 in the South, and the others nowhere.
@@ -61,12 +60,6 @@ impl Turns {
 
     fn north(&self) -> AlarmSource {
         AlarmSource::Area("North".into())
-    }
-
-    fn order(&mut self, what: What) {
-        let deadline = self.clock.instant() + Duration::from_secs(1);
-        let (outcomes, _) = self.obey(vec![Command { what, by: "Ana".into(), deadline }], &[]);
-        assert!(matches!(outcomes[..], [Outcome::Done(_)]), "{outcomes:?}");
     }
 
     fn occurrence(&self, source: AlarmSource) -> i64 {
@@ -255,4 +248,36 @@ fn a_doubtful_commit_changes_nothing_of_it() {
         assert_eq!(stands, ["area/North comms stands_for 1 2 3 4"], "{fault:?}: {told:?}");
         assert_eq!(turns.station(4), State::Suppressed);
     }
+}
+
+/// Whether they are retired before it, or while the area's alarm stands for them.
+#[test]
+fn what_is_retired_is_no_part_of_what_is_silent_together() {
+    let retire = |id| What::Retire { station: StationId::new(id).unwrap(), reason: "it is sold".into() };
+    let mut turns = fleet();
+    turns.order(retire(3));
+    turns.order(retire(4));
+    turns.order(retire(1));
+    // One of one is no fault of the area.
+    assert_eq!(turns.pass_with(180, 5..=20), NOTHING);
+    assert_eq!(turns.pass(3, &[]), ["2 comms raised"]);
+
+    let mut turns = fleet();
+    turns.pass_with(181, 5..=20);
+    assert_eq!(turns.order(retire(3)), ["3 retired, it is sold", "3 comms retired, it is sold"]);
+    turns = turns.restart(1, 0);
+    assert_eq!(turns.pass(1, &["1 0 0", "2 0 0"]), ["area/North comms heard_again 1 2"]);
+    // One of three is too few for the area, and the retired one is not let go.
+    let told = turns.pass_with(61, 1..=2);
+    assert_eq!(
+        told,
+        [
+            "area/North comms off_delay_started",
+            "area/North comms returned",
+            "4 comms unsuppressed",
+            "4 comms raised",
+        ]
+    );
+    let ended = "3 retirement_ended, heard again after it was retired";
+    assert_eq!(turns.pass(1, &["3 0 0"]), [ended]);
 }

@@ -8,7 +8,7 @@ use waterwatch_core::silence::Now;
 use waterwatch_core::{Settings, StationSettings};
 
 use super::*;
-use crate::command::{Command, Outcome};
+use crate::command::{Command, Outcome, What};
 use crate::lane::Awaited;
 use crate::store::Settled;
 use crate::writer::clock::Clock;
@@ -57,6 +57,12 @@ impl Turns {
     /// The same, with a limit on stations that are new within an hour.
     pub(super) fn with_new_stations_max(self, per_hour_max: usize) -> Turns {
         let limits = Limits { new_stations_per_hour_max: per_hour_max, ..self.limits };
+        Turns::start_at(self.recorder.store, self.settled, limits, self.clock.now())
+    }
+
+    /// The same, with a limit on the stations that are known.
+    pub(super) fn with_stations_max(self, stations_max: usize) -> Turns {
+        let limits = Limits { stations_max, ..self.limits };
         Turns::start_at(self.recorder.store, self.settled, limits, self.clock.now())
     }
 
@@ -112,6 +118,14 @@ impl Turns {
         self.obey(Vec::new(), lines).1
     }
 
+    /// A turn with this command alone, by Ada: what the ledger says of it.
+    pub(super) fn order(&mut self, what: What) -> Vec<String> {
+        let command = Command { what, by: "Ada".into(), deadline: self.clock.instant() };
+        let (outcomes, told) = self.obey(vec![command], &[]);
+        assert!(matches!(outcomes[..], [Outcome::Done(_)]), "{outcomes:?}");
+        told
+    }
+
     /// A turn with these commands and reports: what became of the commands, and
     /// what the ledger says of the turn.
     pub(super) fn obey(&mut self, commands: Vec<Command>, lines: &[&str]) -> (Vec<Outcome>, Vec<String>) {
@@ -127,16 +141,13 @@ impl Turns {
 }
 
 pub(super) fn say(event: &Event) -> String {
+    let reason = event.reason.as_ref().map(|reason| format!(", {reason}")).unwrap_or_default();
     match (&event.source, event.point) {
-        (AlarmSource::Station(id), Some(point)) => {
-            let reason = event.reason.as_ref().map(|reason| format!(", {reason}")).unwrap_or_default();
-            format!("{id} {point} {}{reason}", event.kind)
-        }
         (source, Some(point)) => {
-            let reason = event.reason.as_ref().map(|reason| format!(", {reason}")).unwrap_or_default();
             let stations: String = event.stations.iter().flatten().map(|id| format!(" {id}")).collect();
             format!("{source} {point} {}{stations}{reason}", event.kind)
         }
+        (AlarmSource::Station(id), None) => format!("{id} {}{reason}", event.kind),
         _ => {
             let lasted_s = (event.until_ms.unwrap() - event.event_time_ms) / 1_000;
             format!("{} {lasted_s} s", event.kind)

@@ -1,0 +1,62 @@
+//! Visits and retirements: recorded with what the ledger says of them.
+
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::command::{Command, What};
+
+/// A batch of what operators want and of reports, as they are decided.
+fn ordered(store: &SqliteStore, at_ms: i64, whats: &[What]) -> Batch {
+    let at = Now { wall_ms: at_ms, steady_ms: at_ms };
+    let mut watch = Watch::start(Settings::default(), store, at);
+    let mut draft = Draft::default();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let command = |what: &What| Command { what: what.clone(), by: "Ana".into(), deadline };
+    let commands: Vec<Command> = whats.iter().map(command).collect();
+    let decided = draft.decide(store, &mut watch, at, usize::MAX, commands.iter(), std::iter::empty());
+    assert!(decided.obeyed.iter().all(Result::is_ok), "{decided:?}");
+    draft.batch
+}
+
+#[test]
+fn visits_and_retirements_survive_a_reopening_and_end_for_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    store.commit(&batch(&store, Form::Direct, BEGAN_MS, &[(1, true), (2, false)])).unwrap();
+    let [one, two, never_heard] = [1, 2, 7].map(|number| StationId::new(number).unwrap());
+    let until_ms = BEGAN_MS + 3_600_000;
+    let begins = ordered(
+        &store,
+        BEGAN_MS + 1_000,
+        &[
+            What::Retire { station: one, reason: "it is sold".into() },
+            What::BeginVisit { station: two, until_ms, reason: None },
+            What::BeginVisit { station: never_heard, until_ms, reason: Some("it is wired".into()) },
+        ],
+    );
+    store.commit(&begins).unwrap();
+    let lives = store.lives().clone();
+    assert_eq!((lives.len(), lives.is_retired(one)), (3, true));
+    assert!(store.alarms().is_empty(), "what is retired is closed with it");
+    store.reopen().unwrap();
+    assert_eq!(*store.lives(), lives);
+    drop(store);
+    let mut store = open(folder.path());
+    assert_eq!(*store.lives(), lives);
+    assert_eq!(store.sequence(), begins.sequence);
+    // It says what was last known, under whatever load.
+    store.commit(&batch(&store, Form::Journal, BEGAN_MS + 2_000, &[(1, true)])).unwrap();
+    let ends = ordered(
+        &store,
+        BEGAN_MS + 3_000,
+        &[What::EndVisit { station: two }, What::EndVisit { station: never_heard }],
+    );
+    store.commit(&ends).unwrap();
+    assert!(store.lives().is_empty());
+    assert_eq!(store.alarms().len(), 1, "the retired one has raised");
+    let alarms = store.alarms().clone();
+    drop(store);
+    let store = open(folder.path());
+    assert!(store.lives().is_empty());
+    assert_eq!(*store.alarms(), alarms);
+}
