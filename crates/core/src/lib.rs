@@ -5,6 +5,7 @@
 //! test or a fuzzer without a server.
 
 pub mod alarm;
+pub mod identity;
 pub mod report;
 pub mod settings;
 pub mod silence;
@@ -13,6 +14,7 @@ pub mod station_life;
 pub mod together;
 pub mod wire;
 
+pub use identity::Contest;
 pub use report::{Origin, Report};
 pub use settings::{AreaId, Settings, StationSettings};
 pub use station::{Novelty, OpenSpan, Span, Station, StationId};

@@ -1,6 +1,7 @@
 //! One report: what a station says of its two contacts, and where it came
 //! from.
 
+use core::net::{IpAddr, Ipv6Addr};
 use std::fmt;
 
 use crate::station::StationId;
@@ -33,4 +34,41 @@ pub struct Origin {
     /// The peer's address as the 16 bytes of IPv6, an IPv4 address mapped
     /// into it (RFC 4291, 2.5.5.2); all zero if it is not known.
     pub peer: [u8; 16],
+}
+
+impl Origin {
+    /// The peer's address, if it is known.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.is_known().then(|| Ipv6Addr::from(self.peer).to_canonical())
+    }
+
+    /// Whether it is known where that is.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.peer != [0; 16]
+    }
+
+    /// Two of them in words that differ: by their addresses, or where those are
+    /// the same, by the numbers of the listeners.
+    #[must_use]
+    pub fn told_apart(one: &Origin, other: &Origin) -> (String, String) {
+        let in_words = |origin: &Origin| {
+            if one.peer == other.peer {
+                format!("{origin} (listener {})", origin.listener)
+            } else {
+                origin.to_string()
+            }
+        };
+        (in_words(one), in_words(other))
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address() {
+            Some(address) => address.fmt(f),
+            None => f.write_str("an unknown address"),
+        }
+    }
 }

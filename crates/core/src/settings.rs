@@ -346,9 +346,9 @@ impl PointOverrides {
     pub fn resolve(&self, point: Point, period_ms: i64) -> PointSettings {
         let defaults = PointSettings::of(self.priority.unwrap_or(point.default_priority()));
         let in_ms = |seconds: u32| i64::from(seconds) * 1_000;
-        // A station that is heard again needs nobody's answer.
+        // A station that is heard again, or alone, needs nobody's answer.
         let latches = defaults.latched && point.is_contact();
-        // When a station is silent is said by its period and grace.
+        // When a station is silent, or contested, is said by its period and grace.
         let delay_ms =
             |delay_s: Option<u32>| if point.is_contact() { in_ms(delay_s.unwrap_or(0)) } else { 0 };
         PointSettings {
@@ -375,7 +375,9 @@ impl PointOverrides {
             // A well is paused over the winter.
             service_max_ms: match point {
                 Point::Comms => PAUSE_MAX_MS,
-                Point::Alarm1 | Point::Alarm2 | Point::NewStations => defaults.service_max_ms,
+                Point::Alarm1 | Point::Alarm2 | Point::Identity | Point::NewStations => {
+                    defaults.service_max_ms
+                }
             },
             ..defaults
         }

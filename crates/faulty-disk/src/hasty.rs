@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use waterwatch::store::sqlite::SqliteStore;
-use waterwatch::store::{Alarms, Batch, Lives, Settled, Slot, Store, StoreError};
+use waterwatch::store::{Alarms, Batch, Contests, Lives, Settled, Slot, Store, StoreError};
 use waterwatch_core::settings::Fleet;
 use waterwatch_core::silence::Gap;
 use waterwatch_core::{Station, StationId};
@@ -16,9 +16,10 @@ use waterwatch_core::{Station, StationId};
 pub struct HastyStore {
     store: SqliteStore,
     pending: Option<Pending>,
-    /// The alarms, visits and retirements with what is pending.
+    /// The alarms, visits, retirements and contests with what is pending.
     alarms: Alarms,
     lives: Lives,
+    contests: Contests,
 }
 
 #[derive(Debug)]
@@ -34,8 +35,9 @@ impl HastyStore {
     /// Over the real one.
     #[must_use]
     pub fn over(store: SqliteStore) -> HastyStore {
-        let (alarms, lives) = (store.alarms().clone(), store.lives().clone());
-        HastyStore { store, pending: None, alarms, lives }
+        let (alarms, lives, contests) =
+            (store.alarms().clone(), store.lives().clone(), store.contests().clone());
+        HastyStore { store, pending: None, alarms, lives, contests }
     }
 
     fn commit_pending(&mut self) -> Result<(), StoreError> {
@@ -77,6 +79,10 @@ impl Store for HastyStore {
         &self.lives
     }
 
+    fn contests(&self) -> &Contests {
+        &self.contests
+    }
+
     fn alive_until_ms(&self) -> Option<i64> {
         self.store.alive_until_ms()
     }
@@ -116,6 +122,7 @@ impl Store for HastyStore {
         let new = new.map(|change| (change.id, change.station)).collect();
         self.alarms.apply(batch);
         self.lives.apply(&batch.lives);
+        self.contests.apply(&batch.contests);
         self.pending = Some(Pending { batch: batch.clone(), stations, new });
         Ok(())
     }
@@ -138,6 +145,7 @@ impl Store for HastyStore {
         self.store.reopen()?;
         self.alarms = self.store.alarms().clone();
         self.lives = self.store.lives().clone();
+        self.contests = self.store.contests().clone();
         Ok(())
     }
 }

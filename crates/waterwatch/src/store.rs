@@ -8,6 +8,8 @@ pub mod access;
 pub mod alarm_rows;
 pub mod alarms;
 pub mod backup;
+mod contest_rows;
+pub mod contests;
 pub mod import;
 pub mod journal;
 pub mod last_date;
@@ -33,9 +35,10 @@ use waterwatch_core::alarm::Kind;
 use waterwatch_core::alarm::{Alarm, Event};
 use waterwatch_core::settings::Fleet;
 use waterwatch_core::silence::Gap;
-use waterwatch_core::{Novelty, Settings, Span, Station, StationId, StationLife};
+use waterwatch_core::{Contest, Novelty, Settings, Span, Station, StationId, StationLife};
 
 pub use alarms::{AlarmKey, Alarms, SilentTogether};
+pub use contests::Contests;
 pub use lives::Lives;
 pub use settings::{AllowFrom, Settled};
 pub use stations::Slot;
@@ -63,6 +66,9 @@ pub trait Store {
     fn lives(&self) -> &Lives {
         Lives::NONE
     }
+
+    /// What is remembered of stations that several devices may report as.
+    fn contests(&self) -> &Contests;
 
     /// The sequence of the newest report or event that is recorded; 0 if there
     /// is none.
@@ -106,7 +112,8 @@ pub trait Store {
 
     /// Records the whole batch in one transaction. Only after `Ok`, which
     /// means that it survives a power cut, do [`Store::find`],
-    /// [`Store::alarms`], [`Store::lives`] and [`Store::sequence`] answer with it.
+    /// [`Store::alarms`], [`Store::lives`], [`Store::contests`] and
+    /// [`Store::sequence`] answer with it.
     ///
     /// # Errors
     /// See [`StoreError`]: what is certain differs.
@@ -170,6 +177,9 @@ pub struct Batch {
     /// What holds of each station of which people said something else, once;
     /// `None`: nothing does any more.
     pub lives: Vec<(StationId, Option<StationLife>)>,
+    /// What is remembered of each station that several devices may report as
+    /// and of which something else is after it, once; `None`: nothing.
+    pub contests: Vec<(StationId, Option<Contest>)>,
     /// How the reports that say nothing new are recorded.
     pub form: Form,
     /// Whether it is recorded that the server is alive at
@@ -214,6 +224,7 @@ impl Batch {
             && self.alarms.is_empty()
             && self.silent_together.is_empty()
             && self.lives.is_empty()
+            && self.contests.is_empty()
             && !self.is_alive
             && !self.has_found
     }

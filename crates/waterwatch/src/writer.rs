@@ -8,6 +8,7 @@ mod clock;
 mod command;
 pub mod draft;
 mod expected;
+mod identity;
 mod judgement;
 mod life;
 mod new_stations;

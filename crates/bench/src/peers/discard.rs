@@ -7,7 +7,7 @@ use waterwatch::config::ServeOptions;
 use waterwatch::failure::Failure;
 use waterwatch::server;
 use waterwatch::store::stations::Stations;
-use waterwatch::store::{Alarms, Batch, Slot, Store, StoreError};
+use waterwatch::store::{Alarms, Batch, Contests, Slot, Store, StoreError};
 use waterwatch_core::{Station, StationId};
 
 pub(super) fn serve(data: PathBuf) -> anyhow::Result<()> {
@@ -25,6 +25,7 @@ pub(super) fn serve(data: PathBuf) -> anyhow::Result<()> {
 struct Discard {
     stations: Stations,
     alarms: Alarms,
+    contests: Contests,
     sequence: i64,
 }
 
@@ -44,6 +45,10 @@ impl Store for Discard {
 
     fn alarms(&self) -> &Alarms {
         &self.alarms
+    }
+
+    fn contests(&self) -> &Contests {
+        &self.contests
     }
 
     fn sequence(&self) -> i64 {
@@ -66,6 +71,7 @@ impl Store for Discard {
             }
         }
         self.alarms.apply(batch);
+        self.contests.apply(&batch.contests);
         self.sequence = batch.sequence;
         Ok(())
     }

@@ -39,8 +39,8 @@ pub struct Event {
     pub until_ms: Option<i64>,
     /// When it was on while it was hidden: said once that is over.
     pub was_on: Option<OnWhileHidden>,
-    /// How many raises, stations, or changes of the contact that were not
-    /// written, this stands for, where more than one.
+    /// How many raises, stations, or changes of the contact or of the origin that
+    /// were not written, this stands for, where more than one.
     pub count: Option<u32>,
     /// Where the report came from that caused it.
     pub origin: Origin,
@@ -150,6 +150,16 @@ impl Ledger<'_> {
             event.stations = Some(stations);
         }
         sequence
+    }
+
+    /// Writes that the reports of the station of `subject` come from elsewhere
+    /// than `before`; `state` is that of its alarm. `count`: how many such changes
+    /// it stands for, where more than one.
+    pub fn origin_changed(&mut self, subject: &Subject, state: State, before: Origin, count: Option<u32>) {
+        let (from, to) = Origin::told_apart(&before, &subject.origin);
+        let reason = format!("from {from} to {to}");
+        let entry = Entry { reason: Some(&reason), count, ..Entry::default() };
+        self.write(subject, Kind::OriginChanged, state, state, entry);
     }
 
     /// Writes that the server was blind until `now_ms`: it could not read or

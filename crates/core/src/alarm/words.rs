@@ -44,15 +44,24 @@ pub enum Point {
     Alarm2,
     /// That nothing is heard: derived from the reports that do not come.
     Comms,
+    /// That several devices report as this station: derived from where reports
+    /// come from, and from what they say.
+    Identity,
     /// That more stations are new than may be: derived from their ids.
     NewStations,
 }
 
-named!(Point { Alarm1 => "alarm1", Alarm2 => "alarm2", Comms => "comms", NewStations => "new_stations" });
+named!(Point {
+    Alarm1 => "alarm1",
+    Alarm2 => "alarm2",
+    Comms => "comms",
+    Identity => "identity",
+    NewStations => "new_stations",
+});
 
 impl Point {
     /// What a station has.
-    pub const OF_STATION: &'static [Point] = &[Point::Alarm1, Point::Alarm2, Point::Comms];
+    pub const OF_STATION: &'static [Point] = &[Point::Alarm1, Point::Alarm2, Point::Comms, Point::Identity];
 
     /// What an area has.
     pub const OF_AREA: &'static [Point] = &[Point::Comms];
@@ -75,7 +84,7 @@ impl Point {
     pub fn is_contact(self) -> bool {
         match self {
             Point::Alarm1 | Point::Alarm2 => true,
-            Point::Comms | Point::NewStations => false,
+            Point::Comms | Point::Identity | Point::NewStations => false,
         }
     }
 
@@ -84,7 +93,7 @@ impl Point {
     pub fn default_priority(self) -> Priority {
         match self {
             Point::Alarm1 | Point::Alarm2 | Point::Comms => Priority::High,
-            Point::NewStations => Priority::Medium,
+            Point::Identity | Point::NewStations => Priority::Medium,
         }
     }
 }
@@ -140,8 +149,8 @@ named!(State {
 });
 
 impl Kind {
-    /// Whether it tells only that a contact changed: the state stays as it was,
-    /// and nothing later names it.
+    /// Whether it tells only that a contact changed, or where reports come from:
+    /// the state stays as it was, and nothing later names it.
     #[must_use]
     pub fn is_passing(self) -> bool {
         matches!(
@@ -152,6 +161,7 @@ impl Kind {
                 | Kind::OffDelayCancelled
                 | Kind::OnWhileHidden
                 | Kind::OffWhileHidden
+                | Kind::OriginChanged
         )
     }
 }
@@ -240,6 +250,8 @@ pub enum Kind {
     /// It has been on for so long that it no longer comes and goes: somebody
     /// must look again.
     ChatterStuck,
+    /// Reports come from elsewhere than before.
+    OriginChanged,
     /// Its station was retired; about no point: the station itself.
     Retired,
     /// It is no longer judged: its point was disabled.
@@ -283,6 +295,7 @@ named!(Kind {
     ChatterStarted => "chatter_started",
     ChatterCalmed => "chatter_calmed",
     ChatterStuck => "chatter_stuck",
+    OriginChanged => "origin_changed",
     Retired => "retired",
     Disabled => "disabled",
     VisitBegan => "visit_began",

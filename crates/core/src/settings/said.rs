@@ -67,6 +67,9 @@ impl PointOverrides {
             if point == Point::Comms {
                 wanted += ", the station's period and grace say when it is silent";
             }
+            if point == Point::Identity {
+                wanted += ", the station's period and grace say when it is over";
+            }
             return Err(Unfit::new(name, said, wanted));
         }
         match setting {

@@ -27,8 +27,10 @@ fn a_narrower_scope_wins_and_leaves_the_rest() {
     let alarm2 = holds.point(Point::Alarm2);
     assert_eq!((alarm2.priority, alarm2.latched), (Priority::High, true));
     assert!(!holds.point(Point::Comms).latched, "who is heard again needs nobody's answer");
-    let new_stations = holds.point(Point::NewStations);
-    assert_eq!((new_stations.priority, new_stations.latched), (Priority::Medium, false));
+    for point in [Point::Identity, Point::NewStations] {
+        let derived = holds.point(point);
+        assert_eq!((derived.priority, derived.latched), (Priority::Medium, false), "{point}");
+    }
 }
 
 #[test]
@@ -43,7 +45,9 @@ fn what_is_silent_has_no_delay_and_a_window_of_chatter_has_a_minute() {
         StationOverrides { points: [says; Point::ALL.len()], ..StationOverrides::default() }.resolve();
     let delays = |point| (holds.point(point).on_delay_ms, holds.point(point).off_delay_ms);
     assert_eq!(delays(Point::Alarm2), (7_000, 8_000));
-    assert_eq!((delays(Point::Comms), delays(Point::NewStations)), ((0, 0), (0, 0)));
+    for point in [Point::Comms, Point::Identity, Point::NewStations] {
+        assert_eq!(delays(point), (0, 0), "{point}");
+    }
     assert!(Point::ALL.iter().all(|point| holds.point(*point).chatter_window_ms == 60_000));
 }
 
@@ -83,6 +87,7 @@ fn what_can_be_meant_is_taken_and_the_rest_is_named() {
             "priority is the text \"urgent\"; it must be critical, high, medium or low",
         ),
         (Point::Comms, OffDelay, Number(0), "off_delay_s is 0; it must be left out: comms has no delays"),
+        (Point::Identity, OnDelay, Number(9), "on_delay_s is 9; it must be left out: identity has no delays"),
         (Point::NewStations, OnDelay, Number(9), "it must be left out: new_stations has no delays"),
     ] {
         let error = say(point, setting, said).unwrap_err();

@@ -196,7 +196,7 @@ fn gaps_query() -> String {
 /// # Errors
 /// If it cannot be read.
 pub fn event(row: &Row<'_>) -> Result<Event, RowError> {
-    let mut cells = Cells { row, next: 0, is: Table::Events };
+    let mut cells = Cells::of(row, Table::Events);
     let event = Event {
         sequence: cells.count()?,
         event_time_ms: cells.time()?,
@@ -226,7 +226,7 @@ pub fn event(row: &Row<'_>) -> Result<Event, RowError> {
 
 /// The facts in a row of [`ALARM_COLUMNS`].
 fn alarm(row: &Row<'_>) -> Result<(AlarmKey, Alarm), RowError> {
-    let mut cells = Cells { row, next: 0, is: Table::Alarms };
+    let mut cells = Cells::of(row, Table::Alarms);
     let key = (cells.source()?, cells.point()?);
     let alarm = Alarm {
         contact: cells.flag()?,
@@ -253,27 +253,32 @@ fn alarm(row: &Row<'_>) -> Result<(AlarmKey, Alarm), RowError> {
 
 /// Whose rows they are, for messages.
 #[derive(Clone, Copy)]
-enum Table {
+pub(super) enum Table {
     Events,
     Alarms,
     Together,
+    Contests,
 }
 
 /// The columns of a row, read one after the other.
-struct Cells<'r> {
+pub(super) struct Cells<'r> {
     row: &'r Row<'r>,
     next: usize,
     is: Table,
 }
 
 impl<'r> Cells<'r> {
+    pub(super) fn of(row: &'r Row<'r>, is: Table) -> Cells<'r> {
+        Cells { row, next: 0, is }
+    }
+
     fn value(&mut self) -> Result<ValueRef<'r>, RowError> {
         self.next += 1;
         Ok(self.row.get_ref(self.next - 1)?)
     }
 
     /// What is read, or `None` if the next column is NULL.
-    fn optional<T>(
+    pub(super) fn optional<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, RowError>,
     ) -> Result<Option<T>, RowError> {
@@ -289,22 +294,40 @@ impl<'r> Cells<'r> {
     }
 
     /// A sequence.
-    fn count(&mut self) -> Result<i64, RowError> {
+    pub(super) fn count(&mut self) -> Result<i64, RowError> {
         let count = self.integer()?;
-        if (1..=COUNT_MAX).contains(&count) { Ok(count) } else { Err(self.unfit()) }
+        if Self::is_count(count) { Ok(count) } else { Err(self.unfit()) }
+    }
+
+    /// Whether a server may have given this sequence.
+    pub(super) fn is_count(count: i64) -> bool {
+        (1..=COUNT_MAX).contains(&count)
     }
 
     /// Milliseconds UTC.
-    fn time(&mut self) -> Result<i64, RowError> {
+    pub(super) fn time(&mut self) -> Result<i64, RowError> {
         let time_ms = self.integer()?;
-        if (-COUNT_MAX..=COUNT_MAX).contains(&time_ms) { Ok(time_ms) } else { Err(self.unfit()) }
+        if Self::is_time(time_ms) { Ok(time_ms) } else { Err(self.unfit()) }
     }
 
-    fn small<T: TryFrom<i64>>(&mut self) -> Result<T, RowError> {
+    /// Whether it is a time with which we can reckon.
+    pub(super) fn is_time(time_ms: i64) -> bool {
+        (-COUNT_MAX..=COUNT_MAX).contains(&time_ms)
+    }
+
+    pub(super) fn station_id(&mut self) -> Result<StationId, RowError> {
+        StationId::new(self.integer()?).ok_or_else(|| self.unfit())
+    }
+
+    pub(super) fn blob(&mut self) -> Result<&'r [u8], RowError> {
+        self.value()?.as_blob().map_err(|_| self.unfit())
+    }
+
+    pub(super) fn small<T: TryFrom<i64>>(&mut self) -> Result<T, RowError> {
         T::try_from(self.integer()?).map_err(|_| self.unfit())
     }
 
-    fn flag(&mut self) -> Result<bool, RowError> {
+    pub(super) fn flag(&mut self) -> Result<bool, RowError> {
         match self.integer()? {
             0 => Ok(false),
             1 => Ok(true),
@@ -350,9 +373,9 @@ impl<'r> Cells<'r> {
     }
 
     fn times(&mut self) -> Result<Vec<i64>, RowError> {
-        let (times, rest) = self.value()?.as_blob().map_err(|_| self.unfit())?.as_chunks::<8>();
+        let (times, rest) = self.blob()?.as_chunks::<8>();
         let times: Vec<i64> = times.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect();
-        let fit = rest.is_empty() && times.iter().all(|time| (-COUNT_MAX..=COUNT_MAX).contains(time));
+        let fit = rest.is_empty() && times.iter().all(|time| Self::is_time(*time));
         if fit { Ok(times) } else { Err(self.unfit()) }
     }
 
@@ -421,7 +444,7 @@ impl<'r> Cells<'r> {
         }
     }
 
-    fn ensure(&self, holds: bool, why: &'static str) -> Result<(), RowError> {
+    pub(super) fn ensure(&self, holds: bool, why: &'static str) -> Result<(), RowError> {
         if holds { Ok(()) } else { Err(self.cannot_be(why)) }
     }
 
@@ -430,7 +453,7 @@ impl<'r> Cells<'r> {
     }
 
     /// That the column read last does not fit.
-    fn unfit(&self) -> RowError {
+    pub(super) fn unfit(&self) -> RowError {
         let place = self.next - 1;
         let column = self.row.as_ref().column_name(place).unwrap_or_default().to_owned();
         RowError::Column { row: self.name(), column, value: self.shown(place) }
@@ -440,6 +463,7 @@ impl<'r> Cells<'r> {
         match self.is {
             Table::Events => format!("in alarm_event, the row of sequence {}", self.shown(0)),
             Table::Together => format!("in silent_together, the entry {}", self.shown(0)),
+            Table::Contests => format!("in contest, the row of station {}", self.shown(0)),
             Table::Alarms => {
                 format!("in alarm, the row of source {} and point {}", self.shown(0), self.shown(1))
             }

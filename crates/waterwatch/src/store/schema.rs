@@ -1,6 +1,7 @@
 //! What a database file is, and how it becomes ours.
 //!
-//! Version 4 (version 3 knew nothing of stations that fall silent together;
+//! Version 4 (version 3 knew nothing of stations that fall silent together, or
+//! that several devices report as;
 //! version 2 had no alarms and no settings; version 1 had the first four columns
 //! of `station_state` and no other table of ours):
 //!
@@ -43,6 +44,11 @@
 //! | `station_life` | `station_id` | a station that is visited or retired |
 //! | | `visit_since`, `visit_until`, `visit_by`, `visit_reason` | who is there, since when and until when, and what for, if that was said |
 //! | | `retired_at`, `retired_by`, `retired_reason` | who retired it, when and why |
+//! | `contest` | `station_id` | a station that several devices may report as; reports are named by their sequence and have the time at which they were taken beside it |
+//! | | `sign`, `sign_at`, `contradicts` | the last report that showed so, if the station is contested; whether two of them share an origin |
+//! | | `others` | the last word of each origin but the last report's (`contest_rows.rs`) |
+//! | | `alarm1_on`, `alarm1_on_at`, `alarm2_on`, `alarm2_on_at` | the last report that said on, where the origins alone do not tell |
+//! | | `before`, `before_at`, `before_alarm1`, `before_alarm2`, `reversals` | the report before the last, while the last took it back; how many did so in a row |
 //! | `station_settings` | `station_id`, `name`, `area`, `location`, `access_note`, `telephones`, `tags` | what people say of a station |
 //! | | `period_s`, `grace_s` | how often it reports, and how much later it may; where empty, as its area or the fleet |
 //! | | `expected_by` | until when it is expected to be heard for the first time, in milliseconds UTC |

@@ -39,6 +39,7 @@ use self::folding::{Folding, Journal};
 use self::load::Loaded;
 use self::opening::{Log, connect, keep_a_copy};
 use super::alarms::Alarms;
+use super::contests::Contests;
 use super::last_date::{self, LastDate};
 use super::lives::Lives;
 use super::lock::{DataLock, folder_of};
@@ -85,6 +86,7 @@ pub struct SqliteStore {
     stations: Stations,
     alarms: Alarms,
     lives: Lives,
+    contests: Contests,
     sequence: i64,
     alive: Alive,
     /// As the ledger had them when it was opened.
@@ -161,6 +163,7 @@ impl SqliteStore {
             stations: Stations::default(),
             alarms: Alarms::default(),
             lives: Lives::default(),
+            contests: Contests::default(),
             sequence: 0,
             alive: Alive::default(),
             gaps: Vec::new(),
@@ -184,6 +187,7 @@ impl SqliteStore {
         self.stations = loaded.stations;
         self.alarms = loaded.alarms;
         self.lives = loaded.lives;
+        self.contests = loaded.contests;
         self.sequence = loaded.sequence;
         self.alive = loaded.alive;
         self.gaps = loaded.gaps;
@@ -374,6 +378,7 @@ impl SqliteStore {
         }
         self.alarms.apply(batch);
         self.lives.apply(&batch.lives);
+        self.contests.apply(&batch.contests);
         self.alive.recorded(batch);
         self.knew_no_alarms &= !batch.has_found;
         self.sequence = batch.sequence;
@@ -442,6 +447,10 @@ impl Store for SqliteStore {
 
     fn lives(&self) -> &Lives {
         &self.lives
+    }
+
+    fn contests(&self) -> &Contests {
+        &self.contests
     }
 
     fn sequence(&self) -> i64 {
@@ -518,6 +527,7 @@ impl Store for SqliteStore {
         self.stations = Stations::default();
         self.alarms = Alarms::default();
         self.lives = Lives::default();
+        self.contests = Contests::default();
         let path = self.files.path.clone();
         match schema::examine(&path)? {
             Some(Kind::Ours) => {}

@@ -9,6 +9,7 @@ use waterwatch_core::silence::Now;
 use waterwatch_core::wire::Refusal;
 use waterwatch_core::{Novelty, Origin, Report, Settings, Span, Station, StationId};
 
+use super::identity::is_contact_on;
 use super::judgement::Judgement;
 use super::watch::Watch;
 use crate::command::{Command, Done};
@@ -92,6 +93,7 @@ impl Draft {
             alarms,
             silent_together,
             lives,
+            contests,
             form: _,
             is_alive,
             has_found,
@@ -104,6 +106,7 @@ impl Draft {
         alarms.clear();
         silent_together.clear();
         lives.clear();
+        contests.clear();
         self.new.clear();
         self.heard_again.clear();
         self.last_new = None;
@@ -167,7 +170,7 @@ impl Draft {
             let input = if !is_judged(&key) {
                 Input::Time
             } else if alarm.contact && !is_contact_on(store, watch, &key) {
-                // Somebody wrote into the contract's table, such as a server
+                // Somebody wrote into our tables or the contract's, such as a server
                 // of before; or a station that was never heard is not expected
                 // any more.
                 Input::Contact(false)
@@ -244,12 +247,15 @@ impl Draft {
         }
         *sequence += 1;
         *reports += 1;
+        let in_batch;
+        let mut before = known.map(|(_, before)| before);
         let novelty = if let Some(place) = place {
+            in_batch = changes[place as usize].station;
+            before = Some(&in_batch);
             changes[place as usize].hear(report, origin, *received_at_ms, *sequence, |span| {
                 spans.push((place, span));
             })
         } else {
-            let before = known.map(|(_, before)| before);
             let (station, novelty) = Station::hear(before, report, origin, *received_at_ms, *sequence);
             let place = u32::try_from(changes.len()).expect("a batch is bounded");
             if novelty > Novelty::Repeats
@@ -273,10 +279,12 @@ impl Draft {
             novelty
         };
         if novelty >= Novelty::Changes
-            || known.is_some_and(|(slot, _)| ground.watch.needs(slot))
             || self.was_retired_now(ground.store, id)
+            || before.is_some_and(|before| before.origin != origin)
+            || known.is_some_and(|(slot, _)| ground.watch.needs(slot))
+            || (place.is_some() && self.judgement.is_contest_new(id))
         {
-            self.judge(ground, report, origin);
+            self.judge(ground, before, report, origin);
         }
         Ok(())
     }
@@ -289,10 +297,20 @@ impl Draft {
     }
 
     /// What a report means for the alarms of its station.
-    fn judge<S: Store>(&mut self, ground: &Ground<'_, S>, report: Report, origin: Origin) {
+    fn judge<S: Store>(
+        &mut self,
+        ground: &Ground<'_, S>,
+        before: Option<&Station>,
+        report: Report,
+        origin: Origin,
+    ) {
         let Report { station_id, alarm1, alarm2 } = report;
         let cause = Some(self.batch.sequence);
         self.ends_retirement(ground.store, station_id, origin);
+        let [alarm1, alarm2] = match before {
+            Some(before) => self.identify(ground, before, report, origin),
+            None => [alarm1, alarm2],
+        };
         for (point, contact) in [(Point::Alarm1, alarm1), (Point::Alarm2, alarm2)] {
             let subject = self.subject(AlarmSource::Station(station_id), point, origin, cause);
             self.step(ground.store, ground.watch.settings(), &subject, Input::Contact(contact));
@@ -334,6 +352,7 @@ impl Draft {
             }
         }
         self.fall_silent(store, watch, &overdue);
+        self.forget_silent(store, &overdue);
     }
 
     /// Whether the batch has a report of a known station.
@@ -373,16 +392,6 @@ impl Draft {
         let stepped = self.judgement.step(store, &mut self.batch, settings, subject, input);
         debug_assert_eq!(stepped, Ok(()));
     }
-}
-
-/// Whether the station's contact is on as far as is known. What no station has
-/// (the silence of one that was heard, or what is not a station's) stays as it is.
-fn is_contact_on<S: Store>(store: &S, watch: &Watch, (source, point): &AlarmKey) -> bool {
-    let AlarmSource::Station(id) = source else { return true };
-    let Some((_, station)) = store.find(*id) else {
-        return *point != Point::Comms || watch.is_expected(*id);
-    };
-    contacts(station).into_iter().find(|(of, _)| of == point).is_none_or(|(_, contact)| contact)
 }
 
 fn contacts(station: &Station) -> [(Point, bool); 2] {

@@ -1,8 +1,9 @@
-//! The alarms' part of a draft: their facts after the batch, on copies.
+//! The alarms' part of a draft: their facts after the batch, and who reports as
+//! each station, on copies.
 
 use hashbrown::HashMap;
-use waterwatch_core::Settings;
-use waterwatch_core::alarm::{Alarm, Input, Ledger, Rejected, Subject};
+use waterwatch_core::alarm::{Alarm, Input, Ledger, Rejected, State, Subject};
+use waterwatch_core::{Contest, Origin, Settings, StationId};
 
 use super::quota::Quota;
 use crate::store::{AlarmKey, Batch, Store};
@@ -11,6 +12,8 @@ use crate::store::{AlarmKey, Batch, Store};
 #[derive(Debug, Default)]
 pub(super) struct Judgement {
     places: HashMap<AlarmKey, usize>,
+    /// The same for what is remembered of who reports as a station.
+    contests: HashMap<StationId, usize>,
     /// Of all batches.
     quota: Quota,
 }
@@ -18,6 +21,59 @@ pub(super) struct Judgement {
 impl Judgement {
     pub(super) fn clear(&mut self) {
         self.places.clear();
+        self.contests.clear();
+    }
+
+    /// Whether the batch changed what is remembered of who reports as this
+    /// station.
+    pub(super) fn is_contest_new(&self, id: StationId) -> bool {
+        // For nearly all batches it is empty.
+        !self.contests.is_empty() && self.contests.contains_key(&id)
+    }
+
+    /// What is remembered of who reports as a station.
+    pub(super) fn contest<'a, S: Store>(
+        &self,
+        store: &'a S,
+        batch: &'a Batch,
+        id: StationId,
+    ) -> Option<&'a Contest> {
+        match self.contests.get(&id) {
+            Some(&place) => batch.contests[place].1.as_ref(),
+            None => store.contests().get(id),
+        }
+    }
+
+    /// Remembers something else.
+    pub(super) fn remember(&mut self, batch: &mut Batch, id: StationId, contest: Option<Contest>) {
+        match self.contests.get(&id) {
+            Some(&place) => batch.contests[place].1 = contest,
+            None => {
+                self.contests.insert(id, batch.contests.len());
+                batch.contests.push((id, contest));
+            }
+        }
+    }
+
+    /// Writes that reports of a station come from elsewhere than before, unless
+    /// so much was written of that lately.
+    pub(super) fn moved<S: Store>(
+        &mut self,
+        store: &S,
+        batch: &mut Batch,
+        subject: &Subject,
+        before: Origin,
+    ) {
+        let key = (subject.source.clone(), subject.point);
+        let Batch { alarms, events, sequence, .. } = batch;
+        let alarm = match self.places.get(&key) {
+            Some(&place) => alarms[place].1.as_ref(),
+            None => store.alarms().get(&key),
+        };
+        let Some(stands_for) = self.quota.take(&key, subject.received_at_ms) else { return };
+        let state = alarm.map_or(State::Normal, Alarm::state);
+        let count = (stands_for > 1).then_some(stands_for);
+        Ledger { sequence, events }.origin_changed(subject, state, before, count);
     }
 
     /// Whether the batch has changed this alarm.

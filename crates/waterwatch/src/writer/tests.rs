@@ -2,6 +2,7 @@
 
 mod commands;
 mod expected;
+mod identity;
 mod new_stations;
 mod stations;
 mod time;
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::lane::{self, Lane};
 use crate::store::stations::{Slot, Stations};
-use crate::store::{Alarms, Batch, Lives, StoreError};
+use crate::store::{Alarms, Batch, Contests, Lives, StoreError};
 use waterwatch_core::alarm::Event;
 use waterwatch_core::{Origin, Report, Span, Station, StationId};
 
@@ -36,6 +37,7 @@ struct FaultyStore {
     stations: Stations,
     alarms: Alarms,
     lives: Lives,
+    contests: Contests,
     sequence: i64,
 }
 
@@ -45,6 +47,7 @@ struct Durable {
     stations: BTreeMap<StationId, Station>,
     alarms: Alarms,
     lives: Lives,
+    contests: Contests,
     events: Vec<Event>,
     sequence: i64,
     spans: Vec<(StationId, Span)>,
@@ -72,6 +75,10 @@ impl Store for FaultyStore {
 
     fn lives(&self) -> &Lives {
         &self.lives
+    }
+
+    fn contests(&self) -> &Contests {
+        &self.contests
     }
 
     fn sequence(&self) -> i64 {
@@ -114,9 +121,11 @@ impl Store for FaultyStore {
             .extend(batch.spans.iter().map(|(place, span)| (batch.changes[*place as usize].id, *span)));
         self.alarms.apply(batch);
         self.lives.apply(&batch.lives);
+        self.contests.apply(&batch.contests);
         self.sequence = batch.sequence;
         durable.alarms.apply(batch);
         durable.lives.apply(&batch.lives);
+        durable.contests.apply(&batch.contests);
         durable.events.extend_from_slice(&batch.events);
         durable.sequence = batch.sequence;
         Ok(())
@@ -132,6 +141,7 @@ impl Store for FaultyStore {
         }
         self.alarms = durable.alarms.clone();
         self.lives = durable.lives.clone();
+        self.contests = durable.contests.clone();
         self.sequence = durable.sequence;
         Ok(())
     }

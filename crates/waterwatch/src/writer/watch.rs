@@ -10,6 +10,7 @@ use std::hash::Hash;
 
 use hashbrown::HashMap;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Ledger, Point};
+use waterwatch_core::identity::Hearing;
 use waterwatch_core::silence::{Deadlines, ListeningClock, Now};
 use waterwatch_core::{Settings, StationId, StationLife, StationSettings};
 
@@ -18,7 +19,7 @@ use super::new_stations::NewStations;
 use super::silent::Silent;
 use super::standing::Standing;
 use crate::store::sweep::Marks;
-use crate::store::{AlarmKey, Alarms, AllowFrom, Batch, Slot, Store};
+use crate::store::{AlarmKey, AllowFrom, Batch, Slot, Store};
 
 /// How many deadlines of stations are looked at in one turn, at most: so that
 /// a fleet that falls silent at once does not hold up a commit.
@@ -220,6 +221,12 @@ impl Watch {
         heard_ms.saturating_add(period_ms + grace_ms / 2) < self.clock.at(self.turn)
     }
 
+    /// How long a word of this station counts.
+    pub(super) fn hearing(&self, id: StationId) -> Hearing<'_> {
+        let StationSettings { period_ms, grace_ms, .. } = *self.settings.of(id);
+        Hearing { clock: &self.clock, period_ms, grace_ms }
+    }
+
     /// Whether each report of this station must be looked at.
     #[must_use]
     pub fn needs(&self, slot: Slot) -> bool {
@@ -249,9 +256,10 @@ impl Watch {
         self.standing = Standing::of(store, &self.settings);
         for (id, life) in store.lives().iter() {
             self.visits.set(&id, life.due_ms());
-            if let Some((slot, _)) = store.find(id) {
-                self.need(store, slot, id);
-            }
+            self.mark_needed(store, id);
+        }
+        for id in store.contests().ids() {
+            self.mark_needed(store, id);
         }
         let now_ms = self.clock.at(self.turn);
         for slot in (0..store.station_count()).map(Slot::new) {
@@ -455,13 +463,16 @@ impl Watch {
         for (id, life) in &batch.lives {
             self.visits.set(id, life.as_ref().and_then(StationLife::due_ms));
             self.expected.recorded(*id, &self.settings, store);
-            if let Some((slot, _)) = store.find(*id) {
-                self.need(store, slot, *id);
-                if !store.lives().is_retired(*id) && self.unwatched.contains(slot) {
-                    self.unwatched.remove(slot);
-                    self.put(store, slot, now_ms);
-                }
+            if let Some(slot) = self.mark_needed(store, *id)
+                && !store.lives().is_retired(*id)
+                && self.unwatched.contains(slot)
+            {
+                self.unwatched.remove(slot);
+                self.put(store, slot, now_ms);
             }
+        }
+        for (id, _) in &batch.contests {
+            self.mark_needed(store, *id);
         }
         self.settle_overdue(store);
     }
@@ -504,8 +515,7 @@ impl Watch {
     /// station's place if it is silent no more.
     fn mark<S: Store>(&mut self, store: &S, key: &AlarmKey, alarm: Option<&Alarm>) -> Option<Slot> {
         let (AlarmSource::Station(id), point) = key else { return None };
-        let (slot, _) = store.find(*id)?;
-        self.need(store, slot, *id);
+        let slot = self.mark_needed(store, *id)?;
         if *point != Point::Comms {
             return None;
         }
@@ -517,13 +527,16 @@ impl Watch {
         self.silent.remove(slot, area).then_some(slot)
     }
 
-    /// Remembers whether each report of a station must be looked at.
-    fn need<S: Store>(&mut self, store: &S, slot: Slot, id: StationId) {
-        if store.lives().is_retired(id) || needs_reports(store.alarms(), id, self.turn.wall_ms) {
+    /// Remembers whether each report of this station must be looked at. Gives its
+    /// place if it is known.
+    fn mark_needed<S: Store>(&mut self, store: &S, id: StationId) -> Option<Slot> {
+        let (slot, _) = store.find(id)?;
+        if needs_reports(store, id, self.turn.wall_ms) {
             self.needed.insert(slot);
         } else {
             self.needed.remove(slot);
         }
+        Some(slot)
     }
 
     /// Whether a station is retired; remembers that it has no deadline then.
@@ -561,14 +574,18 @@ fn silent_at_ms<S: Store>(clock: &ListeningClock, settings: &Settings, store: &S
 }
 
 /// Whether one of a station's alarms needs each report by now: what returns
-/// only while reports arrive, and the silence that ends with one.
-fn needs_reports(alarms: &Alarms, id: StationId, now_ms: i64) -> bool {
-    Point::OF_STATION.iter().any(|&point| {
-        alarms.get(&(AlarmSource::Station(id), point)).is_some_and(|alarm| {
+/// only while reports arrive, the silence that ends with one, and whoever else
+/// may report as it.
+fn needs_reports<S: Store>(store: &S, id: StationId, now_ms: i64) -> bool {
+    let needs = |point| {
+        store.alarms().get(&(AlarmSource::Station(id), point)).is_some_and(|alarm| {
             let from_ms = alarm.reports_needed_from_ms();
             from_ms.is_some_and(|from_ms| from_ms <= now_ms) || (point == Point::Comms && alarm.contact)
         })
-    })
+    };
+    store.lives().is_retired(id)
+        || store.contests().get(id).is_some()
+        || Point::OF_STATION.iter().copied().any(needs)
 }
 
 /// When each alarm or station has something due, each once.

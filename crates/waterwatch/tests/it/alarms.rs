@@ -253,12 +253,12 @@ fn what_is_not_there_is_said_and_wrong_usage_is_another_matter() {
         (
             &["alarm", "show", "1", "alarm3"],
             2,
-            "there is no point \"alarm3\"; there are alarm1, alarm2, comms and new_stations",
+            "there is no point \"alarm3\"; there are alarm1, alarm2, comms, identity and new_stations",
         ),
         (
             &["alarm", "explain", "1", "new_stations"],
             1,
-            "station 1 has no new_stations; it has alarm1, alarm2 and comms",
+            "station 1 has no new_stations; it has alarm1, alarm2, comms and identity",
         ),
         (&["alarm", "show", "area/North", "alarm1"], 1, "area North has no alarm1; it has comms"),
         (

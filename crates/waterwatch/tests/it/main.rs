@@ -14,6 +14,7 @@ mod disk_full;
 mod harness;
 mod hostile;
 mod house;
+mod identity;
 mod import;
 mod kill;
 mod ledger;

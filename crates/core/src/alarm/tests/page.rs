@@ -269,9 +269,10 @@ fn the_table_of_situations_and_inputs_is_what_the_code_does() {
         table += "\n";
     }
     for kind in Kind::ALL {
-        // Of no alarm, or of many stations at once: no input of one alarm.
-        let is_another_matter =
-            kind.is_about_no_point() || matches!(kind, Kind::StandsFor | Kind::HeardAgain);
+        // Of no alarm, of many stations at once, or of where reports come from: no
+        // input of one alarm.
+        let is_another_matter = kind.is_about_no_point()
+            || matches!(kind, Kind::StandsFor | Kind::HeardAgain | Kind::OriginChanged);
         assert!(
             is_another_matter || table.contains(&format!("`{kind}`")),
             "nothing in the table leads to {kind}"
@@ -292,7 +293,7 @@ fn the_defaults_are_those_of_the_code() {
     let rows: [(&str, &dyn Fn(PointSettings) -> String); 9] = [
         ("`on_delay_s`", &|of| seconds(of.on_delay_ms)),
         ("`off_delay_s`", &|of| seconds(of.off_delay_ms)),
-        ("waits for its acknowledgement (`comms`, `new_stations`: no)", &|of| yes(of.latched)),
+        ("waits for its acknowledgement (derived points: no)", &|of| yes(of.latched)),
         ("`realarm_after_s`", &|of| of.realarm_after_ms.map_or("never".to_owned(), seconds)),
         ("chatter: more than so many raises", &|of| of.chatter_raises.to_string()),
         ("… in so many seconds", &|of| seconds(of.chatter_window_ms)),

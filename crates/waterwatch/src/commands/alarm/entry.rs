@@ -1,7 +1,6 @@
 //! An entry of the ledger for a program.
 
 use std::collections::HashMap;
-use std::net::Ipv6Addr;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -65,5 +64,5 @@ impl<'a> Object<'a> {
 
 /// The address that a report came from, if it is known.
 pub(in crate::commands) fn peer(origin: &Origin) -> Option<String> {
-    (origin.peer != [0; 16]).then(|| Ipv6Addr::from(origin.peer).to_canonical().to_string())
+    origin.address().map(|address| address.to_string())
 }

@@ -84,7 +84,7 @@ pub(in crate::commands) fn reported(contact: &LastContact, point: Point) -> Opti
     match point {
         Point::Alarm1 => Some(contact.alarm1),
         Point::Alarm2 => Some(contact.alarm2),
-        Point::Comms | Point::NewStations => None,
+        Point::Comms | Point::Identity | Point::NewStations => None,
     }
 }
 
@@ -182,6 +182,12 @@ impl Standing {
         let Alarm { contact, delay_due_ms, occurrence, hidden, chatter, .. } = &self.alarm;
         if self.is_not_judged() {
             notes.push("the contact is on, and no server has judged it yet".to_owned());
+        }
+        if *contact && self.key.1 == Point::Identity {
+            notes.push("several devices report as this station".to_owned());
+        }
+        if *contact && !self.contact && self.is_enabled {
+            notes.push("the last report says off, another device said on".to_owned());
         }
         if let Some(due_ms) = delay_due_ms {
             let delay = if *contact { "on" } else { "off" };

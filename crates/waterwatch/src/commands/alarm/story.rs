@@ -40,8 +40,10 @@ pub(super) struct Line {
 impl<'a> Story<'a> {
     pub(super) fn new(key: &'a AlarmKey, past: &'a Past, clock: &'a Clock) -> Story<'a> {
         let mut told: VecDeque<&Event> = past.events.iter().collect();
+        let settings = past.server.settings.of_source(&key.0);
+        let lately_ms = settings.period_ms.saturating_add(settings.grace_ms);
         for event in past.before.iter().rev() {
-            if !told.front().is_some_and(|first| leads_to(event, first)) {
+            if !told.front().is_some_and(|first| leads_to(event, first, lately_ms)) {
                 break;
             }
             told.push_front(event);
@@ -197,11 +199,14 @@ impl<'a> Story<'a> {
 }
 
 /// Whether an entry is part of what led to the one after it: a delay that ran,
-/// or what happened while it was hidden.
-fn leads_to(event: &Event, next: &Event) -> bool {
+/// what happened while it was hidden, or that reports came from elsewhere within
+/// so long before.
+fn leads_to(event: &Event, next: &Event, lately_ms: i64) -> bool {
     let began_delay = event.kind == Kind::OnDelayStarted && next.cause.is_none();
     let hidden = event.to.is_some_and(is_hidden) || (next.cause == Some(event.sequence));
-    began_delay || hidden
+    let passed_ms = next.event_time_ms.saturating_sub(event.event_time_ms);
+    let moved = event.kind == Kind::OriginChanged && passed_ms < lately_ms;
+    began_delay || hidden || moved
 }
 
 /// How an open occurrence stands.
@@ -292,6 +297,7 @@ impl Teller<'_> {
                 format!("{}, while it was hidden: recorded, and no alarm.", self.goes(event, true))
             }
             Kind::OffWhileHidden => format!("{}, while it was hidden.", self.goes(event, false)),
+            Kind::OriginChanged => format!("its reports come from elsewhere{}.", because(event)),
             Kind::Retired => {
                 format!("closed{}, since the station was retired{}.", by(event), because(event))
             }
@@ -392,6 +398,8 @@ impl Teller<'_> {
             (AlarmSource::Server, Point::NewStations, false) => {
                 "within the last hour no more stations were new than may be".to_owned()
             }
+            (AlarmSource::Station(_), Point::Identity, true) => "several devices report as it".to_owned(),
+            (AlarmSource::Station(_), Point::Identity, false) => "one device alone was heard".to_owned(),
             (AlarmSource::Station(_), Point::Comms | Point::NewStations, true) => {
                 "nothing was heard of the station".to_owned()
             }

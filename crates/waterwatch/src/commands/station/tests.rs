@@ -113,6 +113,7 @@ fn all_that_is_known_of_a_station() {
       alarm1       on, good (UNACK)
       alarm2       off, good (NORM)
       comms        off, good (NORM)
+      identity     off, good (NORM)
 
     STATE  PRIORITY  SOURCE  POINT   SINCE             FOR     QUALITY  NOTE
     UNACK  high         123  alarm1  2026-11-24 02:36  10 min  good
@@ -125,7 +126,7 @@ fn all_that_is_known_of_a_station() {
     let mut out = Vec::new();
     json::object(&mut out, &Shown::new(&detail(), &clock()).object()).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
-    {"station_id":123,"comms":"up","quality":"good","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:48Z","age_s":12,"alarm1":true,"alarm2":false,"reports":42,"on_delay":[],"disabled":[],"peer":"10.20.0.7","listener":"0.0.0.0:54322","points":[{"point":"alarm1","on":true,"quality":"good","state":"unacknowledged","enabled":true},{"point":"alarm2","on":false,"quality":"good","state":"normal","enabled":true},{"point":"comms","on":false,"quality":"good","state":"normal","enabled":true}],"alarms":[{"source":"123","station_id":123,"point":"alarm1","state":"unacknowledged","enabled":true,"priority":"high","quality":"good","on":true,"contact":true,"contact_since":"2026-11-24T01:36:00Z","delay_until":null,"occurrence":4711,"raised_at":"2026-11-24T01:36:00Z","returned_at":null,"acknowledged_at":null,"acknowledged_by":null,"realarm_at":null,"raises":1,"chattering_since":null,"shelved_until":null,"shelved_by":null,"shelved_reason":null,"out_of_service_until":null,"out_of_service_by":null,"out_of_service_reason":null,"suppressed_by":null,"was_on_from":null,"was_on_to":null}],"unchanged_since":"2026-11-24T01:36:00Z","unchanged_reports":11,"spans":[{"first_at":"2026-11-24T01:25:00Z","last_at":"2026-11-24T01:35:00Z","alarm1":false,"alarm2":false,"reports":10},{"first_at":"2026-11-24T01:14:00Z","last_at":"2026-11-24T01:24:00Z","alarm1":true,"alarm2":false,"reports":10}]}
+    {"station_id":123,"comms":"up","quality":"good","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:48Z","age_s":12,"alarm1":true,"alarm2":false,"reports":42,"on_delay":[],"disabled":[],"peer":"10.20.0.7","listener":"0.0.0.0:54322","points":[{"point":"alarm1","on":true,"quality":"good","state":"unacknowledged","enabled":true},{"point":"alarm2","on":false,"quality":"good","state":"normal","enabled":true},{"point":"comms","on":false,"quality":"good","state":"normal","enabled":true},{"point":"identity","on":false,"quality":"good","state":"normal","enabled":true}],"alarms":[{"source":"123","station_id":123,"point":"alarm1","state":"unacknowledged","enabled":true,"priority":"high","quality":"good","on":true,"contact":true,"contact_since":"2026-11-24T01:36:00Z","delay_until":null,"occurrence":4711,"raised_at":"2026-11-24T01:36:00Z","returned_at":null,"acknowledged_at":null,"acknowledged_by":null,"realarm_at":null,"raises":1,"chattering_since":null,"shelved_until":null,"shelved_by":null,"shelved_reason":null,"out_of_service_until":null,"out_of_service_by":null,"out_of_service_reason":null,"suppressed_by":null,"was_on_from":null,"was_on_to":null}],"unchanged_since":"2026-11-24T01:36:00Z","unchanged_reports":11,"spans":[{"first_at":"2026-11-24T01:25:00Z","last_at":"2026-11-24T01:35:00Z","alarm1":false,"alarm2":false,"reports":10},{"first_at":"2026-11-24T01:14:00Z","last_at":"2026-11-24T01:24:00Z","alarm1":true,"alarm2":false,"reports":10}]}
     "#);
 }
 
@@ -142,6 +143,7 @@ fn a_silent_stations_contacts_are_what_was_last_known() {
       alarm1       on?, stale (UNACK?)
       alarm2       off?, stale (NORM?)
       comms        on, good (UNACK)
+      identity     off, good (NORM)
 
     STATE   PRIORITY  SOURCE  POINT   SINCE             FOR     QUALITY  NOTE
     UNACK?  high         123  alarm1  2026-11-24 02:36  10 min  stale
@@ -186,5 +188,6 @@ fn a_station_that_an_old_server_left_is_late_and_its_contact_not_judged() {
       alarm1       off?, stale (NORM?)
       alarm2       on?, stale (no server has judged it yet)
       comms        off?, stale (NORM?)
+      identity     off?, stale (NORM?)
     ");
 }

@@ -237,7 +237,7 @@ impl LastContact {
         match point {
             Point::Alarm1 => self.alarm1,
             Point::Alarm2 => self.alarm2,
-            Point::Comms | Point::NewStations => false,
+            Point::Comms | Point::Identity | Point::NewStations => false,
         }
     }
 

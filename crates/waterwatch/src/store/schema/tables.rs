@@ -158,6 +158,22 @@ CREATE TABLE station_life (
     retired_by TEXT,
     retired_reason TEXT
 ) STRICT;
+CREATE TABLE contest (
+    station_id INTEGER PRIMARY KEY,
+    sign INTEGER,
+    sign_at INTEGER,
+    contradicts INTEGER NOT NULL,
+    others BLOB NOT NULL,
+    alarm1_on INTEGER,
+    alarm1_on_at INTEGER,
+    alarm2_on INTEGER,
+    alarm2_on_at INTEGER,
+    before INTEGER,
+    before_at INTEGER,
+    before_alarm1 INTEGER NOT NULL,
+    before_alarm2 INTEGER NOT NULL,
+    reversals INTEGER NOT NULL
+) STRICT;
 ";
 
 /// Our indexes and triggers by their names: each start makes those again that
@@ -211,7 +227,7 @@ WHEN EXISTS (SELECT 1 FROM alarm_event WHERE sequence = NEW.sequence) BEGIN
 END";
 
 /// The names of our tables beside the contract's.
-pub(super) const OURS: [&str; 12] = [
+pub(super) const OURS: [&str; 13] = [
     "station_state",
     "span",
     "journal",
@@ -219,6 +235,7 @@ pub(super) const OURS: [&str; 12] = [
     "alarm",
     "silent_together",
     "station_life",
+    "contest",
     "station_settings",
     "area_settings",
     "point_settings",

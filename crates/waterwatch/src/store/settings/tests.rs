@@ -136,7 +136,7 @@ fn what_cannot_be_meant_is_ignored_and_named_and_the_rest_holds() {
         ("point_settings (scope, point) VALUES ('area/', 'alarm1')", "scope is the text \"area/\""),
         (
             "point_settings (scope, point, priority) VALUES (7, 'new_stations', 'low')",
-            "point is new_stations; it must be one of alarm1, alarm2, comms: what holds for the server is in",
+            "point is new_stations; it must be one of alarm1, alarm2, comms, identity: what holds for the server is in",
         ),
         ("point_settings (scope, point) VALUES (7.5, 'alarm1')", "scope is 7.5"),
     ] {

@@ -10,6 +10,8 @@ use waterwatch_core::{OpenSpan, Origin, Span, Station, StationId};
 
 use super::super::alarm_rows;
 use super::super::alarms::Alarms;
+use super::super::contest_rows;
+use super::super::contests::Contests;
 use super::super::journal::{self, Entry};
 use super::super::last_date;
 use super::super::life_rows;
@@ -26,6 +28,7 @@ pub(super) struct Loaded {
     pub(super) stations: Stations,
     pub(super) alarms: Alarms,
     pub(super) lives: Lives,
+    pub(super) contests: Contests,
     /// The newest report's or event's.
     pub(super) sequence: i64,
     /// When that was received, in milliseconds UTC; `None` before the first.
@@ -56,6 +59,7 @@ pub(super) fn load(connection: &Connection, zone: &TimeZone) -> anyhow::Result<L
     replay(connection, &mut loaded)?;
     read_alarms(connection, &mut loaded)?;
     loaded.lives = life_rows::read(connection)?;
+    loaded.contests = contest_rows::read(connection)?;
     loaded.alive = Alive::read(connection, loaded.newest_ms)?;
     loaded.gaps = alarm_rows::read_gaps(connection, ListeningClock::RATES_MAX)?;
     loaded.knew_no_alarms = schema::is_unjudged(connection)?;

@@ -4,6 +4,7 @@ use rusqlite::TransactionBehavior;
 use waterwatch_core::StationId;
 
 use super::super::alarm_rows;
+use super::super::contest_rows;
 use super::super::life_rows;
 use super::super::schema;
 use super::super::{Batch, Change};
@@ -75,6 +76,7 @@ impl SqliteStore {
             Some(batch) => {
                 alarm_rows::write(&transaction, batch, alarms)?;
                 life_rows::write(&transaction, &batch.lives)?;
+                contest_rows::write(&transaction, &batch.contests)?;
                 alive.write(&transaction, batch)?;
                 if batch.has_found && *knew_no_alarms {
                     schema::set_judged(&transaction)?;

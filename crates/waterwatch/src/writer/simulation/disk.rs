@@ -8,7 +8,7 @@ use waterwatch_core::{Station, StationId};
 
 use super::machine::Machine;
 use crate::store::stations::{Slot, Stations};
-use crate::store::{Alarms, Batch, Lives, Store, StoreError};
+use crate::store::{Alarms, Batch, Contests, Lives, Store, StoreError};
 
 /// What happens at a commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +27,7 @@ pub(in crate::writer) struct Disk {
     stations: Stations,
     alarms: Alarms,
     lives: Lives,
+    contests: Contests,
     sequence: i64,
     alive_ms: Option<i64>,
     gaps: Vec<Gap>,
@@ -69,6 +70,7 @@ impl Disk {
         }
         self.alarms.apply(batch);
         self.lives.apply(&batch.lives);
+        self.contests.apply(&batch.contests);
         self.sequence = batch.sequence;
         let is_back = self.alive_ms.is_some_and(|alive_ms| batch.received_at_ms < alive_ms);
         if batch.is_alive || is_back || !batch.events.is_empty() || !batch.changes.is_empty() {
@@ -106,6 +108,10 @@ impl Store for Disk {
 
     fn lives(&self) -> &Lives {
         &self.lives
+    }
+
+    fn contests(&self) -> &Contests {
+        &self.contests
     }
 
     fn sequence(&self) -> i64 {

@@ -38,7 +38,7 @@ impl Clock for ToldClock {
 /// A writer whose turns are told.
 pub(super) struct Turns {
     pub(super) recorder: Recorder<Disk, ToldClock, fn()>,
-    settled: Settled,
+    pub(super) settled: Settled,
     limits: Limits,
     pub(super) clock: ToldClock,
 }
@@ -103,8 +103,9 @@ impl Turns {
         self.recorder.store.fault = fault;
     }
 
-    /// Time passes, with a turn each 500 ms; the last one hears these. What
-    /// the ledger says of it, each time it says something.
+    /// Time passes, with a turn each 500 ms; the last one hears these, each from
+    /// nowhere or, as in `7 1 0 from 10.0.0.5`, from there. What the ledger says of
+    /// it, each time it says something.
     pub(super) fn pass(&mut self, seconds: i64, lines: &[&str]) -> Vec<String> {
         let mut told = Vec::new();
         for step in (0..seconds * 2).rev() {
@@ -130,9 +131,9 @@ impl Turns {
     /// what the ledger says of the turn.
     pub(super) fn obey(&mut self, commands: Vec<Command>, lines: &[&str]) -> (Vec<Outcome>, Vec<String>) {
         let (commands, outcomes): (Vec<_>, Vec<_>) = commands.into_iter().map(Awaited::new).unzip();
-        let reports: Vec<Report> = lines.iter().map(|line| report(line)).collect();
-        let heard = (!reports.is_empty()).then_some((&reports[..], Origin::default()));
-        let turned = self.recorder.once(commands, heard.into_iter());
+        let heard: Vec<(Report, Origin)> = lines.iter().map(|line| heard(line)).collect();
+        let heard = heard.iter().map(|(report, origin)| (std::slice::from_ref(report), *origin));
+        let turned = self.recorder.once(commands, heard);
         let outcomes = outcomes.into_iter().map(|mut outcome| outcome.try_recv().unwrap_or(Outcome::Unknown));
         let outcomes = outcomes.collect();
         turned.unwrap();
@@ -140,9 +141,25 @@ impl Turns {
     }
 }
 
+/// A line, and where it came from if it says so.
+fn heard(line: &str) -> (Report, Origin) {
+    match line.split_once(" from ") {
+        Some((line, address)) => {
+            let address: std::net::Ipv4Addr = address.parse().unwrap();
+            (report(line), Origin { listener: 1, peer: address.to_ipv6_mapped().octets() })
+        }
+        None => (report(line), Origin::default()),
+    }
+}
+
 pub(super) fn say(event: &Event) -> String {
     let reason = event.reason.as_ref().map(|reason| format!(", {reason}")).unwrap_or_default();
     match (&event.source, event.point) {
+        (AlarmSource::Station(id), Some(point)) => {
+            let count = event.count.filter(|_| event.kind.is_passing());
+            let count = count.map(|count| format!(" ({count})")).unwrap_or_default();
+            format!("{id} {point} {}{reason}{count}", event.kind)
+        }
         (source, Some(point)) => {
             let stations: String = event.stations.iter().flatten().map(|id| format!(" {id}")).collect();
             format!("{source} {point} {}{stations}{reason}", event.kind)

@@ -55,7 +55,7 @@ fn a_database_without_alarms_keeps_everything() {
         .execute_batch(
             "DROP TABLE alarm; DROP TABLE alarm_event; DROP TABLE station_settings; DROP TABLE area_settings;
              DROP TABLE point_settings; DROP TABLE silent_together; DROP TABLE station_life;
-             PRAGMA user_version = 2",
+             DROP TABLE contest; PRAGMA user_version = 2",
         )
         .unwrap();
     assert_eq!(schema::existing(&path).unwrap(), Kind::Older(2));
@@ -87,7 +87,9 @@ fn a_database_without_stations_that_are_silent_together_keeps_its_alarms() {
     Connection::open(&path)
         .unwrap()
         .execute_batch(
-            "DROP TABLE silent_together; DROP TABLE station_life; DROP INDEX alarm_event_of_many; ALTER TABLE alarm_event DROP COLUMN stations;
+            "DROP TABLE silent_together; DROP TABLE station_life; DROP TABLE contest;
+             DROP INDEX alarm_event_of_many;
+             ALTER TABLE alarm_event DROP COLUMN stations;
              ALTER TABLE station_settings DROP COLUMN expected_by;
              ALTER TABLE station_settings DROP COLUMN allow_from;
              INSERT INTO station_settings (station_id, name) VALUES (1, 'North lift');
