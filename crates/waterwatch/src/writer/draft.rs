@@ -83,6 +83,7 @@ impl Draft {
     /// Begins a batch that is decided `now`, with what is to be said of the
     /// server itself: each batch that is recorded has that.
     fn begin<S: Store>(&mut self, store: &S, watch: &Watch, now: Now, is_last: bool) {
+        let was_recorded = self.batch.sequence <= store.sequence();
         let Batch {
             received_at_ms,
             sequence,
@@ -110,7 +111,7 @@ impl Draft {
         self.new.clear();
         self.heard_again.clear();
         self.last_new = None;
-        self.judgement.clear();
+        self.judgement.begin(was_recorded);
         self.lives.clear();
         let jumped_ms = watch.tell(&mut self.batch, is_last);
         if jumped_ms != 0 {

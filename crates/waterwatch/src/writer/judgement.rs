@@ -19,9 +19,11 @@ pub(super) struct Judgement {
 }
 
 impl Judgement {
-    pub(super) fn clear(&mut self) {
+    /// Begins a batch; whether the one before was recorded.
+    pub(super) fn begin(&mut self, was_recorded: bool) {
         self.places.clear();
         self.contests.clear();
+        self.quota.begin(was_recorded);
     }
 
     /// Whether the batch changed what is remembered of who reports as this

@@ -19,10 +19,12 @@ const WINDOW_MS: i64 = 15 * 60_000;
 #[derive(Debug, Default)]
 pub(super) struct Quota {
     of: HashMap<AlarmKey, Told>,
+    /// How it was before the batch that is being decided, where that changed it.
+    before: Vec<(AlarmKey, Option<Told>)>,
     swept_ms: i64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Told {
     from_ms: i64,
     told: u32,
@@ -30,6 +32,18 @@ struct Told {
 }
 
 impl Quota {
+    /// A batch begins. If the one before was not recorded, nothing of it was
+    /// written: a disk that is full for an hour must not use up what may be.
+    pub(super) fn begin(&mut self, was_recorded: bool) {
+        for (key, told) in self.before.drain(..).rev() {
+            match told {
+                _ if was_recorded => {}
+                Some(told) => drop(self.of.insert(key, told)),
+                None => drop(self.of.remove(&key)),
+            }
+        }
+    }
+
     /// One more change of this alarm's contact. For how many an entry about it
     /// stands; `None`: there is to be none.
     pub(super) fn take(&mut self, key: &AlarmKey, now_ms: i64) -> Option<u32> {
@@ -38,6 +52,7 @@ impl Quota {
             self.of.retain(|_, told| !is_over(told.from_ms) || told.untold > 0);
             self.swept_ms = now_ms;
         }
+        self.before.push((key.clone(), self.of.get(key).copied()));
         let begun = Told { from_ms: now_ms, told: 0, untold: 0 };
         let told = self.of.entry(key.clone()).or_insert(begun);
         if is_over(told.from_ms) {
@@ -74,5 +89,18 @@ mod tests {
         assert_eq!(quota.take(&flickering, 1_001 + WINDOW_MS), Some(1));
         // A clock that was set back begins a window, too.
         assert_eq!(quota.take(&flickering, 0), Some(1));
+
+        // What was not recorded was not written.
+        quota.begin(true);
+        for _ in 0..3 {
+            for _ in 1..TOLD_MAX {
+                assert_eq!(quota.take(&flickering, 1), Some(1));
+            }
+            assert_eq!(quota.take(&flickering, 1), None);
+            quota.begin(false);
+        }
+        assert_eq!(quota.take(&other, 1), Some(1));
+        quota.begin(false);
+        assert_eq!(quota.take(&flickering, 1), Some(1));
     }
 }

@@ -58,6 +58,7 @@ const REPLY_MS: i64 = 15_000;
 const FOUND: &[(u64, &str)] = &[
     (1_069_047_786_379, "silent too early: the second restart counted the blind time before the first"),
     (746_040_408_035, "silent 0.4 s too early: time in which a batch was tried again counted as heard"),
+    (202_839_082_875, "an on-delay was not in the ledger: batches that found no room used up the quota"),
 ];
 
 /// What happens next, and to whom.
