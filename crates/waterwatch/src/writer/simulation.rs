@@ -15,6 +15,7 @@ mod lives;
 mod machine;
 mod operators;
 mod truth;
+mod words;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -31,6 +32,7 @@ use self::disk::Disk;
 use self::machine::Machine;
 use self::operators::Operators;
 use self::truth::Truth;
+use self::words::Contests;
 use super::clock::Clock;
 use super::recorder::Recorder;
 use crate::backoff;
@@ -83,9 +85,12 @@ struct Sent {
     attempt: u64,
 }
 
-/// A station, its client and its link.
+/// A device that reports as a station, its client and its link. Now and then two
+/// of them have the number of one station.
 #[derive(Clone, Debug)]
 struct Simulated {
+    id: StationId,
+    origin: Origin,
     contacts: [bool; 2],
     link: bool,
     attempt: u64,
@@ -94,6 +99,8 @@ struct Simulated {
     is_shaky: bool,
     /// Which of the carriers it has, which are the areas, too.
     carrier: usize,
+    /// Its address changes now and then.
+    is_moving: bool,
 }
 
 /// The server while it runs.
@@ -122,6 +129,8 @@ struct World {
     operators: Operators,
     agenda: BinaryHeap<Reverse<(i64, Next)>>,
     checked_ms: i64,
+    /// How many addresses were given.
+    addresses: u32,
 }
 
 impl World {
@@ -142,6 +151,7 @@ impl World {
             operators: Operators::default(),
             agenda: BinaryHeap::new(),
             checked_ms: 0,
+            addresses: 0,
             rng,
         };
         let grace_s = world.rng.choice([2, 2, 5]).unwrap() * 60;
@@ -161,6 +171,11 @@ impl World {
         for place in 0..world.rng.usize(12..36) {
             world.add_station(place);
         }
+        // Not in all runs: most fleets have none, and seeds of before stay what
+        // they were.
+        if seed.is_multiple_of(2) {
+            world.add_doubles();
+        }
         for _ in 0..3 {
             world.later(DAY_MS, Next::Fault);
         }
@@ -175,9 +190,21 @@ impl World {
         let contacts = [self.rng.u8(..) < 30, self.rng.u8(..) < 30];
         let is_shaky = self.rng.u8(..) < 60;
         let carrier = self.rng.usize(0..CARRIERS);
-        self.stations.push(Simulated { contacts, link: true, attempt: 0, failures: 0, is_shaky, carrier });
+        let id = StationId::new(i64::try_from(place).unwrap()).unwrap();
+        let origin = self.address();
+        self.stations.push(Simulated {
+            id,
+            origin,
+            contacts,
+            link: true,
+            attempt: 0,
+            failures: 0,
+            is_shaky,
+            carrier,
+            is_moving: false,
+        });
         if self.rng.u8(..) < 60 {
-            let report = report(place, contacts);
+            let (report, _) = self.stations[place].says(contacts);
             let station = Station {
                 alarm1: contacts[0],
                 alarm2: contacts[1],
@@ -190,12 +217,43 @@ impl World {
             self.disk.leave(report.station_id, station);
             self.machine.truth().left(report);
         }
+        self.begins(place);
+    }
+
+    fn begins(&mut self, place: usize) {
         for contact in 0..2 {
             self.later(6 * HOUR_MS, Next::Turns(place, contact));
         }
         self.later(DAY_MS, Next::LinkChanges(place));
         let starts_in_ms = self.rng.i64(0..self.fleet.period_ms);
         self.at(starts_in_ms, Next::Sends(place, 0));
+    }
+
+    /// Devices that were given a number that another one has: half of them behind
+    /// the other's router, and each now and then away. And stations that move.
+    fn add_doubles(&mut self) {
+        for place in 0..self.stations.len() {
+            self.stations[place].is_moving = self.rng.u8(..) < 60;
+            if self.rng.u8(..) >= 40 {
+                continue;
+            }
+            let Simulated { id, origin, is_moving, .. } = self.stations[place];
+            let shares = self.rng.bool() && !is_moving;
+            let origin = if shares { origin } else { self.address() };
+            let contacts = [self.rng.u8(..) < 60, self.rng.u8(..) < 60];
+            let double = Simulated { id, origin, contacts, is_shaky: true, ..self.stations[place].clone() };
+            self.stations.push(double);
+            self.machine.truth().has_double(id, shares);
+            self.begins(self.stations.len() - 1);
+        }
+    }
+
+    /// An address that nobody has.
+    fn address(&mut self) -> Origin {
+        self.addresses += 1;
+        let mut peer = [0; 16];
+        peer[12..].copy_from_slice(&self.addresses.to_be_bytes());
+        Origin { listener: 1, peer }
     }
 
     fn at(&mut self, in_ms: i64, next: Next) {
@@ -271,10 +329,9 @@ impl World {
         if self.has_areas {
             let areas: Vec<_> =
                 (1..CARRIERS).map(|carrier| settings.area(&format!("carrier {carrier}"))).collect();
-            let of = |(place, station): (usize, &Simulated)| {
-                (id_of(place), self.fleet.in_area(areas.get(station.carrier).copied()))
-            };
-            settings.set(self.stations.iter().enumerate().map(of).collect::<Vec<_>>());
+            let of =
+                |station: &Simulated| (station.id, self.fleet.in_area(areas.get(station.carrier).copied()));
+            settings.set(self.stations.iter().map(of).collect::<Vec<_>>());
         }
         settings
     }
@@ -299,6 +356,9 @@ impl World {
             }
             Next::LinkChanges(place) => {
                 self.stations[place].link ^= true;
+                if self.stations[place].is_moving && self.rng.bool() {
+                    self.stations[place].origin = self.address();
+                }
                 let about_ms = match (self.stations[place].link, self.stations[place].is_shaky) {
                     (false, _) => self.while_ms(),
                     (true, true) => 20 * MINUTE_MS,
@@ -397,10 +457,10 @@ impl World {
     /// The server takes a turn and hears these.
     fn turn(&mut self, arrived: &[(usize, Sent)]) {
         let Some(server) = &mut self.server else { return };
-        let reports: Vec<Report> =
-            arrived.iter().map(|&(place, sent)| report(place, sent.contacts)).collect();
+        let reports: Vec<(Report, Origin)> =
+            arrived.iter().map(|&(place, sent)| self.stations[place].says(sent.contacts)).collect();
         self.machine.hears(&reports);
-        let heard = reports.iter().map(|report| (std::slice::from_ref(report), Origin::default()));
+        let heard = reports.iter().map(|(report, origin)| (std::slice::from_ref(report), *origin));
         let recorded = server.recorder.once(self.operators.take(), heard);
         self.operators.hear(&mut self.machine.truth());
         for &(place, sent) in arrived {
@@ -438,13 +498,11 @@ impl World {
     }
 }
 
-fn id_of(place: usize) -> StationId {
-    StationId::new(i64::try_from(place).unwrap()).unwrap()
-}
-
-fn report(place: usize, [alarm1, alarm2]: [bool; 2]) -> Report {
-    let station_id = id_of(place);
-    Report { station_id, alarm1, alarm2 }
+impl Simulated {
+    /// What it reports, and from where.
+    fn says(&self, [alarm1, alarm2]: [bool; 2]) -> (Report, Origin) {
+        (Report { station_id: self.id, alarm1, alarm2 }, self.origin)
+    }
 }
 
 /// Runs the world of a seed, and says which it was if it fails.
@@ -475,10 +533,12 @@ fn whatever_goes_wrong_no_alarm_is_lost_and_none_invented() {
     }
     let days = from_environment("WATERWATCH_SIMULATION_DAYS").unwrap_or(40);
     let seed = fastrand::u64(..1 << 40);
+    let mut contests = Contests::default();
     println!("{days} days from seed {seed} on");
     let (mut counts, mut outcomes) = (BTreeMap::<Kind, usize>::new(), BTreeMap::<&str, usize>::new());
     for run in 0..days.div_ceil(RUN_DAYS.cast_unsigned()) {
         let truth = simulate(seed + run, RUN_DAYS);
+        contests += truth.contests();
         for (kind, count) in truth.counts {
             *counts.entry(kind).or_default() += count;
         }
@@ -488,6 +548,7 @@ fn whatever_goes_wrong_no_alarm_is_lost_and_none_invented() {
     }
     println!("{counts:?}");
     println!("{outcomes:?}");
+    println!("{contests:?}");
     for kind in [
         Kind::Raised,
         Kind::Returned,
@@ -506,6 +567,9 @@ fn whatever_goes_wrong_no_alarm_is_lost_and_none_invented() {
     for outcome in ["done", "rejected", "not done"] {
         assert!(outcomes.contains_key(outcome), "no operator was told {outcome}");
     }
+    let Contests { alternating, contradicting, mistaken, held } = contests;
+    assert!(alternating > 0 && held > 0 && (contradicting > 0 || days < 200), "{contests:?}");
+    assert!(mistaken <= 1 + contradicting / 10, "{contests:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::time::{Duration, Instant};
 
 use waterwatch_core::silence::Now;
-use waterwatch_core::{Report, StationSettings};
+use waterwatch_core::{Origin, Report, StationSettings};
 
 use super::disk::{Disk, Fault};
 use super::truth::{Slack, Truth};
@@ -24,7 +24,7 @@ pub(in crate::writer) struct Machine {
     was_full: Cell<bool>,
     fleet: Cell<StationSettings>,
     /// What stations sent, until it is stored.
-    sent: RefCell<Vec<Report>>,
+    sent: RefCell<Vec<(Report, Origin)>>,
     truth: RefCell<Truth>,
 }
 
@@ -73,7 +73,7 @@ impl Machine {
     }
 
     /// These are what the next turn hears.
-    pub(super) fn hears(&self, reports: &[Report]) {
+    pub(super) fn hears(&self, reports: &[(Report, Origin)]) {
         self.sent.replace(reports.to_vec());
     }
 

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use waterwatch_core::alarm::{AlarmSource, Event, Kind, Point, State};
 use waterwatch_core::together;
-use waterwatch_core::{Report, StationId, StationSettings};
+use waterwatch_core::{Origin, Report, StationId, StationSettings};
 
 use super::disk::Disk;
 use super::lives::Lives;
+use super::words::{Contests, Words};
 use crate::command::{Command, Done, Outcome, What, comms_of};
 use crate::store::{AlarmKey, Store};
 
@@ -25,9 +26,20 @@ pub(super) struct Slack {
 
 /// A moment as the truth has it: how long the server had heard until then.
 #[derive(Clone, Copy, Debug, Default)]
-struct Moment {
+pub(super) struct Moment {
     heard_ms: i64,
     slack: Slack,
+}
+
+impl Moment {
+    /// How long the server had heard from then until now, at least and at most,
+    /// as far as it may know.
+    pub(super) fn until(self, now: Moment) -> (i64, i64) {
+        let heard_ms = now.heard_ms - self.heard_ms;
+        let early_ms = now.slack.early_ms - self.slack.early_ms;
+        let late_ms = now.slack.late_ms - self.slack.late_ms;
+        (heard_ms - late_ms, heard_ms + early_ms)
+    }
 }
 
 /// What was recorded of one station, by those who sent it.
@@ -54,6 +66,7 @@ pub(super) struct Truth {
     /// Operators who were told that theirs is not done.
     in_vain: Vec<(Command, Outcome)>,
     pub(super) lives: Lives,
+    words: Words,
     pub(super) counts: HashMap<Kind, usize>,
     pub(super) outcomes: HashMap<&'static str, usize>,
 }
@@ -93,8 +106,22 @@ impl Truth {
         self.stations.insert(report.station_id, Known { contacts, last: self.now });
     }
 
+    /// So many devices report as this station, from one address or two.
+    pub(super) fn has_double(&mut self, id: StationId, shares: bool) {
+        self.words.has_double(id, shares);
+    }
+
+    pub(super) fn contests(&self) -> Contests {
+        self.words.contests
+    }
+
     /// This was committed, and `reports` with it.
-    pub(super) fn committed(&mut self, reports: &[Report], disk: &mut Disk, fleet: &StationSettings) {
+    pub(super) fn committed(
+        &mut self,
+        reports: &[(Report, Origin)],
+        disk: &mut Disk,
+        fleet: &StationSettings,
+    ) {
         let events = std::mem::take(&mut disk.committed);
         for event in &events {
             self.lives.remarks(event, &events);
@@ -117,10 +144,11 @@ impl Truth {
                 _ => {}
             }
         }
-        for report in reports {
+        for (report, _) in reports {
             self.left(*report);
         }
-        for report in reports {
+        self.words.committed(reports, &events, disk, (self.started, self.now), fleet);
+        for (report, _) in reports {
             assert!(!self.lives.is_retired(report.station_id), "{} was heard again", report.station_id);
             let known = self.stations[&report.station_id];
             self.says(report.station_id, known.contacts, disk);
@@ -236,7 +264,9 @@ impl Truth {
         for (point, contact) in [Point::Alarm1, Point::Alarm2].into_iter().zip(contacts) {
             let key = (AlarmSource::Station(id), point);
             let alarm = disk.alarms().get(&key);
-            assert_eq!(alarm.is_some_and(|alarm| alarm.contact), contact, "the contact of {key:?}");
+            let is_known = alarm.is_some_and(|alarm| alarm.contact);
+            assert!(is_known || !contact, "the contact of {key:?} is on");
+            assert!(contact || !is_known || is_contested(id, disk), "the contact of {key:?} is off");
             if contact {
                 assert!(self.raised.get(&key).is_some_and(|raised| *raised > 0), "{key:?} is in the ledger");
                 let is_seen = alarm.is_some_and(|alarm| {
@@ -319,4 +349,10 @@ impl Truth {
             assert!(is_known || *state == State::Normal, "{key:?} is {state} and has no facts");
         }
     }
+}
+
+/// Whether several devices report as this station, as its alarm has it.
+pub(super) fn is_contested(id: StationId, disk: &Disk) -> bool {
+    let identity = (AlarmSource::Station(id), Point::Identity);
+    disk.alarms().get(&identity).is_some_and(|alarm| alarm.contact)
 }
