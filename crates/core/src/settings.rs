@@ -409,6 +409,18 @@ impl StationOverrides {
 }
 
 impl StationSettings {
+    /// How urgent a point is while these of the same station have an open
+    /// occurrence: nobody sees any more what becomes of them while it is silent,
+    /// so its silence is as urgent as the most urgent of them.
+    #[must_use]
+    pub fn priority(&self, point: Point, open: impl IntoIterator<Item = Point>) -> Priority {
+        let own = self.point(point).priority;
+        if point != Point::Comms {
+            return own;
+        }
+        open.into_iter().map(|open| self.point(open).priority).fold(own, Priority::max)
+    }
+
     /// The same, in this area.
     #[must_use]
     pub fn in_area(self, area: Option<AreaId>) -> StationSettings {

@@ -137,3 +137,16 @@ fn every_combination_that_a_station_has_is_warned_of() {
         ["10000 for the fleet", "20000 for 2 stations, station 7 among them", "30000 for station 8"]
     );
 }
+
+#[test]
+fn silence_is_as_urgent_as_what_is_open_at_the_station() {
+    let priority = |priority| PointOverrides { priority: Some(priority), ..PointOverrides::default() };
+    let mut points = of_point(Point::Comms, priority(Priority::Medium));
+    points[Point::Alarm1 as usize] = priority(Priority::Low);
+    points[Point::Alarm2 as usize] = priority(Priority::Critical);
+    let holds = StationOverrides { points, ..StationOverrides::default() }.resolve();
+    assert_eq!(holds.priority(Point::Comms, []), Priority::Medium);
+    assert_eq!(holds.priority(Point::Comms, [Point::Alarm1, Point::Comms]), Priority::Medium, "the higher");
+    assert_eq!(holds.priority(Point::Comms, [Point::Alarm1, Point::Alarm2]), Priority::Critical);
+    assert_eq!(holds.priority(Point::Alarm1, [Point::Alarm2]), Priority::Low, "no other point's is");
+}

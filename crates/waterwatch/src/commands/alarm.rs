@@ -14,9 +14,11 @@ use anyhow::anyhow;
 use waterwatch_core::alarm::{AlarmSource, Point};
 
 pub(super) use self::entry::peer;
+use super::page::plain;
 use crate::cli::{AlarmCommand, WhichAlarm, names};
 use crate::failure::Failure;
 use crate::store::AlarmKey;
+use crate::store::reader::StationAbout;
 
 /// Prints what was asked of the alarms.
 ///
@@ -63,8 +65,24 @@ pub(super) fn unknown(source: &AlarmSource, point: Option<Point>) -> Failure {
 fn named(source: &AlarmSource) -> String {
     match source {
         AlarmSource::Station(id) => format!("station {id}"),
-        AlarmSource::Area(name) => format!("area {}", super::page::plain(name)),
+        AlarmSource::Area(name) => format!("area {}", plain(name)),
         AlarmSource::Server => "the server".to_owned(),
+    }
+}
+
+/// `, North lift (North)`: the same behind its number.
+pub(super) fn also_called(about: &StationAbout) -> String {
+    let comma = if about.name.is_some() { "," } else { "" };
+    called(about).map_or(String::new(), |called| format!("{comma} {called}"))
+}
+
+/// `North lift (North)`: what people call a station, and its area.
+pub(super) fn called(about: &StationAbout) -> Option<String> {
+    match (about.name.as_deref(), about.area.as_deref()) {
+        (None, None) => None,
+        (Some(name), None) => Some(plain(name)),
+        (None, Some(area)) => Some(format!("({})", plain(area))),
+        (Some(name), Some(area)) => Some(format!("{} ({})", plain(name), plain(area))),
     }
 }
 

@@ -5,6 +5,7 @@
 //! slowly, such as a person in a pager, would hold the transaction open, and
 //! with it the server's log, which could not be emptied meanwhile.
 
+pub mod about;
 pub mod communication;
 mod contact;
 mod ledger;
@@ -27,6 +28,7 @@ use super::journal;
 use super::schema::{self, Kind, SchemaError};
 use super::settings;
 
+pub use self::about::{About, StationAbout};
 pub use self::contact::LastContact;
 pub use self::ledger::{Asked, Page, Past, Window};
 pub use self::station::Detail;
@@ -126,6 +128,8 @@ pub struct ServerRows {
     /// Until when it was last seen alive, in milliseconds UTC; `None` if it
     /// never said.
     pub alive_until_ms: Option<i64>,
+    /// What people say of stations and points.
+    pub about: About,
 }
 
 impl Reader {
@@ -277,7 +281,7 @@ impl Reader {
         let number = |name| text(name).map(|text| text.and_then(|text| text.parse::<i64>().ok()));
         let settings = settings::read_published(moment)
             .map_err(|error| ReadError::Settings { path: self.path.clone(), error })?;
-        Ok(ServerRows { settings, alive_until_ms: number("alive_at")? })
+        Ok(ServerRows { settings, alive_until_ms: number("alive_at")?, about: self.about(moment)? })
     }
 
     /// The addresses of the listeners by their numbers.

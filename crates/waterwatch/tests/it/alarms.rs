@@ -462,16 +462,16 @@ fn a_station_that_is_configured_and_was_never_heard_is_new() {
     assert_eq!(ids(&["--limit", "1"]), [2]);
     assert_eq!(ids(&["--comms", "new"]), [5]);
     let list = said(folder.path(), &["station", "list"]);
-    assert!(
-        list.contains("      5  new    never    ?      ?   -                 never        0\n"),
-        "{list}"
-    );
+    assert!(list.contains("      5  new    ?      ?   -                 never  (North)\n"), "{list}");
     let station = json(folder.path(), &["station", "show", "5"]);
     for field in ["state", "last_date", "received_at", "age_s", "alarm1", "alarm2"] {
         assert_eq!(station[field], Value::Null, "{field}");
     }
     let station = said(folder.path(), &["station", "show", "5"]);
-    assert!(station.starts_with("Station 5: new, ?\n  last report  never: it is configured"), "{station}");
+    assert!(
+        station.starts_with("Station 5 (North): new, ?\n  last report  never: it is configured"),
+        "{station}"
+    );
     assert!(station.contains("  alarm1       ?, never (?)\n"), "{station}");
     assert_eq!(json(folder.path(), &["alarm", "show", "5", "alarm1"])["state"], Value::Null);
     assert_eq!(said(folder.path(), &["alarm", "list"]), "no alarms\n");

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::harness::{Server, open, run, stderr, wait_for};
+use crate::harness::{Server, open, run, stderr, stdout, wait_for};
 use crate::ledger::{kinds, ledger};
 
 fn with_config(folder: &Path, config: &str) -> Server {
@@ -187,5 +187,93 @@ fn a_station_that_was_never_heard_by_its_time_is_silent() {
     let server = Server::start(folder.path(), &["--period-s", "3600"]);
     server.say(b"7 0 0\n");
     assert_eq!(kinds(&data, "7/comms"), ["raised", "returned"], "a restart raises nothing again");
+    server.stop();
+}
+
+#[test]
+fn what_people_say_of_stations_and_points_is_shown_to_whoever_looks() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[points.alarm1]\nlabel = \"Alarm\"\nconsequence = \"Overflows\"\nrespond_within_min = 60\n\
+                  [points.comms]\npriority = \"low\"\n[points.alarm2]\npriority = \"critical\"\n";
+    let server = with_config(folder.path(), config);
+    let data = server.data.clone();
+    server.stop();
+    open(&data)
+        .execute_batch(
+            "INSERT INTO area_settings (area, period_s, grace_s) VALUES ('North', 1, 0);
+             INSERT INTO station_settings (station_id, name, area, location, access_note, telephones) VALUES
+                 (7, 'Mill lane lift station number one', 'North', '48.1 N 11.5 E', 'key at the gate', '+49 170 1');
+             INSERT INTO station_settings (station_id, name, expected_by) VALUES (8, 'Well', 4000000000000);
+             INSERT INTO point_settings (scope, point, label, response) VALUES
+                 ('area/North', 'alarm1', 'Flood', 'Start pump 2'), (7, 'alarm1', 'High level', NULL);",
+        )
+        .unwrap();
+    let server = with_config(folder.path(), config);
+    assert_eq!(server.say(b"7 1 1\n9 1 0\n"), "OK\nOK\n");
+    wait_for("the silence", || (kinds(&data, "7/comms") == ["raised"]).then_some(()));
+    let asked = |arguments: &[&str]| stdout(&run(arguments, folder.path()));
+
+    let shown = asked(&["alarm", "show", "7", "alarm1"]);
+    let headline = "Station 7, Mill lane lift station number one (North), alarm1 \"High level\" (high)\n";
+    assert!(shown.starts_with(headline), "{shown}");
+    let ends = "\n  consequence     Overflows\n  response        Start pump 2\n  respond within  60 min\n  \
+                location        48.1 N 11.5 E\n  access          key at the gate\n  telephones      +49 170 1\n";
+    assert!(shown.ends_with(ends), "the station, its area, the fleet: {shown}");
+    let json: serde_json::Value =
+        serde_json::from_str(&asked(&["alarm", "show", "7", "alarm1", "--json"])).unwrap();
+    for (name, said) in [
+        ("name", "Mill lane lift station number one"),
+        ("area", "North"),
+        ("label", "High level"),
+        ("consequence", "Overflows"),
+        ("response", "Start pump 2"),
+        ("location", "48.1 N 11.5 E"),
+        ("access_note", "key at the gate"),
+        ("telephones", "+49 170 1"),
+    ] {
+        assert_eq!(json[name], said, "{name}");
+    }
+    assert_eq!(json["respond_within_min"], 60);
+    let other: serde_json::Value =
+        serde_json::from_str(&asked(&["alarm", "show", "9", "alarm1", "--json"])).unwrap();
+    assert_eq!((&other["label"], &other["name"]), (&"Alarm".into(), &serde_json::Value::Null));
+
+    // Silence is as urgent as what is open there, in each command.
+    assert!(asked(&["alarm", "show", "7", "comms"]).contains("comms (critical)"));
+    assert!(asked(&["alarm", "explain", "7", "comms"]).contains("(North), comms (critical), occurrence"));
+    let listed = asked(&["alarm", "list"]);
+    let silent = listed.lines().find(|line| line.contains(" comms ")).unwrap();
+    assert!(silent.starts_with("UNACK   critical"), "{listed}");
+
+    // Two contacts that are on and stale are as wide as those columns get.
+    for (table, widest_max) in
+        [(asked(&["alarm", "list"]), 80), (asked(&["station", "list"]), 86), (asked(&["status"]), 86)]
+    {
+        assert!(table.contains("  Mill lane lift stat…\n"), "{table}");
+        let lines = table.lines().filter(|line| line.contains("Mill lane") || line.contains("NAME"));
+        let widest = lines.map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= widest_max, "{widest}: {table}");
+    }
+    let listed = asked(&["station", "list"]);
+    let never = listed.lines().find(|line| line.contains("Well")).unwrap();
+    assert!(never.contains("new") && never.contains("Well; expected by 2096-10-02 "), "{listed}");
+    let shown = asked(&["station", "show", "8"]);
+    assert!(shown.starts_with("Station 8, Well: new, ?\n"), "{shown}");
+    assert!(shown.contains("and has not reported yet; expected by 2096-10-02 "), "{shown}");
+    server.stop();
+    open(&data)
+        .execute_batch("UPDATE station_settings SET expected_by = 1577836800000, area = 'North'")
+        .unwrap();
+    let server = with_config(folder.path(), config);
+    wait_for("the silence", || (kinds(&data, "8/comms") == ["raised"]).then_some(()));
+    let listed = asked(&["station", "list"]);
+    let never = listed.lines().find(|line| line.contains("Well")).unwrap();
+    assert!(never.contains("silent") && never.contains("never heard, expected by 20"), "{listed}");
+    let json: serde_json::Value = serde_json::from_str(&asked(&["station", "show", "8", "--json"])).unwrap();
+    assert_eq!((&json["quality"], &json["expected_by"]), (&"never".into(), &"2020-01-01T00:00:00Z".into()));
+    assert!(
+        asked(&["station", "show", "8"]).contains("  alarm1       ?, never (?)\n"),
+        "unknown is no good news"
+    );
     server.stop();
 }

@@ -68,6 +68,12 @@ fn json_has_every_field() {
         "reports",
         "on_delay",
         "disabled",
+        "name",
+        "area",
+        "location",
+        "access_note",
+        "telephones",
+        "expected_by",
     ];
     wanted.sort_unstable();
     assert_eq!(fields, wanted);

@@ -3,16 +3,17 @@
 use std::io::{self, Write};
 
 use waterwatch_core::alarm::{Alarm, AlarmSource, Aside, Chattering};
+use waterwatch_core::settings::PointTexts;
 
 use super::standing::{self, Standing};
-use super::{key, named, output, unknown};
+use super::{also_called, key, named, output, unknown};
 use crate::cli::AlarmShowOptions;
 use crate::commands::page::time::Clock;
 use crate::commands::page::{json, plain};
 use crate::commands::printed;
 use crate::failure::Failure;
 use crate::store::reader::communication::{Comms, Quality};
-use crate::store::reader::{Reader, Which};
+use crate::store::reader::{Reader, StationAbout, Which};
 
 pub(super) fn run(options: &AlarmShowOptions) -> Result<(), Failure> {
     let clock = Clock::system();
@@ -38,7 +39,7 @@ pub(super) fn run(options: &AlarmShowOptions) -> Result<(), Failure> {
         .first()
         .map(|contact| standing::comms(contact, alarms, &server.settings, clock.now_ms()));
     let heard = picture.stations.first().zip(comms);
-    let standing = Standing::new(key, known.unwrap_or_default(), heard, server, clock.now_ms());
+    let standing = Standing::new(key, known.unwrap_or_default(), heard, alarms, server, clock.now_ms());
     let (mut out, _) = output();
     let done = if options.look.json {
         json::object(&mut out, &standing.object())
@@ -55,10 +56,13 @@ pub(super) fn write(
     comms: Option<Comms>,
     clock: &Clock,
 ) -> io::Result<()> {
-    let Standing { key: (source, point), alarm, contact, state, is_enabled, priority, quality } = standing;
+    let Standing { key: (source, point), alarm, contact, state, is_enabled, priority, quality, about, texts } =
+        standing;
     let mut name = named(source);
     name[..1].make_ascii_uppercase();
-    writeln!(out, "{name}, {point} ({priority})")?;
+    name += &about.as_ref().map(also_called).unwrap_or_default();
+    let label = texts.label.as_ref().map_or(String::new(), |label| format!(" \"{}\"", plain(label)));
+    writeln!(out, "{name}, {point}{label} ({priority})")?;
     let mut fact = |name: &str, text: String| writeln!(out, "  {name:<16}{text}");
     let state_is = match state {
         Some(state) => format!("{state} ({})", standing.short()),
@@ -121,6 +125,23 @@ pub(super) fn write(
     if let Some(was_on) = hidden.was_on {
         let to = was_on.to_ms.map_or_else(|| "now".to_owned(), |to_ms| clock.minute(to_ms));
         fact("on while hidden", format!("from {} until {to}", clock.minute(was_on.from_ms)))?;
+    }
+    let PointTexts { label: _, consequence, response, respond_within_min } = texts;
+    let within = respond_within_min.map(|min| format!("{min} min"));
+    let said = |text: fn(&StationAbout) -> &Option<Box<str>>| {
+        about.as_ref().and_then(|about| text(about).as_deref())
+    };
+    for (name, text) in [
+        ("consequence", consequence.as_deref()),
+        ("response", response.as_deref()),
+        ("respond within", within.as_deref()),
+        ("location", said(|about| &about.location)),
+        ("access", said(|about| &about.access_note)),
+        ("telephones", said(|about| &about.telephones)),
+    ] {
+        if let Some(text) = text {
+            fact(name, plain(text))?;
+        }
     }
     Ok(())
 }

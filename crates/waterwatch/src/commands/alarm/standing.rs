@@ -8,13 +8,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 use waterwatch_core::Settings;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Aside, Point, Priority, State};
+use waterwatch_core::settings::PointTexts;
 
-use crate::commands::page::table::{self, Paint, numbers, words};
+use super::called;
+use crate::commands::page::table::{self, Paint, numbers, optional, words};
 use crate::commands::page::time::{Clock, rfc3339};
 use crate::commands::page::{self};
 use crate::store::AlarmKey;
 use crate::store::reader::communication::{Comms, Quality};
-use crate::store::reader::{LastContact, Picture, ServerRows};
+use crate::store::reader::{LastContact, Picture, ServerRows, StationAbout};
 
 /// One alarm as it stands.
 #[derive(Clone, Debug)]
@@ -36,6 +38,10 @@ pub(in crate::commands) struct Standing {
     pub(in crate::commands) priority: Priority,
     /// What its contact is worth.
     pub(in crate::commands) quality: Quality,
+    /// What people say of its station.
+    pub(in crate::commands) about: Option<StationAbout>,
+    /// What tells an operator what to do about its point.
+    pub(in crate::commands) texts: PointTexts,
 }
 
 /// How bad a state is: the worst first.
@@ -88,6 +94,17 @@ pub(in crate::commands) fn reported(contact: &LastContact, point: Point) -> Opti
     }
 }
 
+/// The points of a source that have an open occurrence; the alarms are in order.
+pub(in crate::commands) fn open_points<'a>(
+    alarms: &'a [(AlarmKey, Alarm)],
+    source: &AlarmSource,
+) -> impl Iterator<Item = Point> + use<'a> {
+    let from = alarms.partition_point(|(key, _)| key.0 < *source);
+    let to = from + alarms[from..].partition_point(|(key, _)| key.0 == *source);
+    let open = alarms[from..to].iter().filter(|(_, alarm)| alarm.occurrence.is_some());
+    open.map(|((_, point), _)| *point)
+}
+
 /// All alarms of a picture, the worst first, also contacts that are on and that
 /// no server has judged. Of the picture's stations, those that have an alarm or
 /// a contact on must be there; its alarms must be in order.
@@ -104,7 +121,7 @@ pub(in crate::commands) fn worst_first(picture: &Picture, now_ms: i64) -> Vec<St
                 AlarmSource::Area(_) | AlarmSource::Server => None,
             };
             let comms = contact.map(|contact| comms(contact, alarms, &server.settings, now_ms));
-            Standing::new(key.clone(), alarm.clone(), contact.zip(comms), server, now_ms)
+            Standing::new(key.clone(), alarm.clone(), contact.zip(comms), alarms, server, now_ms)
         })
         .collect();
     for contact in stations {
@@ -112,7 +129,8 @@ pub(in crate::commands) fn worst_first(picture: &Picture, now_ms: i64) -> Vec<St
             let key = (AlarmSource::Station(contact.station_id), point);
             if contact.is_on(point) && alarms.binary_search_by(|(of, _)| of.cmp(&key)).is_err() {
                 let comms = comms(contact, alarms, &server.settings, now_ms);
-                standings.push(Standing::new(key, Alarm::default(), Some((contact, comms)), server, now_ms));
+                let station = Some((contact, comms));
+                standings.push(Standing::new(key, Alarm::default(), station, alarms, server, now_ms));
             }
         }
     }
@@ -124,23 +142,38 @@ pub(in crate::commands) fn worst_first(picture: &Picture, now_ms: i64) -> Vec<St
 
 impl Standing {
     /// Of an alarm; with its station's last contact and how that is heard, if it
-    /// is a station's that is known.
+    /// is a station's that is known, and all alarms of its source, in order.
     pub(in crate::commands) fn new(
         key: AlarmKey,
         alarm: Alarm,
         station: Option<(&LastContact, Comms)>,
+        alarms: &[(AlarmKey, Alarm)],
         server: &ServerRows,
         now_ms: i64,
     ) -> Standing {
         let comms = station.map(|(_, comms)| comms);
-        let quality = Quality::of(&key.0, key.1, comms, server.is_alive(now_ms));
-        let settings = server.settings.of_source(&key.0).point(key.1);
+        let of_source = server.settings.of_source(&key.0);
+        let settings = of_source.point(key.1);
         let contact = station.and_then(|(contact, _)| reported(contact, key.1)).unwrap_or(alarm.contact);
         let was_heard = station.is_none_or(|(contact, _)| contact.was_heard());
+        let quality = match key.1.is_contact() && !was_heard {
+            true => Quality::Never,
+            false => Quality::of(&key.0, key.1, comms, server.is_alive(now_ms)),
+        };
         let is_known = settings.enabled && was_heard && (!contact || alarm.contact);
         let state = Some(alarm.state()).filter(|state| is_known || *state != State::Normal);
         let is_enabled = settings.enabled || state.is_some();
-        Standing { contact, state, is_enabled, priority: settings.priority, quality, key, alarm }
+        Standing {
+            contact,
+            state,
+            is_enabled,
+            priority: of_source.priority(key.1, open_points(alarms, &key.0)),
+            quality,
+            about: server.about.station(&key.0).cloned(),
+            texts: server.about.point(&key.0, key.1),
+            key,
+            alarm,
+        }
     }
 
     /// Whether its contact is on, and no server has said what that means.
@@ -226,7 +259,10 @@ impl Standing {
 
     /// For a program.
     pub(in crate::commands) fn object(&self) -> Object<'_> {
-        let Standing { key: (source, point), alarm, contact, state, is_enabled, priority, quality } = self;
+        let Standing { key: (source, point), alarm, contact, state, is_enabled, priority, quality, .. } =
+            self;
+        let about = self.about.as_ref();
+        let PointTexts { label, consequence, response, respond_within_min } = &self.texts;
         let contact_since_ms = self.contact_since_ms();
         let Alarm { contact: _, contact_since_ms: _, delay_due_ms, occurrence, hidden, chatter } = alarm;
         let occurrence = occurrence.as_ref();
@@ -235,7 +271,10 @@ impl Standing {
         Object {
             source: source.to_string(),
             station_id: station_id(source),
+            name: about.and_then(|about| about.name.as_deref()),
+            area: about.and_then(|about| about.area.as_deref()),
             point: point.name(),
+            label: label.as_deref(),
             state: state.map(State::name),
             enabled: *is_enabled,
             priority: priority.name(),
@@ -261,6 +300,12 @@ impl Standing {
             suppressed_by: hidden.suppressed_by,
             was_on_from: hidden.was_on.and_then(|was_on| rfc3339(was_on.from_ms)),
             was_on_to: hidden.was_on.and_then(|was_on| was_on.to_ms).and_then(rfc3339),
+            consequence: consequence.as_deref(),
+            response: response.as_deref(),
+            respond_within_min: *respond_within_min,
+            location: about.and_then(|about| about.location.as_deref()),
+            access_note: about.and_then(|about| about.access_note.as_deref()),
+            telephones: about.and_then(|about| about.telephones.as_deref()),
         }
     }
 }
@@ -295,8 +340,8 @@ pub(in crate::commands) fn write_table(
         words("POINT"),
         words("SINCE"),
         words("FOR"),
-        words("QUALITY"),
-        words("NOTE"),
+        optional("NAME"),
+        optional("NOTE"),
     ];
     let texts = |standing: &Standing| {
         let since_ms = standing.since_ms();
@@ -311,7 +356,7 @@ pub(in crate::commands) fn write_table(
             standing.key.1.name().to_owned(),
             since,
             age,
-            standing.quality.name().to_owned(),
+            standing.about.as_ref().and_then(called).map_or_else(String::new, |name| page::cut(&name)),
             standing.note(clock),
         ]
     };
@@ -330,7 +375,10 @@ pub(in crate::commands) fn write_table(
 pub(in crate::commands) struct Object<'a> {
     source: String,
     station_id: Option<i64>,
+    name: Option<&'a str>,
+    area: Option<&'a str>,
     point: &'static str,
+    label: Option<&'a str>,
     state: Option<&'static str>,
     enabled: bool,
     priority: &'static str,
@@ -356,4 +404,10 @@ pub(in crate::commands) struct Object<'a> {
     suppressed_by: Option<i64>,
     was_on_from: Option<Timestamp>,
     was_on_to: Option<Timestamp>,
+    consequence: Option<&'a str>,
+    response: Option<&'a str>,
+    respond_within_min: Option<u32>,
+    location: Option<&'a str>,
+    access_note: Option<&'a str>,
+    telephones: Option<&'a str>,
 }

@@ -10,8 +10,8 @@ use waterwatch_core::settings::StationSettings;
 use waterwatch_core::station_life::without_remark;
 
 use super::entry::peer;
-use super::named;
 use super::standing::is_hidden;
+use super::{also_called, named};
 use crate::commands::page::plain;
 use crate::commands::page::time::{Clock, span};
 use crate::store::AlarmKey;
@@ -75,6 +75,7 @@ impl<'a> Story<'a> {
         let (source, point) = self.key;
         let mut name = named(source);
         name[..1].make_ascii_uppercase();
+        name += &self.past.server.about.station(source).map(also_called).unwrap_or_default();
         let which = self
             .past
             .occurrence
@@ -83,7 +84,7 @@ impl<'a> Story<'a> {
     }
 
     pub(super) fn priority(&self) -> Priority {
-        self.settings().point(self.key.1).priority
+        self.settings().priority(self.key.1, self.past.open.iter().copied())
     }
 
     /// The occurrence, if it is the current one.
@@ -110,6 +111,9 @@ impl<'a> Story<'a> {
     /// What the alarm's contact is worth now.
     pub(super) fn quality(&self) -> Quality {
         let is_alive = self.past.server.is_alive(self.clock.now_ms());
+        if self.key.1.is_contact() && self.past.contact.as_ref().is_some_and(|contact| !contact.was_heard()) {
+            return Quality::Never;
+        }
         Quality::of(&self.key.0, self.key.1, self.comms(), is_alive)
     }
 

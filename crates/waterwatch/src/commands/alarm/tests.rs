@@ -127,6 +127,7 @@ impl Played {
                 AlarmSource::Area(_) | AlarmSource::Server => None,
             },
             is_silent: false,
+            open: Vec::new(),
             server: ServerRows { alive_until_ms: Some(now_ms), ..ServerRows::default() },
             listeners: HashMap::new(),
         }
@@ -487,32 +488,32 @@ fn list(options: &AlarmListOptions, terminal: bool) -> String {
 #[test]
 fn the_worst_alarms_come_first_and_none_is_left_out_without_a_word() {
     insta::assert_snapshot!(list(&options(&[], false), false), @"
-    STATE   PRIORITY  SOURCE  POINT   SINCE             FOR     QUALITY  NOTE
-    UNACK   high           5  comms   2026-11-24 02:14  26 min  good
-    UNACK?  high           2  alarm1  2026-11-24 02:15  25 min  stale
-    UNACK   high           1  alarm1  2026-11-24 02:20  20 min  good
-    RTNUN   high           3  alarm2  2026-11-24 02:10  30 min  good     off since 2026-11-24 02:17
-    ACKED   high           3  alarm1  2026-11-24 02:10  30 min  good     acknowledged by Ann 2026-11-24 02:12
+    STATE   PRIORITY  SOURCE  POINT   SINCE             FOR     NOTE
+    UNACK   high           5  comms   2026-11-24 02:14  26 min
+    UNACK?  high           2  alarm1  2026-11-24 02:15  25 min
+    UNACK   high           1  alarm1  2026-11-24 02:20  20 min
+    RTNUN   high           3  alarm2  2026-11-24 02:10  30 min  off since 2026-11-24 02:17
+    ACKED   high           3  alarm1  2026-11-24 02:10  30 min  acknowledged by Ann 2026-11-24 02:12
 
     5 alarms: 3 unacknowledged, 1 returned unacknowledged, 1 acknowledged; 4 not shown: 1 shelved, 1 suppressed, 1 out of service, 1 on, not yet an alarm (--all shows them)
     ");
     insta::assert_snapshot!(list(&options(&[], true), false), @"
-    STATE   PRIORITY  SOURCE  POINT   SINCE             FOR     QUALITY  NOTE
-    UNACK   high           5  comms   2026-11-24 02:14  26 min  good
-    UNACK?  high           2  alarm1  2026-11-24 02:15  25 min  stale
-    UNACK   high           1  alarm1  2026-11-24 02:20  20 min  good
-    RTNUN   high           3  alarm2  2026-11-24 02:10  30 min  good     off since 2026-11-24 02:17
-    ACKED   high           3  alarm1  2026-11-24 02:10  30 min  good     acknowledged by Ann 2026-11-24 02:12
-    SHLVD   high           4  alarm2  2026-11-24 02:11  29 min  good     shelved until 2026-11-24 07:10 by Ann: pump exchange; on now
-    DSUPR   high           6  comms   2026-11-24 02:18  22 min  good     occurrence 4000 stands for it; on now
-    OOSRV?  high           5  alarm1  -                 -       stale    out of service until 2026-11-24 12:10 by Ann: pump exchange
-    NORM    high           7  alarm2  2026-11-24 02:39  1 min   good     on-delay until 2026-11-24 03:39
+    STATE   PRIORITY  SOURCE  POINT   SINCE             FOR     NOTE
+    UNACK   high           5  comms   2026-11-24 02:14  26 min
+    UNACK?  high           2  alarm1  2026-11-24 02:15  25 min
+    UNACK   high           1  alarm1  2026-11-24 02:20  20 min
+    RTNUN   high           3  alarm2  2026-11-24 02:10  30 min  off since 2026-11-24 02:17
+    ACKED   high           3  alarm1  2026-11-24 02:10  30 min  acknowledged by Ann 2026-11-24 02:12
+    SHLVD   high           4  alarm2  2026-11-24 02:11  29 min  shelved until 2026-11-24 07:10 by Ann: pump exchange; on now
+    DSUPR   high           6  comms   2026-11-24 02:18  22 min  occurrence 4000 stands for it; on now
+    OOSRV?  high           5  alarm1  -                 -       out of service until 2026-11-24 12:10 by Ann: pump exchange
+    NORM    high           7  alarm2  2026-11-24 02:39  1 min   on-delay until 2026-11-24 03:39
 
     9 alarms: 3 unacknowledged, 1 returned unacknowledged, 1 acknowledged, 1 shelved, 1 suppressed, 1 out of service, 1 on, not yet an alarm
     ");
     insta::assert_snapshot!(list(&options(&[State::Shelved], false), false), @"
-    STATE  PRIORITY  SOURCE  POINT   SINCE             FOR     QUALITY  NOTE
-    SHLVD  high           4  alarm2  2026-11-24 02:11  29 min  good     shelved until 2026-11-24 07:10 by Ann: pump exchange; on now
+    STATE  PRIORITY  SOURCE  POINT   SINCE             FOR     NOTE
+    SHLVD  high           4  alarm2  2026-11-24 02:11  29 min  shelved until 2026-11-24 07:10 by Ann: pump exchange; on now
 
     1 alarm: 1 shelved; 8 not shown: 3 unacknowledged, 1 returned unacknowledged, 1 acknowledged, 1 suppressed, 1 out of service, 1 on, not yet an alarm (--all shows them)
     ");
@@ -532,7 +533,7 @@ fn an_alarm_for_a_program() {
     options.look.json = true;
     insta::assert_snapshot!(list(&options, false), @r#"
     [
-      {"source":"3","station_id":3,"point":"alarm1","state":"acknowledged","enabled":true,"priority":"high","quality":"good","on":true,"contact":true,"contact_since":"2026-11-24T01:10:00Z","delay_until":null,"occurrence":4702,"raised_at":"2026-11-24T01:10:00Z","returned_at":null,"acknowledged_at":"2026-11-24T01:12:00Z","acknowledged_by":"Ann","realarm_at":"2026-11-24T05:12:00Z","raises":1,"chattering_since":null,"shelved_until":null,"shelved_by":null,"shelved_reason":null,"out_of_service_until":null,"out_of_service_by":null,"out_of_service_reason":null,"suppressed_by":null,"was_on_from":null,"was_on_to":null}
+      {"source":"3","station_id":3,"name":null,"area":null,"point":"alarm1","label":null,"state":"acknowledged","enabled":true,"priority":"high","quality":"good","on":true,"contact":true,"contact_since":"2026-11-24T01:10:00Z","delay_until":null,"occurrence":4702,"raised_at":"2026-11-24T01:10:00Z","returned_at":null,"acknowledged_at":"2026-11-24T01:12:00Z","acknowledged_by":"Ann","realarm_at":"2026-11-24T05:12:00Z","raises":1,"chattering_since":null,"shelved_until":null,"shelved_by":null,"shelved_reason":null,"out_of_service_until":null,"out_of_service_by":null,"out_of_service_reason":null,"suppressed_by":null,"was_on_from":null,"was_on_to":null,"consequence":null,"response":null,"respond_within_min":null,"location":null,"access_note":null,"telephones":null}
     ]
     "#);
 }

@@ -17,16 +17,22 @@ const GAP: u16 = 2;
 pub(in crate::commands) struct Column {
     header: &'static str,
     is_number: bool,
+    is_optional: bool,
 }
 
 /// A column of words.
 pub(in crate::commands) const fn words(header: &'static str) -> Column {
-    Column { header, is_number: false }
+    Column { header, is_number: false, is_optional: false }
 }
 
 /// A column of numbers.
 pub(in crate::commands) const fn numbers(header: &'static str) -> Column {
-    Column { header, is_number: true }
+    Column { header, is_number: true, is_optional: false }
+}
+
+/// A column of words that is left out if no item has any.
+pub(in crate::commands) const fn optional(header: &'static str) -> Column {
+    Column { header, is_number: false, is_optional: true }
 }
 
 /// How a cell looks on a terminal. The words say the same without it.
@@ -49,9 +55,11 @@ pub(in crate::commands) fn write<T, const N: usize>(
     paint: impl Fn(&T) -> Option<(usize, Paint)>,
 ) -> io::Result<()> {
     let mut widths = columns.map(|column| column.header.len());
+    let mut is_shown = columns.map(|column| !column.is_optional);
     for item in items {
-        for (width, text) in widths.iter_mut().zip(texts(item)) {
+        for ((width, is_shown), text) in widths.iter_mut().zip(&mut is_shown).zip(texts(item)) {
             *width = text.chars().count().max(*width);
+            *is_shown |= !text.is_empty();
         }
     }
     // Nothing stands to the right of the last one.
@@ -60,11 +68,13 @@ pub(in crate::commands) fn write<T, const N: usize>(
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         if place == 0 {
-            table.set_header(columns.map(|column| column.header));
+            let shown = columns.iter().zip(is_shown).filter(|(_, is_shown)| *is_shown);
+            table.set_header(shown.map(|(column, _)| column.header));
         }
         for item in items {
             let painted = paint(item);
-            let cells = texts(item).into_iter().enumerate().map(|(place, text)| {
+            let shown = texts(item).into_iter().enumerate().filter(|(place, _)| is_shown[*place]);
+            let cells = shown.map(|(place, text)| {
                 let cell = Cell::new_owned(text);
                 match painted {
                     Some((at, Paint::Alarm)) if at == place => {
@@ -76,7 +86,8 @@ pub(in crate::commands) fn write<T, const N: usize>(
             });
             table.add_row(cells);
         }
-        for ((place, column), width) in columns.iter().enumerate().zip(widths) {
+        let shown = columns.iter().zip(widths).zip(is_shown).filter(|(_, is_shown)| *is_shown);
+        for (place, ((column, width), _)) in shown.enumerate() {
             let Some(laid_out) = table.column_mut(place) else { continue };
             laid_out.set_padding((0, GAP));
             laid_out.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width + GAP)));

@@ -8,7 +8,7 @@ use super::row::{self, Station};
 use crate::cli::StationListOptions;
 use crate::commands::alarm::output;
 use crate::commands::page::json;
-use crate::commands::page::table::{self, Paint, numbers, words};
+use crate::commands::page::table::{self, Paint, numbers, optional, words};
 use crate::commands::page::time::Clock;
 use crate::commands::{count, notice, printed};
 use crate::failure::Failure;
@@ -59,23 +59,21 @@ pub(super) fn write(
     let columns = [
         numbers("STATION"),
         words("COMMS"),
-        words("QUALITY"),
         words("STATE"),
         words("ON"),
         words("LAST CONTACT"),
         words("AGO"),
-        numbers("REPORTS"),
+        optional("NAME"),
     ];
     let texts = |station: &Station| {
         [
             station.contact.station_id.to_string(),
             station.comms.name().to_owned(),
-            station.quality().name().to_owned(),
             station.short(),
             station.contacts(),
             station.last_date().to_owned(),
             station.ago(clock),
-            station.contact.reports.to_string(),
+            station.called(clock),
         ]
     };
     let paint = |station: &Station| (station.quality() != Quality::Good).then_some((1, Paint::Doubt));

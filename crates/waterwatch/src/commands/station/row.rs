@@ -6,11 +6,13 @@ use serde::Serialize;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Point, State};
 use waterwatch_core::settings::StationSettings;
 
+use crate::commands::alarm::called;
 use crate::commands::alarm::standing::{self, is_hidden, marked, rank};
+use crate::commands::page;
 use crate::commands::page::time::{Clock, rfc3339};
 use crate::store::AlarmKey;
 use crate::store::reader::communication::{Comms, Quality};
-use crate::store::reader::{LastContact, Picture};
+use crate::store::reader::{LastContact, Picture, ServerRows, StationAbout};
 
 /// One station as it stands.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub(in crate::commands) struct Station {
     pub(in crate::commands) disabled: Vec<Point>,
     /// Which of its contacts are on, and no alarm yet: the on-delay runs.
     pub(in crate::commands) delayed: Vec<Point>,
+    /// What people say of it.
+    pub(in crate::commands) about: StationAbout,
 }
 
 /// The stations of a picture, in its order.
@@ -35,9 +39,8 @@ pub(in crate::commands) fn of(picture: Picture, now_ms: i64) -> (Vec<Station>, V
         .into_iter()
         .map(|contact| {
             let comms = standing::comms(&contact, &alarms, &server.settings, now_ms);
-            let own = server.settings.of(contact.station_id);
             let of_station = of_station(&alarms, &contact);
-            Station::new(contact, comms, of_station, own)
+            Station::new(contact, comms, of_station, &server)
         })
         .collect();
     (stations, alarms)
@@ -69,8 +72,9 @@ impl Station {
         contact: LastContact,
         comms: Comms,
         alarms: &[(AlarmKey, Alarm)],
-        settings: &StationSettings,
+        server: &ServerRows,
     ) -> Station {
+        let settings = server.settings.of(contact.station_id);
         let state = worst(&contact, alarms, settings);
         let disabled = Point::OF_STATION.iter().copied().filter(|point| !settings.point(*point).enabled);
         let delayed = alarms.iter().filter(|(_, alarm)| alarm.contact && alarm.delay_due_ms.is_some());
@@ -79,13 +83,35 @@ impl Station {
             state,
             disabled: disabled.collect(),
             delayed: delayed.map(|((_, point), _)| *point).collect(),
+            about: server.about.stations.get(&contact.station_id).cloned().unwrap_or_default(),
             contact,
         }
     }
 
     /// What its contacts are worth.
     pub(in crate::commands) fn quality(&self) -> Quality {
-        self.comms.quality()
+        if self.contact.was_heard() { self.comms.quality() } else { Quality::Never }
+    }
+
+    /// What it is called, and what is to be said of one that was never heard.
+    pub(in crate::commands) fn called(&self, clock: &Clock) -> String {
+        let never = self.never_heard(clock);
+        let called = called(&self.about).map(|called| page::cut(&called));
+        called.into_iter().chain(never).collect::<Vec<_>>().join("; ")
+    }
+
+    /// `expected by 2026-11-24 02:10`, of one that was never heard.
+    pub(in crate::commands) fn never_heard(&self, clock: &Clock) -> Option<String> {
+        if self.contact.was_heard() {
+            return None;
+        }
+        let by = self.about.expected_by_ms.map(|by_ms| format!("expected by {}", clock.minute(by_ms)));
+        match self.comms {
+            Comms::Silent => {
+                Some(["never heard".to_owned()].into_iter().chain(by).collect::<Vec<_>>().join(", "))
+            }
+            _ => by,
+        }
     }
 
     /// Whether an alarm of it is neither normal nor hidden, or a contact is on
@@ -120,7 +146,7 @@ impl Station {
     pub(in crate::commands) fn short(&self) -> String {
         match self.state {
             None => "?".to_owned(),
-            Some(State::Normal) if self.comms == Comms::New => "?".to_owned(),
+            Some(State::Normal) if self.comms == Comms::New || !self.contact.was_heard() => "?".to_owned(),
             Some(State::Normal) => marked(State::Normal.short(), self.quality()),
             Some(state) => state.short().to_owned(),
         }
@@ -170,6 +196,8 @@ impl Station {
         let was_heard = self.contact.was_heard();
         Object {
             station_id: self.contact.station_id.get(),
+            name: self.about.name.as_deref(),
+            area: self.about.area.as_deref(),
             comms: self.comms.name(),
             quality: self.quality().name(),
             state: self.state.map(State::name),
@@ -181,6 +209,10 @@ impl Station {
             reports: self.contact.reports,
             on_delay: self.delayed.iter().map(|point| point.name()).collect(),
             disabled: self.disabled.iter().map(|point| point.name()).collect(),
+            location: self.about.location.as_deref(),
+            access_note: self.about.access_note.as_deref(),
+            telephones: self.about.telephones.as_deref(),
+            expected_by: self.about.expected_by_ms.and_then(rfc3339),
         }
     }
 }
@@ -189,6 +221,8 @@ impl Station {
 #[derive(Serialize)]
 pub(in crate::commands) struct Object<'a> {
     station_id: i64,
+    name: Option<&'a str>,
+    area: Option<&'a str>,
     /// Whether it is heard.
     comms: &'static str,
     /// What the contacts are worth.
@@ -208,4 +242,9 @@ pub(in crate::commands) struct Object<'a> {
     on_delay: Vec<&'static str>,
     /// The points that are not judged.
     disabled: Vec<&'static str>,
+    location: Option<&'a str>,
+    access_note: Option<&'a str>,
+    telephones: Option<&'a str>,
+    /// When it is expected to be heard for the first time, at the latest.
+    expected_by: Option<Timestamp>,
 }

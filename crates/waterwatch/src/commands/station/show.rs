@@ -10,10 +10,10 @@ use waterwatch_core::alarm::{AlarmSource, Point, State};
 use super::row::{self, Station};
 use crate::cli::StationShowOptions;
 use crate::commands::alarm::standing::{self, Standing, marked};
-use crate::commands::alarm::{output, peer, unknown};
-use crate::commands::page::json;
+use crate::commands::alarm::{also_called, output, peer, unknown};
 use crate::commands::page::table::{self, numbers, words};
 use crate::commands::page::time::{Clock, rfc3339};
+use crate::commands::page::{json, plain};
 use crate::commands::{count, notice, printed};
 use crate::failure::Failure;
 use crate::store::reader::{Detail, Reader};
@@ -49,14 +49,20 @@ impl<'a> Shown<'a> {
     pub(super) fn new(detail: &'a Detail, clock: &'a Clock) -> Shown<'a> {
         let Detail { contact, alarms, server, .. } = detail;
         let comms = standing::comms(contact, alarms, &server.settings, clock.now_ms());
-        let settings = server.settings.of(contact.station_id);
-        let station = Station::new(contact.clone(), comms, alarms, settings);
+        let station = Station::new(contact.clone(), comms, alarms, server);
         let points = Point::OF_STATION
             .iter()
             .map(|&point| {
                 let key = (AlarmSource::Station(contact.station_id), point);
                 let known = alarms.iter().find(|(of, _)| *of == key).map(|(_, alarm)| alarm.clone());
-                Standing::new(key, known.unwrap_or_default(), Some((contact, comms)), server, clock.now_ms())
+                Standing::new(
+                    key,
+                    known.unwrap_or_default(),
+                    Some((contact, comms)),
+                    alarms,
+                    server,
+                    clock.now_ms(),
+                )
             })
             .collect();
         Shown { detail, station, points, clock }
@@ -65,12 +71,17 @@ impl<'a> Shown<'a> {
     pub(super) fn write(&self, out: &mut impl Write, terminal: bool) -> io::Result<()> {
         let Shown { detail, station, points, clock } = self;
         let contact = &detail.contact;
-        writeln!(out, "Station {}: {}, {}", contact.station_id, station.comms.name(), station.short())?;
+        let called = also_called(&station.about);
+        let (comms, state) = (station.comms.name(), station.short());
+        writeln!(out, "Station {}{called}: {comms}, {state}", contact.station_id)?;
         let last = match contact.received_at_ms {
             Some(received_at_ms) => {
                 format!("{} ({})", clock.exact(received_at_ms), clock.ago(received_at_ms))
             }
-            None if !contact.was_heard() => "never: it is configured, and has not reported yet".to_owned(),
+            None if !contact.was_heard() => {
+                let by = station.never_heard(clock).map_or(String::new(), |by| format!("; {by}"));
+                format!("never: it is configured, and has not reported yet{by}")
+            }
             None => format!("{} (as it is stored; nobody knows when)", contact.last_date),
         };
         writeln!(out, "  last report  {last}{}", self.origin())?;
@@ -82,6 +93,14 @@ impl<'a> Shown<'a> {
                 "  unchanged    since {since}, {}",
                 count(detail.span.reports.unsigned_abs(), "report")
             )?;
+        }
+        let about = &station.about;
+        for (name, text) in
+            [("location", &about.location), ("access", &about.access_note), ("telephones", &about.telephones)]
+        {
+            if let Some(text) = text {
+                writeln!(out, "  {name:<11}  {}", plain(text))?;
+            }
         }
         for point in points {
             let is = match (point.contact, point.state, point.is_enabled) {

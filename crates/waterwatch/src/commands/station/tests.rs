@@ -57,10 +57,10 @@ fn the_stations_in_the_order_of_their_ids() {
     let mut out = Vec::new();
     list::write(&mut out, &stations, StationId::new(30), &clock(), false).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"
-    STATION  COMMS   QUALITY  STATE  ON      LAST CONTACT      AGO     REPORTS
-          1  up      good     NORM   -       2026-11-24 02:45  12 s         42
-          2  up      good     UNACK  alarm2  2026-11-24 02:45  3 s          42
-         30  silent  stale    UNACK  -?      2026-11-24 02:45  11 min       42
+    STATION  COMMS   STATE  ON      LAST CONTACT      AGO
+          1  up      NORM   -       2026-11-24 02:45  12 s
+          2  up      UNACK  alarm2  2026-11-24 02:45  3 s
+         30  silent  UNACK  -?      2026-11-24 02:45  11 min
 
     3 stations, and there are more: go on with --after 30
     ");
@@ -68,9 +68,9 @@ fn the_stations_in_the_order_of_their_ids() {
     json::array(&mut out, stations.iter().map(|station| station.object(&clock()))).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
     [
-      {"station_id":1,"comms":"up","quality":"good","state":"normal","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:48Z","age_s":12,"alarm1":false,"alarm2":false,"reports":42,"on_delay":[],"disabled":[]},
-      {"station_id":2,"comms":"up","quality":"good","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:57Z","age_s":3,"alarm1":false,"alarm2":true,"reports":42,"on_delay":[],"disabled":[]},
-      {"station_id":30,"comms":"silent","quality":"stale","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:34:20Z","age_s":700,"alarm1":false,"alarm2":false,"reports":42,"on_delay":[],"disabled":[]}
+      {"station_id":1,"name":null,"area":null,"comms":"up","quality":"good","state":"normal","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:48Z","age_s":12,"alarm1":false,"alarm2":false,"reports":42,"on_delay":[],"disabled":[],"location":null,"access_note":null,"telephones":null,"expected_by":null},
+      {"station_id":2,"name":null,"area":null,"comms":"up","quality":"good","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:57Z","age_s":3,"alarm1":false,"alarm2":true,"reports":42,"on_delay":[],"disabled":[],"location":null,"access_note":null,"telephones":null,"expected_by":null},
+      {"station_id":30,"name":null,"area":null,"comms":"silent","quality":"stale","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:34:20Z","age_s":700,"alarm1":false,"alarm2":false,"reports":42,"on_delay":[],"disabled":[],"location":null,"access_note":null,"telephones":null,"expected_by":null}
     ]
     "#);
 }
@@ -115,8 +115,8 @@ fn all_that_is_known_of_a_station() {
       comms        off, good (NORM)
       identity     off, good (NORM)
 
-    STATE  PRIORITY  SOURCE  POINT   SINCE             FOR     QUALITY  NOTE
-    UNACK  high         123  alarm1  2026-11-24 02:36  10 min  good
+    STATE  PRIORITY  SOURCE  POINT   SINCE             FOR
+    UNACK  high         123  alarm1  2026-11-24 02:36  10 min
 
     before, the newest first:
     FROM              UNTIL             ON      REPORTS
@@ -126,7 +126,7 @@ fn all_that_is_known_of_a_station() {
     let mut out = Vec::new();
     json::object(&mut out, &Shown::new(&detail(), &clock()).object()).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
-    {"station_id":123,"comms":"up","quality":"good","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:48Z","age_s":12,"alarm1":true,"alarm2":false,"reports":42,"on_delay":[],"disabled":[],"peer":"10.20.0.7","listener":"0.0.0.0:54322","points":[{"point":"alarm1","on":true,"quality":"good","state":"unacknowledged","enabled":true},{"point":"alarm2","on":false,"quality":"good","state":"normal","enabled":true},{"point":"comms","on":false,"quality":"good","state":"normal","enabled":true},{"point":"identity","on":false,"quality":"good","state":"normal","enabled":true}],"alarms":[{"source":"123","station_id":123,"point":"alarm1","state":"unacknowledged","enabled":true,"priority":"high","quality":"good","on":true,"contact":true,"contact_since":"2026-11-24T01:36:00Z","delay_until":null,"occurrence":4711,"raised_at":"2026-11-24T01:36:00Z","returned_at":null,"acknowledged_at":null,"acknowledged_by":null,"realarm_at":null,"raises":1,"chattering_since":null,"shelved_until":null,"shelved_by":null,"shelved_reason":null,"out_of_service_until":null,"out_of_service_by":null,"out_of_service_reason":null,"suppressed_by":null,"was_on_from":null,"was_on_to":null}],"unchanged_since":"2026-11-24T01:36:00Z","unchanged_reports":11,"spans":[{"first_at":"2026-11-24T01:25:00Z","last_at":"2026-11-24T01:35:00Z","alarm1":false,"alarm2":false,"reports":10},{"first_at":"2026-11-24T01:14:00Z","last_at":"2026-11-24T01:24:00Z","alarm1":true,"alarm2":false,"reports":10}]}
+    {"station_id":123,"name":null,"area":null,"comms":"up","quality":"good","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:48Z","age_s":12,"alarm1":true,"alarm2":false,"reports":42,"on_delay":[],"disabled":[],"location":null,"access_note":null,"telephones":null,"expected_by":null,"peer":"10.20.0.7","listener":"0.0.0.0:54322","points":[{"point":"alarm1","on":true,"quality":"good","state":"unacknowledged","enabled":true},{"point":"alarm2","on":false,"quality":"good","state":"normal","enabled":true},{"point":"comms","on":false,"quality":"good","state":"normal","enabled":true},{"point":"identity","on":false,"quality":"good","state":"normal","enabled":true}],"alarms":[{"source":"123","station_id":123,"name":null,"area":null,"point":"alarm1","label":null,"state":"unacknowledged","enabled":true,"priority":"high","quality":"good","on":true,"contact":true,"contact_since":"2026-11-24T01:36:00Z","delay_until":null,"occurrence":4711,"raised_at":"2026-11-24T01:36:00Z","returned_at":null,"acknowledged_at":null,"acknowledged_by":null,"realarm_at":null,"raises":1,"chattering_since":null,"shelved_until":null,"shelved_by":null,"shelved_reason":null,"out_of_service_until":null,"out_of_service_by":null,"out_of_service_reason":null,"suppressed_by":null,"was_on_from":null,"was_on_to":null,"consequence":null,"response":null,"respond_within_min":null,"location":null,"access_note":null,"telephones":null}],"unchanged_since":"2026-11-24T01:36:00Z","unchanged_reports":11,"spans":[{"first_at":"2026-11-24T01:25:00Z","last_at":"2026-11-24T01:35:00Z","alarm1":false,"alarm2":false,"reports":10},{"first_at":"2026-11-24T01:14:00Z","last_at":"2026-11-24T01:24:00Z","alarm1":true,"alarm2":false,"reports":10}]}
     "#);
 }
 
@@ -145,9 +145,9 @@ fn a_silent_stations_contacts_are_what_was_last_known() {
       comms        on, good (UNACK)
       identity     off, good (NORM)
 
-    STATE   PRIORITY  SOURCE  POINT   SINCE             FOR     QUALITY  NOTE
-    UNACK?  high         123  alarm1  2026-11-24 02:36  10 min  stale
-    UNACK   high         123  comms   2026-11-24 02:36  10 min  good
+    STATE   PRIORITY  SOURCE  POINT   SINCE             FOR
+    UNACK?  high         123  alarm1  2026-11-24 02:36  10 min
+    UNACK   high         123  comms   2026-11-24 02:36  10 min
 
     before, the newest first:
     FROM              UNTIL             ON      REPORTS
@@ -168,7 +168,7 @@ fn an_alarm_that_is_listed_was_judged() {
     assert!(text.starts_with("Station 123: up, RTNUN\n"), "{text}");
     assert!(text.contains("  alarm1       on, good (RTNUN)\n"), "{text}");
     assert!(!text.contains("(no server has judged it yet)"), "{text}");
-    let row = "RTNUN  high         123  alarm1  2026-11-24 02:36  10 min  good     \
+    let row = "RTNUN  high         123  alarm1  2026-11-24 02:36  10 min  \
                the contact is on, and no server has judged it yet; off since 2026-11-24 02:45\n";
     assert!(text.contains(row), "{text}");
 }

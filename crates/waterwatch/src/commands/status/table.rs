@@ -7,7 +7,7 @@ use waterwatch_core::alarm::State;
 use super::Picture;
 use crate::commands::alarm::standing::is_hidden;
 use crate::commands::count;
-use crate::commands::page::table::{self, Paint, numbers, words};
+use crate::commands::page::table::{self, Paint, numbers, optional, words};
 use crate::commands::station::row::Station;
 use crate::store::reader::communication::{Comms, Quality};
 
@@ -23,6 +23,7 @@ pub(super) fn write(out: &mut impl Write, picture: &Picture, terminal: bool) -> 
             words("COMMS"),
             words("STATE"),
             words("ALARMS"),
+            optional("NAME"),
         ];
         let texts = |station: &Station| {
             [
@@ -32,6 +33,7 @@ pub(super) fn write(out: &mut impl Write, picture: &Picture, terminal: bool) -> 
                 station.comms.name().to_owned(),
                 station.short(),
                 station.contacts(),
+                station.called(&picture.clock),
             ]
         };
         let paint = |station: &Station| match station.quality() {

@@ -76,6 +76,8 @@ pub struct Past {
     pub heard_at_ms: Option<i64>,
     /// Whether the contact of that station's `comms` alarm is on.
     pub is_silent: bool,
+    /// Which points of the same source have an open occurrence.
+    pub open: Vec<Point>,
     /// What the server says of itself.
     pub server: ServerRows,
     /// The addresses of the listeners by the numbers that origins name.
@@ -216,6 +218,8 @@ impl Reader {
             let is_silent =
                 |(of, alarm): &(AlarmKey, Alarm)| of.0 == key.0 && of.1 == Point::Comms && alarm.contact;
             past.is_silent = of_station(key).is_some() && alarms.iter().any(is_silent);
+            let is_open = |(of, alarm): &&(AlarmKey, Alarm)| of.0 == key.0 && alarm.occurrence.is_some();
+            past.open = alarms.iter().filter(is_open).map(|(of, _)| of.1).collect();
             past.alarm = alarms.into_iter().find(|(of, _)| of == key).map(|(_, alarm)| alarm);
             if let Some(id) = of_station(key) {
                 past.contact = self.contacts(moment, Which::These(&[id]), zone)?.pop();
