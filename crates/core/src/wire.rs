@@ -146,6 +146,16 @@ pub fn parse(line: &[u8]) -> Result<Report, Refusal> {
     accept(line).ok_or_else(|| refusal::explain(line))
 }
 
+/// The station that a line is of, also of one that is no report: a number in
+/// front of a blank or a dash.
+#[must_use]
+pub fn station_of(line: &[u8]) -> Option<StationId> {
+    let line = skip_blanks(line);
+    let digits = line.iter().position(|byte| !byte.is_ascii_digit())?;
+    let is_field = matches!(line[digits], b' ' | b'\t' | b'-');
+    StationId::from_digits(&line[..digits]).filter(|_| is_field)
+}
+
 /// The whole grammar of a report, and the only judge of what is one; why a
 /// line is none is told by [`refusal::explain`], off the fast path.
 fn accept(line: &[u8]) -> Option<Report> {

@@ -20,6 +20,8 @@ use tokio_util::sync::PollSemaphore;
 use waterwatch_core::wire::Refusal;
 use waterwatch_core::{Origin, Report};
 
+use crate::refused::Refused;
+
 use crate::command::{NotDone, Outcome};
 
 pub use operators::{Awaited, COMMANDS_A_BATCH_MAX, Operators};
@@ -166,6 +168,12 @@ impl Lane {
 }
 
 impl Speaker {
+    /// Where it is kept what lines are refused.
+    #[must_use]
+    pub fn refused(&self) -> &Refused {
+        &self.entrance.0.refused
+    }
+
     /// Room for `bytes`, as soon as there is some.
     ///
     /// # Panics
@@ -210,6 +218,7 @@ impl Drop for Entrance {
 struct Queue {
     waiting: Mutex<Waiting>,
     arrived: Condvar,
+    refused: Arc<Refused>,
 }
 
 #[derive(Debug, Default)]
@@ -336,6 +345,12 @@ pub enum Taken {
 }
 
 impl Submissions {
+    /// What lines were refused of late.
+    #[must_use]
+    pub fn refused(&self) -> Arc<Refused> {
+        Arc::clone(&self.queue.refused)
+    }
+
     /// Waits for a submission or a command, until `until` at the longest, and
     /// takes what is there: commands first, up to [`COMMANDS_A_BATCH_MAX`], and
     /// all submissions up to `reports_max` reports (one submission may be more

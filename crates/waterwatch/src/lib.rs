@@ -14,6 +14,7 @@ pub mod intake;
 pub mod lane;
 pub mod log;
 pub mod open_files;
+pub mod refused;
 pub mod server;
 pub mod server_address;
 pub mod store;

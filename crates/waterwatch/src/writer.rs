@@ -15,6 +15,7 @@ mod new_stations;
 mod pace;
 mod quota;
 mod recorder;
+mod sending;
 mod silent;
 mod standing;
 mod together;
@@ -47,6 +48,7 @@ pub fn run<S: Store>(
 ) -> anyhow::Result<()> {
     let mut recorder =
         Recorder::start(store, settled, SystemClock, limits.clone(), hang_up, stopping.clone());
+    recorder.watch.listen_to(submissions.refused());
     loop {
         let due = Some(recorder.due());
         let (commands, taken) = match submissions.take(limits.batch_reports_max, recorder.company(), due) {

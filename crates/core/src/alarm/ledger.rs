@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::facts::OnWhileHidden;
+use super::facts::{Alarm, OnWhileHidden};
 use super::input::Order;
 use super::words::{AlarmSource, Kind, Point, State};
 use crate::report::Origin;
@@ -160,6 +160,14 @@ impl Ledger<'_> {
         let reason = format!("from {from} to {to}");
         let entry = Entry { reason: Some(&reason), count, ..Entry::default() };
         self.write(subject, Kind::OriginChanged, state, state, entry);
+    }
+
+    /// Writes that lines come from the station of `subject`, whose silence this is,
+    /// and are refused: its alarm stays as it is.
+    pub fn sends_refused(&mut self, subject: &Subject, silence: &Alarm) {
+        let state = silence.state();
+        let occurrence = silence.occurrence.as_ref().map(|open| open.sequence);
+        self.write(subject, Kind::SendingRefused, state, state, Entry { occurrence, ..Entry::default() });
     }
 
     /// Writes that the server was blind until `now_ms`: it could not read or

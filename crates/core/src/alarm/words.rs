@@ -262,6 +262,8 @@ pub enum Kind {
     VisitEnded,
     /// The station was heard again after it was retired.
     RetirementEnded,
+    /// Its station is silent, and lines come from it that are refused.
+    SendingRefused,
     /// The server could hear nobody from the event's time until its end.
     Blind,
     /// The clock on the wall jumped from the event's time to its end.
@@ -301,6 +303,7 @@ named!(Kind {
     VisitBegan => "visit_began",
     VisitEnded => "visit_ended",
     RetirementEnded => "retirement_ended",
+    SendingRefused => "sending_refused",
     Blind => "blind",
     ClockJumped => "clock_jumped",
 });

@@ -90,6 +90,15 @@ impl Refusal {
         }
     }
 
+    /// The station of a report that was whole, and refused all the same.
+    #[must_use]
+    pub fn station_id(&self) -> Option<StationId> {
+        match self {
+            Refusal::StationsMax { station_id, .. } | Refusal::NotAllowed { station_id } => Some(*station_id),
+            _ => None,
+        }
+    }
+
     /// Whether the connection is closed after the reply: what follows such
     /// bytes cannot be told apart from noise.
     #[must_use]

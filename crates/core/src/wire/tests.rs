@@ -182,3 +182,20 @@ fn a_reply_is_read_back() {
     assert_eq!(Reply::parse(b"HTTP/1.1 400 Bad Request\r\n"), None);
     assert_eq!(Reply::parse(b"ERR alarm \x1b[2J\n"), None, "nothing that a terminal would obey");
 }
+
+#[test]
+fn the_station_of_a_refused_line_is_known_if_it_begins_with_one() {
+    for (line, station) in [
+        ("123 0 2", Some(123)),
+        (" 7-0-on", Some(7)),
+        ("5\t1", Some(5)),
+        ("123", None),
+        ("123x 0 0", None),
+        ("-5 0 0", None),
+        ("99999999999999999999 0 0", None),
+        ("GET / HTTP/1.1", None),
+        ("", None),
+    ] {
+        assert_eq!(station_of(line.as_bytes()).map(StationId::get), station, "{line}");
+    }
+}

@@ -177,6 +177,9 @@ impl Connection {
                 Event::Heard(batch) => return Some(batch),
                 Event::Ended(end) => {
                     let result = self.lines.end(&mut self.held.as_slice(), end)?;
+                    if let Err(refusal) = result {
+                        self.note_refused(&self.held, refusal);
+                    }
                     return Some(self.last_batch(result).await);
                 }
                 Event::Stopping => self.last_bytes = Some(LAST_BYTES_MAX),
@@ -287,7 +290,12 @@ impl Connection {
         let mut batch = Batch::empty(room);
         let mut rest = bytes;
         while !batch.last && batch.refusals.len() < REFUSALS_MAX {
+            let before = rest;
             let Some(result) = self.lines.next(&mut rest) else { break };
+            if let Err(refusal) = result {
+                let line = &before[..before.len() - rest.len()];
+                self.note_refused(line.strip_suffix(b"\n").unwrap_or(line), refusal);
+            }
             batch.push(result);
         }
         self.held_lines = batch.refusals.len() == REFUSALS_MAX;
@@ -323,6 +331,11 @@ impl Connection {
         }
         for (_, refusal) in refusals.iter().chain(&verdict) {
             tracing::debug!(peer = %self.peer, code = refusal.code(), "refused a line: {refusal}");
+        }
+        for (_, refusal) in &verdict {
+            let station = refusal.station_id();
+            let line = station.map_or(String::new(), |id| id.to_string());
+            self.speaker.refused().note(station, line.as_bytes(), self.origin, *refusal);
         }
         let all_ok = refusals.is_empty() && verdict.is_empty();
         let ok_bytes = lines * wire::OK_LINE.len();
@@ -372,6 +385,10 @@ impl Connection {
             written += end - begin;
         }
         Ok(())
+    }
+
+    fn note_refused(&self, line: &[u8], refusal: Refusal) {
+        self.speaker.refused().note(wire::station_of(line), line, self.origin, refusal);
     }
 
     async fn last_batch(&mut self, result: Result<Report, Refusal>) -> Batch {

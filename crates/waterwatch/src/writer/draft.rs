@@ -354,6 +354,7 @@ impl Draft {
         }
         self.fall_silent(store, watch, &overdue);
         self.forget_silent(store, &overdue);
+        self.tell_refused(store, watch);
     }
 
     /// Whether the batch has a report of a known station.

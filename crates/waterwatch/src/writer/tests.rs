@@ -4,6 +4,7 @@ mod commands;
 mod expected;
 mod identity;
 mod new_stations;
+mod sending;
 mod stations;
 mod time;
 mod together;

@@ -235,7 +235,10 @@ impl Draft {
                     }
                     // The report that was the last is what the silence began with.
                     let cause = (station.sequence > 0).then_some(station.sequence);
-                    self.step_comms(store, watch, *id, cause, Input::Contact(true));
+                    let subject =
+                        self.subject(AlarmSource::Station(*id), Point::Comms, Origin::default(), cause);
+                    let reason = watch.sending.why(*id, station.sequence).map(Into::into);
+                    self.step(store, watch.settings(), &Subject { reason, ..subject }, Input::Contact(true));
                 }
             }
         }
@@ -335,7 +338,7 @@ impl Draft {
     }
 
     /// The facts of an alarm as they are after what is decided so far.
-    fn current<'a, S: Store>(&'a self, store: &'a S, key: &AlarmKey) -> Option<&'a Alarm> {
+    pub(super) fn current<'a, S: Store>(&'a self, store: &'a S, key: &AlarmKey) -> Option<&'a Alarm> {
         self.judgement.current(store, &self.batch, key)
     }
 }

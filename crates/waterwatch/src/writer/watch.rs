@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::hash::Hash;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Ledger, Point};
@@ -16,8 +17,10 @@ use waterwatch_core::{Settings, StationId, StationLife, StationSettings};
 
 use super::expected::Expected;
 use super::new_stations::NewStations;
+use super::sending::Sending;
 use super::silent::Silent;
 use super::standing::Standing;
+use crate::refused::Refused;
 use crate::store::sweep::Marks;
 use crate::store::{AlarmKey, AllowFrom, Batch, Slot, Store};
 
@@ -65,6 +68,8 @@ pub struct Watch {
     expected: Expected,
     /// From where stations may report that say so.
     allow_from: AllowFrom,
+    /// What silent stations send, and is refused.
+    pub(super) sending: Sending,
 }
 
 /// A time in which nobody was heard.
@@ -150,6 +155,7 @@ impl Watch {
             new_stations: NewStations::start(store.station_count(), now.steady_ms),
             expected: Expected::default(),
             allow_from: AllowFrom::default(),
+            sending: Sending::default(),
         };
         watch.read(store);
         watch
@@ -176,6 +182,12 @@ impl Watch {
     #[must_use]
     pub fn allowing(self, allow_from: AllowFrom) -> Watch {
         Watch { allow_from, ..self }
+    }
+
+    /// Looks there for what is refused.
+    pub(super) fn listen_to(&mut self, refused: Arc<Refused>) {
+        refused.recorded(self.sequence);
+        self.sending = Sending::of(refused);
     }
 
     /// From where stations may report that say so.
@@ -274,6 +286,7 @@ impl Watch {
     pub fn turn(&mut self, now: Now, unstored: bool, sequence: i64) {
         let before = std::mem::replace(&mut self.turn, now);
         self.new_stations.turn(now.steady_ms);
+        self.sending.turn(now.steady_ms);
         self.sequence = sequence;
         let passed_ms = now.steady_ms - before.steady_ms;
         let late_ms = passed_ms - Self::TURN_MS;
@@ -325,6 +338,7 @@ impl Watch {
             || !self.overdue.is_empty()
             || self.is_alive_due()
             || self.new_stations.is_over(0)
+            || self.sending.is_due()
             || self.expected.is_due(self.clock.at(self.turn))
             || self.dues.is_due(self.turn.wall_ms)
             || self.visits.is_due(self.turn.wall_ms)
@@ -430,6 +444,7 @@ impl Watch {
         self.told(self.tells_blind());
         self.sequence = batch.sequence;
         self.new_stations.recorded(store);
+        self.sending.recorded(batch);
         if batch.is_alive {
             self.alive_ms = Some(self.turn.steady_ms);
         }

@@ -272,3 +272,17 @@ fn an_alarm_whose_contact_was_changed_while_nobody_ran_follows_it() {
     });
     server.stop();
 }
+
+#[test]
+fn a_station_whose_lines_are_refused_is_silent_for_that_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--period-s", "1", "--grace-s", "1"]);
+    assert_eq!(server.say(b"7 0 0\n"), "OK\n");
+    let reason = wait_for("the silence", || {
+        server.say(b"7 0 on\n");
+        let raised = ledger(&server.data).into_iter().find(|entry| entry.alarm == "7/comms");
+        raised.map(|raised| raised.reason.unwrap_or_default())
+    });
+    assert_eq!(reason, "sending, but refused: alarm2 is \"on\"; send 0 (off) or 1 (on)");
+    server.stop();
+}

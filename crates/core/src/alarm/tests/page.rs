@@ -269,10 +269,13 @@ fn the_table_of_situations_and_inputs_is_what_the_code_does() {
         table += "\n";
     }
     for kind in Kind::ALL {
-        // Of no alarm, of many stations at once, or of where reports come from: no
-        // input of one alarm.
+        // Of no alarm, of many stations at once, of where reports come from, or of lines
+        // that are none: no input of one alarm.
         let is_another_matter = kind.is_about_no_point()
-            || matches!(kind, Kind::StandsFor | Kind::HeardAgain | Kind::OriginChanged);
+            || matches!(
+                kind,
+                Kind::StandsFor | Kind::HeardAgain | Kind::OriginChanged | Kind::SendingRefused
+            );
         assert!(
             is_another_matter || table.contains(&format!("`{kind}`")),
             "nothing in the table leads to {kind}"

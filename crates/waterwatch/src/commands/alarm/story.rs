@@ -322,6 +322,10 @@ impl Teller<'_> {
             Kind::StandsFor | Kind::HeardAgain if event.stations.is_some() => many(event),
             Kind::StandsFor => format!("silent together with others: {} stands for it.", other(event)),
             Kind::HeardAgain => "heard again, and suppressed no more.".to_owned(),
+            Kind::SendingRefused => {
+                let why = event.reason.as_deref().map_or_else(|| "its lines are refused".to_owned(), plain);
+                format!("{why}.")
+            }
             Kind::Blind => {
                 let (from, to) = self.between(event);
                 format!("the server could hear nobody from {from} to {to}{}.", because(event))
