@@ -20,6 +20,7 @@ mod words;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -521,6 +522,29 @@ fn simulate(seed: u64, days: i64) -> Truth {
     world.machine.take_truth()
 }
 
+/// The worlds of so many seeds, on all processors.
+fn simulate_all(seed: u64, runs: u64) -> Vec<Truth> {
+    let next = AtomicU64::new(0);
+    let simulate_some = || {
+        let mut truths = Vec::new();
+        loop {
+            let run = next.fetch_add(1, Ordering::Relaxed);
+            if run >= runs {
+                return truths;
+            }
+            truths.push(simulate(seed + run, RUN_DAYS));
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(simulate_some)).collect();
+        running
+            .into_iter()
+            .flat_map(|thread| thread.join().expect("a world that is as it should be"))
+            .collect()
+    })
+}
+
 fn from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().expect("a number"))
 }
@@ -536,8 +560,7 @@ fn whatever_goes_wrong_no_alarm_is_lost_and_none_invented() {
     let mut contests = Contests::default();
     println!("{days} days from seed {seed} on");
     let (mut counts, mut outcomes) = (BTreeMap::<Kind, usize>::new(), BTreeMap::<&str, usize>::new());
-    for run in 0..days.div_ceil(RUN_DAYS.cast_unsigned()) {
-        let truth = simulate(seed + run, RUN_DAYS);
+    for truth in simulate_all(seed, days.div_ceil(RUN_DAYS.cast_unsigned())) {
         contests += truth.contests();
         for (kind, count) in truth.counts {
             *counts.entry(kind).or_default() += count;

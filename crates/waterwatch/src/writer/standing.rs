@@ -87,11 +87,12 @@ impl Standing {
 
     /// Occurrences that have suppressed others, and stand for them no more.
     fn let_go(&self, now_ms: i64) -> impl Iterator<Item = i64> {
-        let stand: BTreeSet<i64> =
-            self.open.values().filter_map(|alarm| together::stands(alarm, now_ms)).collect();
-        let occurrences: BTreeSet<i64> =
-            self.suppressed.keys().chain(self.together.keys()).copied().collect();
-        occurrences.into_iter().filter(move |occurrence| !stand.contains(occurrence))
+        let stands = move |occurrence| {
+            self.open.values().any(|alarm| together::stands(alarm, now_ms) == Some(occurrence))
+        };
+        let own = self.suppressed.keys();
+        let together = self.together.keys().filter(|occurrence| !self.suppressed.contains_key(occurrence));
+        own.chain(together).copied().filter(move |&occurrence| !stands(occurrence))
     }
 
     /// Stations for which no alarm stands any more, up to a limit; others once
