@@ -2,7 +2,6 @@
 //! copies that become the state only once they are recorded.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::Ipv6Addr;
 
 use waterwatch_core::alarm::{AlarmSource, Input, Point, Rejected, Subject};
 use waterwatch_core::silence::Now;
@@ -428,8 +427,7 @@ impl Change {
 fn not_allowed(station_id: StationId, origin: &Origin) -> Refusal {
     static NOT_ALLOWED: Seldom = Seldom::new(Seldom::EVERY);
     NOT_ALLOWED.say(|held_back| {
-        let peer = Ipv6Addr::from(origin.peer).to_canonical();
-        tracing::warn!(%station_id, %peer, held_back, "refused a report: the address is not in the station's allow_from");
+        tracing::warn!(%station_id, peer = %origin, held_back, "refused a report: the address is not in the station's allow_from");
     });
     Refusal::NotAllowed { station_id }
 }
