@@ -9,7 +9,7 @@ use crate::ledger::{kinds, ledger};
 
 fn with_config(folder: &Path, config: &str) -> Server {
     fs::write(folder.join("waterwatch.toml"), config).unwrap();
-    Server::start(folder, &["--config", "waterwatch.toml"])
+    Server::start(folder, &["--config", "waterwatch.toml", "--listen", "127.0.0.1:0"])
 }
 
 #[test]
