@@ -9,7 +9,7 @@ use crate::store::reader::communication::{Comms, Quality};
 /// What `waterwatch station` does.
 #[derive(Debug, Subcommand)]
 pub enum StationCommand {
-    /// The stations in the order of their ids, and whether they are heard
+    /// The stations by their ids, the retired ones last, and whether they are heard
     List(StationListOptions),
     /// All that is known of one station
     Show(StationShowOptions),
@@ -18,7 +18,7 @@ pub enum StationCommand {
 /// Options of `waterwatch station list`.
 #[derive(Debug, Args)]
 pub struct StationListOptions {
-    /// Only those that are silent, late, new or up; may be repeated
+    /// Only those that are silent, late, new, up, paused or retired; may be repeated
     #[arg(long, value_name = "COMMS", value_parser = comms)]
     pub comms: Vec<Comms>,
     /// Only those whose contacts are of this quality: good, stale or never; may be repeated
@@ -48,7 +48,7 @@ pub struct StationShowOptions {
 
 fn comms(text: &str) -> Result<Comms, String> {
     let known = Comms::ALL.into_iter().find(|comms| comms.name() == text);
-    known.ok_or_else(|| format!("\"{text}\" is none of silent, late, new and up"))
+    known.ok_or_else(|| format!("\"{text}\" is none of silent, late, new, up, paused and retired"))
 }
 
 fn quality(text: &str) -> Result<Quality, String> {

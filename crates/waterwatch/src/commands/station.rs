@@ -2,6 +2,7 @@
 
 mod list;
 pub(super) mod row;
+mod said;
 mod show;
 
 use crate::cli::StationCommand;

@@ -69,6 +69,14 @@ pub enum ReadError {
         /// Which row, and what is wrong with it.
         error: anyhow::Error,
     },
+    /// So does a row of a visit or a retirement.
+    #[error("in the database {path}: {error:#}")]
+    Life {
+        /// The file.
+        path: PathBuf,
+        /// Which row, and what is wrong with it.
+        error: anyhow::Error,
+    },
     /// So does a row of an alarm or of the ledger.
     #[error("in the database {path}: {error}")]
     Alarm {

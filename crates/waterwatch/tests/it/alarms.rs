@@ -275,7 +275,7 @@ fn what_is_not_there_is_said_and_wrong_usage_is_another_matter() {
         (&["alarm", "list", "--state", "bad"], 2, "there is no state \"bad\"; there are normal (NORM), "),
         (&["alarm", "list", "--state", "UNACK", "--all"], 2, "cannot be used with"),
         (&["station", "show", "x"], 2, "\"x\" is no station's id"),
-        (&["station", "list", "--comms", "gone"], 2, "none of silent, late, new and up"),
+        (&["station", "list", "--comms", "gone"], 2, "none of silent, late, new, up, paused and retired"),
         (&["alarm", "list", "--data", "none.sqlite"], 1, "there is no database at none.sqlite"),
     ] {
         let output = run(arguments, folder.path());
@@ -469,7 +469,7 @@ fn a_station_that_is_configured_and_was_never_heard_is_new() {
     }
     let station = said(folder.path(), &["station", "show", "5"]);
     assert!(
-        station.starts_with("Station 5 (North): new, ?\n  last report  never: it is configured"),
+        station.starts_with("Station 5 (North): new, ?\n  last report  never: it has not reported yet"),
         "{station}"
     );
     assert!(station.contains("  alarm1       ?, never (?)\n"), "{station}");

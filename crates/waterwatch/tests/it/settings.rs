@@ -259,7 +259,7 @@ fn what_people_say_of_stations_and_points_is_shown_to_whoever_looks() {
     assert!(never.contains("new") && never.contains("Well; expected by 2096-10-02 "), "{listed}");
     let shown = asked(&["station", "show", "8"]);
     assert!(shown.starts_with("Station 8, Well: new, ?\n"), "{shown}");
-    assert!(shown.contains("and has not reported yet; expected by 2096-10-02 "), "{shown}");
+    assert!(shown.contains("it has not reported yet; expected by 2096-10-02 "), "{shown}");
     server.stop();
     open(&data)
         .execute_batch("UPDATE station_settings SET expected_by = 1577836800000, area = 'North'")

@@ -74,6 +74,9 @@ fn json_has_every_field() {
         "access_note",
         "telephones",
         "expected_by",
+        "paused",
+        "visit",
+        "retired",
     ];
     wanted.sort_unstable();
     assert_eq!(fields, wanted);

@@ -56,8 +56,9 @@ pub(super) fn write(
     comms: Option<Comms>,
     clock: &Clock,
 ) -> io::Result<()> {
-    let Standing { key: (source, point), alarm, contact, state, is_enabled, priority, quality, about, texts } =
+    let Standing { key: (source, point), alarm, contact, state, is_enabled, priority, quality, .. } =
         standing;
+    let Standing { about, texts, .. } = standing;
     let mut name = named(source);
     name[..1].make_ascii_uppercase();
     name += &about.as_ref().map(also_called).unwrap_or_default();
@@ -66,6 +67,7 @@ pub(super) fn write(
     let mut fact = |name: &str, text: String| writeln!(out, "  {name:<16}{text}");
     let state_is = match state {
         Some(state) => format!("{state} ({})", standing.short()),
+        None if standing.is_retired => "none: its station is retired".to_owned(),
         None if !is_enabled => "disabled: its contact is not judged".to_owned(),
         None if *contact => "? (the contact is on, and no server has judged it yet)".to_owned(),
         None => "? (it was never heard)".to_owned(),

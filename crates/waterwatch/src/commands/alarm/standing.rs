@@ -29,11 +29,13 @@ pub(in crate::commands) struct Standing {
     /// that no server has judged does not know.
     pub(in crate::commands) contact: bool,
     /// The state that follows from them; `None` if there is none: its point is
-    /// disabled, its station was never heard, or its contact is on and no server
+    /// disabled, its station is retired or was never heard, or its contact is on and no server
     /// has judged that.
     pub(in crate::commands) state: Option<State>,
     /// Whether its contact is judged at all.
     pub(in crate::commands) is_enabled: bool,
+    /// Whether its station is retired.
+    pub(in crate::commands) is_retired: bool,
     /// How urgent it is.
     pub(in crate::commands) priority: Priority,
     /// What its contact is worth.
@@ -127,7 +129,11 @@ pub(in crate::commands) fn worst_first(picture: &Picture, now_ms: i64) -> Vec<St
     for contact in stations {
         for &point in Point::OF_STATION {
             let key = (AlarmSource::Station(contact.station_id), point);
-            if contact.is_on(point) && alarms.binary_search_by(|(of, _)| of.cmp(&key)).is_err() {
+            // What a retired station said last concerns nobody any more.
+            if contact.is_on(point)
+                && contact.retired().is_none()
+                && alarms.binary_search_by(|(of, _)| of.cmp(&key)).is_err()
+            {
                 let comms = comms(contact, alarms, &server.settings, now_ms);
                 let station = Some((contact, comms));
                 standings.push(Standing::new(key, Alarm::default(), station, alarms, server, now_ms));
@@ -160,13 +166,15 @@ impl Standing {
             true => Quality::Never,
             false => Quality::of(&key.0, key.1, comms, server.is_alive(now_ms)),
         };
-        let is_known = settings.enabled && was_heard && (!contact || alarm.contact);
+        let is_retired = station.is_some_and(|(contact, _)| contact.retired().is_some());
+        let is_known = settings.enabled && !is_retired && was_heard && (!contact || alarm.contact);
         let state = Some(alarm.state()).filter(|state| is_known || *state != State::Normal);
         let is_enabled = settings.enabled || state.is_some();
         Standing {
             contact,
             state,
             is_enabled,
+            is_retired,
             priority: of_source.priority(key.1, open_points(alarms, &key.0)),
             quality,
             about: server.about.station(&key.0).cloned(),
@@ -178,7 +186,7 @@ impl Standing {
 
     /// Whether its contact is on, and no server has said what that means.
     pub(in crate::commands) fn is_not_judged(&self) -> bool {
-        self.is_enabled && self.contact && !self.alarm.contact
+        self.is_enabled && !self.is_retired && self.contact && !self.alarm.contact
     }
 
     /// Whether it is on, or waits for somebody, or is hidden, or is about to be
@@ -204,6 +212,7 @@ impl Standing {
     pub(in crate::commands) fn short(&self) -> String {
         match self.state {
             Some(state) => marked(state.short(), self.quality),
+            None if self.is_retired => "retired".to_owned(),
             None if !self.is_enabled => "disabled".to_owned(),
             None => "?".to_owned(),
         }

@@ -184,6 +184,10 @@ impl<'a> Story<'a> {
         self.contact_is(alarm)
     }
 
+    fn is_retired(&self) -> bool {
+        self.past.contact.as_ref().is_some_and(|contact| contact.retired().is_some())
+    }
+
     /// What its contact is about, while it is no alarm.
     fn contact_is(&self, alarm: &Alarm) -> String {
         let reported = self.past.contact.as_ref().is_some_and(|contact| contact.is_on(self.key.1));
@@ -196,6 +200,7 @@ impl<'a> Story<'a> {
             (false, _) if reported && !self.settings().point(self.key.1).enabled => {
                 " The contact is on, and its point is disabled.".to_owned()
             }
+            (false, _) if reported && self.is_retired() => " Its station is retired.".to_owned(),
             (false, _) if reported => " The contact is on, and no server has judged it yet.".to_owned(),
             _ => String::new(),
         }

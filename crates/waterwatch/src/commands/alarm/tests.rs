@@ -45,6 +45,7 @@ fn contact(id: i64, received_at_ms: i64) -> LastContact {
         alarm2: false,
         reports: 1,
         sequence: 1,
+        life: None,
     }
 }
 
@@ -588,4 +589,15 @@ fn the_ledger_as_a_table() {
     there are more: go on with --after 4706
     ");
     assert!(table(Window::Newest).contains("there are earlier ones"));
+}
+
+/// The report that raised it is told as ever.
+#[test]
+fn a_story_says_that_somebody_was_there() {
+    let mut played = Played::new(station(1), Point::Alarm1);
+    let occurrence = played.at(0, Input::Contact(true)).occurrence();
+    played.events[0].reason = Some("during the visit of Ana".into());
+    let story = played.story(occurrence, 5);
+    let told = "raised: its report from 10.20.0.7 said that the contact is on, during the visit of Ana.";
+    assert!(story.contains(told), "{story}");
 }

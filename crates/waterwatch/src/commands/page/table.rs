@@ -42,6 +42,8 @@ pub(in crate::commands) enum Paint {
     Alarm,
     /// Not known, or not well.
     Doubt,
+    /// No longer of concern: the whole row.
+    Past,
 }
 
 /// Writes a row for each item. `paint` says which column of it looks like
@@ -81,6 +83,7 @@ pub(in crate::commands) fn write<T, const N: usize>(
                         cell.fg(Color::Red).add_attribute(Attribute::Bold)
                     }
                     Some((at, Paint::Doubt)) if at == place => cell.fg(Color::Yellow),
+                    Some((_, Paint::Past)) => cell.fg(Color::DarkGrey),
                     _ => cell,
                 }
             });

@@ -41,6 +41,18 @@ impl Clock {
         self.shown(time_ms, "%Y-%m-%d %H:%M")
     }
 
+    /// `2026-11-24`
+    pub(in crate::commands) fn day(&self, time_ms: i64) -> String {
+        self.shown(time_ms, "%Y-%m-%d")
+    }
+
+    /// `02:10` if that is today, and else `2026-11-24`: no more than a table has
+    /// room for.
+    pub(in crate::commands) fn day_or_time(&self, time_ms: i64) -> String {
+        let day = self.day(time_ms);
+        if day == self.day(self.now_ms()) { self.shown(time_ms, "%H:%M") } else { day }
+    }
+
     fn shown(&self, time_ms: i64, form: &str) -> String {
         // A time that no calendar has is shown as it is.
         rfc3339(time_ms).map_or_else(
@@ -146,6 +158,11 @@ mod tests {
             assert!(said.starts_with(&format!("\"{text}\" is no time; write it like ")), "{said}");
         }
         assert_eq!(clock.exact(1_795_484_760_000), "2026-11-24 02:46:00 +01:00");
+        // The day is the reader's: the next one begins at 23:00 UTC.
+        let today: Vec<_> = [-9_961, -9_960, 76_439, 76_440]
+            .map(|after_s| clock.day_or_time(1_795_484_760_000 + after_s * 1_000))
+            .into();
+        assert_eq!(today, ["2026-11-23", "00:00", "23:59", "2026-11-25"]);
         assert_eq!(clock.minute_and_age(1_795_484_760_000 - 7_500_000), "2026-11-24 00:41 (2 h 5 min ago)");
         assert_eq!(clock.age_s(i64::MIN), Some(i64::MAX / 1_000));
         let ahead = |ms| (clock.age_s(clock.now_ms() + ms), clock.age(clock.now_ms() + ms));

@@ -34,6 +34,10 @@ pub(super) fn run(options: &StationListOptions) -> Result<(), Failure> {
     });
     let is_cut = stations.len() > stations_max;
     stations.truncate(stations_max);
+    // A page goes on after its last id.
+    if !is_cut && after.is_none() {
+        stations.sort_by_key(Station::is_retired);
+    }
     let (mut out, terminal) = output();
     let done = if look.json {
         json::array(&mut out, stations.iter().map(|station| station.object(&clock)))
@@ -76,7 +80,11 @@ pub(super) fn write(
             station.called(clock),
         ]
     };
-    let paint = |station: &Station| (station.quality() != Quality::Good).then_some((1, Paint::Doubt));
+    let paint = |station: &Station| match station.quality() {
+        _ if station.is_retired() => Some((1, Paint::Past)),
+        Quality::Good => None,
+        Quality::Stale | Quality::Never => Some((1, Paint::Doubt)),
+    };
     table::write(out, columns, stations, terminal, texts, paint)?;
     writeln!(out)?;
     match next {

@@ -3,9 +3,10 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use waterwatch_core::alarm::{Alarm, AlarmSource, Point, State};
+use waterwatch_core::alarm::{Alarm, AlarmSource, Aside, Point, State};
 use waterwatch_core::settings::StationSettings;
 
+use super::said::{PausedObject, RetiredObject, VisitObject, said};
 use crate::commands::alarm::called;
 use crate::commands::alarm::standing::{self, is_hidden, marked, rank};
 use crate::commands::page;
@@ -19,10 +20,15 @@ use crate::store::reader::{LastContact, Picture, ServerRows, StationAbout};
 pub(in crate::commands) struct Station {
     /// Its last contact.
     pub(in crate::commands) contact: LastContact,
-    /// Whether it is heard.
+    /// Whether it is heard, or what people have said of that.
     pub(in crate::commands) comms: Comms,
+    /// Whether it is heard, whatever they have said.
+    heard: Comms,
+    /// That it is paused, if it is.
+    pub(in crate::commands) pause: Option<Aside>,
     /// The worst state of its alarms; `None` if a contact is on that no server
-    /// has judged, or it was never heard: nobody knows then.
+    /// has judged, or it was never heard: nobody knows then. Nor has it one if it
+    /// is retired.
     pub(in crate::commands) state: Option<State>,
     /// Which of its points are not judged.
     pub(in crate::commands) disabled: Vec<Point>,
@@ -70,16 +76,20 @@ impl Station {
     /// A station that is heard like that, with its alarms.
     pub(in crate::commands) fn new(
         contact: LastContact,
-        comms: Comms,
+        heard: Comms,
         alarms: &[(AlarmKey, Alarm)],
         server: &ServerRows,
     ) -> Station {
         let settings = server.settings.of(contact.station_id);
-        let state = worst(&contact, alarms, settings);
+        let comms = alarms.iter().find(|((_, point), _)| *point == Point::Comms).map(|(_, alarm)| alarm);
+        let pause = comms.and_then(|alarm| alarm.hidden.service.clone());
+        let state = worst(&contact, alarms, settings).filter(|_| contact.retired().is_none());
         let disabled = Point::OF_STATION.iter().copied().filter(|point| !settings.point(*point).enabled);
         let delayed = alarms.iter().filter(|(_, alarm)| alarm.contact && alarm.delay_due_ms.is_some());
         Station {
-            comms,
+            comms: heard.said(&contact, pause.is_some()),
+            heard,
+            pause,
             state,
             disabled: disabled.collect(),
             delayed: delayed.map(|((_, point), _)| *point).collect(),
@@ -90,14 +100,22 @@ impl Station {
 
     /// What its contacts are worth.
     pub(in crate::commands) fn quality(&self) -> Quality {
-        if self.contact.was_heard() { self.comms.quality() } else { Quality::Never }
+        if self.contact.was_heard() { self.heard.quality() } else { Quality::Never }
     }
 
-    /// What it is called, and what is to be said of one that was never heard.
+    /// Whether it is no more.
+    pub(in crate::commands) fn is_retired(&self) -> bool {
+        self.comms == Comms::Retired
+    }
+
+    /// What it is called, and what is to be said of it in few words: `show` has
+    /// all of it.
     pub(in crate::commands) fn called(&self, clock: &Clock) -> String {
-        let never = self.never_heard(clock);
         let called = called(&self.about).map(|called| page::cut(&called));
-        called.into_iter().chain(never).collect::<Vec<_>>().join("; ")
+        // Nobody waits for one that is paused or retired.
+        let is_expected = !matches!(self.comms, Comms::Paused | Comms::Retired);
+        let never = self.never_heard(clock).filter(|_| is_expected);
+        called.into_iter().chain(never).chain(said(self, clock)).collect::<Vec<_>>().join("; ")
     }
 
     /// `expected by 2026-11-24 02:10`, of one that was never heard.
@@ -106,7 +124,7 @@ impl Station {
             return None;
         }
         let by = self.about.expected_by_ms.map(|by_ms| format!("expected by {}", clock.minute(by_ms)));
-        match self.comms {
+        match self.heard {
             Comms::Silent => {
                 Some(["never heard".to_owned()].into_iter().chain(by).collect::<Vec<_>>().join(", "))
             }
@@ -119,6 +137,7 @@ impl Station {
     pub(in crate::commands) fn is_in_alarm(&self) -> bool {
         match self.state {
             Some(state) => state != State::Normal && !is_hidden(state),
+            None if self.is_retired() => false,
             None => self.contact.alarm1 || self.contact.alarm2,
         }
     }
@@ -129,7 +148,7 @@ impl Station {
     }
 
     /// Worst first: alarms by their states, those of contacts before silence;
-    /// then by how they are heard; then what is hidden.
+    /// then by how they are heard; then what is hidden. What is retired comes last.
     pub(in crate::commands) fn rank(&self) -> impl Ord + use<> {
         let rest = rank(State::Acknowledged) + 2;
         let state = match self.state {
@@ -139,14 +158,15 @@ impl Station {
         };
         let needs_answer = state.min(rest);
         let has_contact_on = self.contact.alarm1 || self.contact.alarm2;
-        (needs_answer, !has_contact_on, self.comms, state)
+        (self.is_retired(), needs_answer, !has_contact_on, self.comms, state)
     }
 
     /// `UNACK`; `NORM?` if that is only what was last known, `?` if nothing is.
     pub(in crate::commands) fn short(&self) -> String {
         match self.state {
+            None if self.is_retired() => "-".to_owned(),
             None => "?".to_owned(),
-            Some(State::Normal) if self.comms == Comms::New || !self.contact.was_heard() => "?".to_owned(),
+            Some(State::Normal) if self.heard == Comms::New || !self.contact.was_heard() => "?".to_owned(),
             Some(State::Normal) => marked(State::Normal.short(), self.quality()),
             Some(state) => state.short().to_owned(),
         }
@@ -213,6 +233,9 @@ impl Station {
             access_note: self.about.access_note.as_deref(),
             telephones: self.about.telephones.as_deref(),
             expected_by: self.about.expected_by_ms.and_then(rfc3339),
+            paused: self.pause.as_ref().map(PausedObject::new),
+            visit: self.contact.visit(clock.now_ms()).map(VisitObject::new),
+            retired: self.contact.retired().map(RetiredObject::new),
         }
     }
 }
@@ -247,4 +270,7 @@ pub(in crate::commands) struct Object<'a> {
     telephones: Option<&'a str>,
     /// When it is expected to be heard for the first time, at the latest.
     expected_by: Option<Timestamp>,
+    paused: Option<PausedObject<'a>>,
+    visit: Option<VisitObject<'a>>,
+    retired: Option<RetiredObject<'a>>,
 }

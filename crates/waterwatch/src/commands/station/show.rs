@@ -8,6 +8,7 @@ use waterwatch_core::Span;
 use waterwatch_core::alarm::{AlarmSource, Point, State};
 
 use super::row::{self, Station};
+use super::said;
 use crate::cli::StationShowOptions;
 use crate::commands::alarm::standing::{self, Standing, marked};
 use crate::commands::alarm::{also_called, output, peer, unknown};
@@ -16,6 +17,7 @@ use crate::commands::page::time::{Clock, rfc3339};
 use crate::commands::page::{json, plain};
 use crate::commands::{count, notice, printed};
 use crate::failure::Failure;
+use crate::store::reader::communication::Quality;
 use crate::store::reader::{Detail, Reader};
 
 /// How many spans are shown: what happened lately.
@@ -74,13 +76,14 @@ impl<'a> Shown<'a> {
         let called = also_called(&station.about);
         let (comms, state) = (station.comms.name(), station.short());
         writeln!(out, "Station {}{called}: {comms}, {state}", contact.station_id)?;
+        said::write(out, station, clock)?;
         let last = match contact.received_at_ms {
             Some(received_at_ms) => {
                 format!("{} ({})", clock.exact(received_at_ms), clock.ago(received_at_ms))
             }
             None if !contact.was_heard() => {
                 let by = station.never_heard(clock).map_or(String::new(), |by| format!("; {by}"));
-                format!("never: it is configured, and has not reported yet{by}")
+                format!("never: it has not reported yet{by}")
             }
             None => format!("{} (as it is stored; nobody knows when)", contact.last_date),
         };
@@ -105,7 +108,8 @@ impl<'a> Shown<'a> {
         for point in points {
             let is = match (point.contact, point.state, point.is_enabled) {
                 (true, ..) => marked("on", point.quality),
-                (false, None, true) => "?".to_owned(),
+                // What was never heard is not known either of one that is retired.
+                (false, None, true) if !point.is_retired || point.quality == Quality::Never => "?".to_owned(),
                 (false, ..) => marked("off", point.quality),
             };
             let state = if point.is_not_judged() && point.state.is_none() {

@@ -37,6 +37,7 @@ pub(super) fn write(out: &mut impl Write, picture: &Picture, terminal: bool) -> 
             ]
         };
         let paint = |station: &Station| match station.quality() {
+            _ if station.is_retired() => Some((3, Paint::Past)),
             _ if station.is_in_alarm() => Some((4, Paint::Alarm)),
             Quality::Good => None,
             Quality::Stale | Quality::Never => Some((3, Paint::Doubt)),
@@ -61,6 +62,8 @@ fn summary(stations: &[Station]) -> String {
         (how_many(&|station| station.comms == Comms::Silent), "silent"),
         (how_many(&|station| station.comms == Comms::Late), "late"),
         (how_many(&|station| station.comms == Comms::New), "never heard"),
+        (how_many(&|station| station.comms == Comms::Paused), "paused"),
+        (how_many(&|station| station.comms == Comms::Retired), "retired"),
         (how_many(&|station| station.state.is_some_and(is_hidden)), "hidden"),
         (how_many(&|station| !station.disabled.is_empty()), "with a disabled point"),
         (how_many(&Station::is_disabled_on), "of them on"),

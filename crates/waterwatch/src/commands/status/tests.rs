@@ -2,8 +2,9 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use waterwatch_core::StationId;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Aside, Occurrence, Point};
+use waterwatch_core::station_life::Retired;
+use waterwatch_core::{StationId, StationLife};
 
 use super::*;
 use crate::store::AlarmKey;
@@ -20,6 +21,7 @@ fn station(number: i64, age_ms: i64, alarm1: bool, alarm2: bool) -> LastContact 
         alarm2,
         reports: 1,
         sequence: 1,
+        life: None,
     }
 }
 
@@ -158,4 +160,30 @@ fn a_failure_that_stays_is_told_once() {
         ["gone", "gone", "locked", "locked", "gone"].map(&mut is_news),
         [true, false, true, false, true]
     );
+}
+
+#[test]
+fn what_is_retired_comes_last_and_what_is_paused_is_counted() {
+    let retired = Retired { at_ms: NOW_MS, by: "Ben".into(), reason: "sold".into() };
+    let life = Some(Box::new(StationLife { visit: None, retired: Some(retired) }));
+    let aside = Aside { until_ms: NOW_MS + 1, by: "Ana".into(), reason: "winter".into(), warned: true };
+    let (key, mut alarm) = raised(2, Point::Comms);
+    alarm.occurrence = None;
+    alarm.hidden.service = Some(aside);
+    let stations = vec![
+        LastContact { life, ..station(1, 0, true, true) },
+        station(2, 500_000, false, false),
+        station(3, 500_000, false, false),
+    ];
+    let picture = picture(stations.clone(), vec![(key.clone(), alarm.clone())]);
+    let order: Vec<_> = picture
+        .stations
+        .iter()
+        .map(|station| (station.contact.station_id.get(), station.comms.name()))
+        .collect();
+    assert_eq!(order, [(3, "late"), (2, "paused"), (1, "retired")]);
+    let table = table(stations, vec![(key, alarm)], false);
+    let summary =
+        "3 stations, none in alarm, 1 late, 1 paused, 1 retired, 1 hidden (? is what was last known)";
+    assert!(table.contains(summary), "{table}");
 }

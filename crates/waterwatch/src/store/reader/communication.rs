@@ -17,11 +17,16 @@ pub enum Comms {
     New,
     /// Within its period.
     Up,
+    /// Its silence raises nothing until a time that a person named.
+    Paused,
+    /// It is no more.
+    Retired,
 }
 
 impl Comms {
     /// All of them, in their order.
-    pub const ALL: [Comms; 4] = [Comms::Silent, Comms::Late, Comms::New, Comms::Up];
+    pub const ALL: [Comms; 6] =
+        [Comms::Silent, Comms::Late, Comms::New, Comms::Up, Comms::Paused, Comms::Retired];
 
     /// Its name, for people and programs.
     #[must_use]
@@ -31,10 +36,13 @@ impl Comms {
             Comms::Late => "late",
             Comms::New => "new",
             Comms::Up => "up",
+            Comms::Paused => "paused",
+            Comms::Retired => "retired",
         }
     }
 
-    /// Of a station whose last contact this is. `is_silent`: the contact of its
+    /// How a station is heard, whatever people have said of it, whose last
+    /// contact this is. `is_silent`: the contact of its
     /// `comms` alarm is on.
     #[must_use]
     pub fn of(contact: &LastContact, is_silent: bool, settings: &StationSettings, now_ms: i64) -> Comms {
@@ -49,12 +57,24 @@ impl Comms {
         if age_s > settings.period_ms / 1_000 { Comms::Late } else { Comms::Up }
     }
 
-    /// What the contacts of such a station are worth.
+    /// The same, with what people have said of it: that it was retired, before
+    /// that it is paused.
+    #[must_use]
+    pub fn said(self, contact: &LastContact, is_paused: bool) -> Comms {
+        match (contact.retired(), is_paused) {
+            (Some(_), _) => Comms::Retired,
+            (None, true) => Comms::Paused,
+            (None, false) => self,
+        }
+    }
+
+    /// What the contacts of a station are worth that is heard like that.
     #[must_use]
     pub fn quality(self) -> Quality {
         match self {
             Comms::Up => Quality::Good,
-            Comms::Late | Comms::Silent => Quality::Stale,
+            // Of these it is not said how they are heard.
+            Comms::Late | Comms::Silent | Comms::Paused | Comms::Retired => Quality::Stale,
             Comms::New => Quality::Never,
         }
     }

@@ -3,12 +3,14 @@
 use jiff::tz::TimeZone;
 use rusqlite::types::ValueRef;
 use rusqlite::{Row, Transaction, params};
-use waterwatch_core::StationId;
 use waterwatch_core::alarm::Point;
+use waterwatch_core::station_life::{Retired, Visit};
+use waterwatch_core::{StationId, StationLife};
 
 use super::{ReadError, Reader, Which};
 use crate::store::journal;
 use crate::store::last_date::{self, LastDate};
+use crate::store::life_rows;
 use crate::store::schema::{self, Kind, describe};
 
 /// The stations with what is ours alone beside the contract's columns.
@@ -27,7 +29,7 @@ pub struct LastContact {
     /// Which station.
     pub station_id: StationId,
     /// When, as the server's clock on the wall showed it; empty for a station
-    /// that is configured and was never heard.
+    /// that was never heard.
     pub last_date: Box<str>,
     /// When, in milliseconds UTC; `None` if a row made by hand says no time.
     pub received_at_ms: Option<i64>,
@@ -39,6 +41,8 @@ pub struct LastContact {
     pub reports: i64,
     /// The commit sequence of the last of them.
     pub sequence: i64,
+    /// What people have said of it as a whole, if that holds.
+    pub life: Option<Box<StationLife>>,
 }
 
 impl Reader {
@@ -58,6 +62,7 @@ impl Reader {
         if !stations.is_empty() {
             self.add_journal(moment, &mut stations)?;
             self.set_last_date(moment, &mut stations)?;
+            self.add_lives(moment, &mut stations)?;
         }
         Ok(stations)
     }
@@ -97,7 +102,8 @@ impl Reader {
         Ok(stations)
     }
 
-    /// Adds the stations that are configured and have never reported.
+    /// Adds the stations of which something is known, and which have never
+    /// reported.
     fn add_never_heard(
         &self,
         moment: &Transaction<'_>,
@@ -116,7 +122,10 @@ impl Reader {
         };
         let read = || -> rusqlite::Result<Vec<i64>> {
             let mut statement = moment.prepare(
-                "SELECT station_id FROM station_settings WHERE station_id > ?1
+                "SELECT station_id FROM (SELECT station_id FROM station_settings
+                 UNION SELECT station_id FROM station_life
+                 UNION SELECT source FROM alarm WHERE typeof(source) = 'integer')
+                 WHERE station_id > ?1
                  AND station_id NOT IN (SELECT station_id FROM station_status) ORDER BY station_id LIMIT ?2",
             )?;
             let limit = i64::try_from(stations_max).unwrap_or(i64::MAX);
@@ -130,6 +139,18 @@ impl Reader {
         if stations.len() > heard {
             stations.sort_by_key(|station| station.station_id);
             stations.truncate(stations_max);
+        }
+        Ok(())
+    }
+
+    /// Few have one, so all are read.
+    fn add_lives(&self, moment: &Transaction<'_>, stations: &mut [LastContact]) -> Result<(), ReadError> {
+        let lives =
+            life_rows::read(moment).map_err(|error| ReadError::Life { path: self.path.clone(), error })?;
+        for (id, life) in lives.iter() {
+            if let Ok(place) = stations.binary_search_by_key(&id, |station| station.station_id) {
+                stations[place].life = Some(Box::new(life.clone()));
+            }
         }
         Ok(())
     }
@@ -214,6 +235,7 @@ impl Reader {
                 ValueRef::Null => 0,
                 _ => integer("sequence", 6)?,
             },
+            life: None,
         })
     }
 }
@@ -228,6 +250,7 @@ impl LastContact {
             alarm2: false,
             reports: 0,
             sequence: 0,
+            life: None,
         }
     }
 
@@ -239,6 +262,18 @@ impl LastContact {
             Point::Alarm2 => self.alarm2,
             Point::Comms | Point::Identity | Point::NewStations => false,
         }
+    }
+
+    /// That it was retired, if it was.
+    #[must_use]
+    pub fn retired(&self) -> Option<&Retired> {
+        self.life.as_ref().and_then(|life| life.retired.as_ref())
+    }
+
+    /// Who is there, if somebody is.
+    #[must_use]
+    pub fn visit(&self, now_ms: i64) -> Option<&Visit> {
+        self.life.as_ref().and_then(|life| life.visit_at(now_ms))
     }
 
     /// Whether it has ever reported, as far as is known.

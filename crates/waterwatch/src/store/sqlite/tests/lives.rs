@@ -44,6 +44,10 @@ fn visits_and_retirements_survive_a_reopening_and_end_for_good() {
     let mut store = open(folder.path());
     assert_eq!(*store.lives(), lives);
     assert_eq!(store.sequence(), begins.sequence);
+    let seen = Reader::open(&folder.path().join("data.sqlite")).unwrap().stations(&TimeZone::UTC).unwrap();
+    let seen: Vec<_> = seen.iter().map(|seen| (seen.station_id, seen.life.as_deref())).collect();
+    let wanted: Vec<_> = lives.iter().map(|(id, life)| (id, Some(life))).collect();
+    assert_eq!(seen, wanted, "also one that was never heard");
     // It says what was last known, under whatever load.
     store.commit(&batch(&store, Form::Journal, BEGAN_MS + 2_000, &[(1, true)])).unwrap();
     let ends = ordered(
