@@ -80,6 +80,19 @@ impl Standing {
             || self.let_go(now_ms).next().is_some()
     }
 
+    /// A turn begins: what an earlier one looked at and did not record is looked
+    /// at again.
+    pub(super) fn turn(&mut self) {
+        self.looked_at = 0;
+    }
+
+    /// What this turn has looked at is done with, whether something followed or
+    /// not.
+    pub(super) fn looked(&mut self) {
+        let rest = self.raised_before.len() - std::mem::take(&mut self.looked_at);
+        self.raised_before.truncate(rest);
+    }
+
     /// The open ones are looked at in this turn.
     pub(super) fn look(&mut self, turn_ms: i64) {
         self.looked_ms = Some(turn_ms);
@@ -127,8 +140,7 @@ impl Standing {
                 self.knows(settings, change.id);
             }
         }
-        let rest = self.raised_before.len() - std::mem::take(&mut self.looked_at);
-        self.raised_before.truncate(rest);
+        self.looked();
         let is_of_many = |(key, _): &&(AlarmKey, Option<Alarm>)| {
             key.1 == Point::Comms && !matches!(key.0, AlarmSource::Station(_))
         };

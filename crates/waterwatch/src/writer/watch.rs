@@ -287,6 +287,7 @@ impl Watch {
         let before = std::mem::replace(&mut self.turn, now);
         self.new_stations.turn(now.steady_ms);
         self.sending.turn(now.steady_ms);
+        self.standing.turn();
         self.sequence = sequence;
         let passed_ms = now.steady_ms - before.steady_ms;
         let late_ms = passed_ms - Self::TURN_MS;
@@ -497,6 +498,7 @@ impl Watch {
     pub fn nothing_followed<S: Store>(&mut self, store: &S) {
         let now_ms = self.clock.at(self.turn);
         self.expected.ask_again(now_ms, now_ms + Self::ASK_AGAIN_MS);
+        self.standing.looked();
         if self.overdue.is_empty() {
             return;
         }

@@ -7,6 +7,7 @@ use super::turns::{NOTHING, Turns};
 use super::*;
 use crate::command::What;
 use crate::store::{AlarmKey, Store};
+use crate::writer::clock::Clock;
 use crate::writer::simulation::disk::Disk;
 
 /// Stations 1 to 4 are in the North, 5 to 9 in the South, and the others nowhere.
@@ -149,6 +150,21 @@ fn those_that_alarmed_just_before_are_suppressed_unless_somebody_has_taken_them(
     assert_eq!(told, [NORTH_RAISED, "area/North comms stands_for 3 4", "2 comms suppressed"]);
     assert_eq!(turns.station(1), State::Acknowledged);
     assert_eq!(turns.pass(1, &["2 0 0"]), ["2 comms off_while_hidden", "2 comms unsuppressed"]);
+}
+
+/// Whoever alarmed long before it goes on doing so, and nothing is left to do: the
+/// writer sleeps until its next turn.
+#[test]
+fn who_alarmed_long_before_does_not_keep_the_writer_busy() {
+    let mut turns = fleet();
+    turns.pass_with(720, 2..=20);
+    assert_eq!(turns.station(1), State::Unacknowledged);
+    turns.pass_with(180, 5..=20);
+    assert_eq!(turns.pass(1, &[]).len(), 2);
+    assert_eq!(turns.comms(turns.north()), State::Unacknowledged);
+    assert_eq!(turns.pass(1, &[]), NOTHING);
+    assert_eq!(turns.station(1), State::Unacknowledged);
+    assert!(turns.recorder.due() > turns.clock.instant(), "nothing is due at once");
 }
 
 #[test]
