@@ -1,6 +1,7 @@
 //! The alarms in memory: the facts of each that is not at rest.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 use waterwatch_core::StationId;
@@ -15,8 +16,8 @@ pub type AlarmKey = (AlarmSource, Point);
 /// stations. Should a million fall silent at once, they share their facts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Alarms {
-    /// Boxed: the map grows in steps, and moves addresses alone.
-    own: HashMap<AlarmKey, Box<Alarm>>,
+    /// The map grows in steps, and moves addresses alone.
+    own: HashMap<AlarmKey, Arc<Alarm>>,
     /// The `comms` alarms that share theirs, by the group that they are in.
     members: HashMap<StationId, u32>,
     /// By their numbers, the oldest first.
@@ -38,7 +39,7 @@ pub struct SilentTogether {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Group {
     occurrence: i64,
-    facts: Alarm,
+    facts: Arc<Alarm>,
     /// Who was in it when it was made. Who still is, [`Alarms::members`] says;
     /// the last of these always is.
     stations: Vec<StationId>,
@@ -51,7 +52,7 @@ impl Alarms {
     pub fn get(&self, key: &AlarmKey) -> Option<&Alarm> {
         match self.own.get(key) {
             Some(alarm) => Some(alarm),
-            None => self.group_of(key).map(|group| &group.facts),
+            None => self.group_of(key).map(|group| &*group.facts),
         }
     }
 
@@ -81,7 +82,7 @@ impl Alarms {
     pub fn set(&mut self, key: AlarmKey, alarm: Option<Alarm>) {
         self.leave(&key);
         match alarm {
-            Some(alarm) => drop(self.own.insert(key, Box::new(alarm))),
+            Some(alarm) => drop(self.own.insert(key, Arc::new(alarm))),
             None => drop(self.own.remove(&key)),
         }
     }
@@ -98,7 +99,7 @@ impl Alarms {
         if stations.is_empty() {
             return;
         }
-        let facts = Alarm::silent_together(*occurrence, *since_ms);
+        let facts = Arc::new(Alarm::silent_together(*occurrence, *since_ms));
         let (stations, members) = (stations.to_vec(), stations.len());
         self.groups.insert(number, Group { occurrence: *occurrence, facts, stations, members });
     }
@@ -133,8 +134,8 @@ impl Alarms {
     }
 
     /// All of them, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (AlarmKey, &Alarm)> {
-        let own = self.own().map(|(key, alarm)| (key.clone(), alarm));
+    pub fn iter(&self) -> impl Iterator<Item = (AlarmKey, &Arc<Alarm>)> {
+        let own = self.own.iter().map(|(key, alarm)| (key.clone(), alarm));
         own.chain(self.members.iter().filter_map(|(id, number)| {
             let facts = &self.groups.get(number)?.facts;
             Some(((AlarmSource::Station(*id), Point::Comms), facts))

@@ -14,6 +14,7 @@ mod station;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension, ToSql, Transaction};
@@ -117,13 +118,16 @@ impl Which<'_> {
     pub const ALL: Which<'static> = Which::After { station: None, stations_max: usize::MAX };
 }
 
+/// An alarm that is not at rest; many may share their facts.
+pub type KnownAlarm = (AlarmKey, Arc<Alarm>);
+
 /// What is recorded, of one moment.
 #[derive(Debug, Default)]
 pub struct Picture {
     /// The stations that were asked for, in the order of their ids.
     pub stations: Vec<LastContact>,
     /// All alarms that are not at rest, in the order of their sources and points.
-    pub alarms: Vec<(AlarmKey, Alarm)>,
+    pub alarms: Vec<KnownAlarm>,
     /// What the server says of itself.
     pub server: ServerRows,
 }
@@ -240,13 +244,13 @@ impl Reader {
         read(&self.connection.unchecked_transaction().map_err(|error| self.not_read(error))?)
     }
 
-    fn alarms(&self, moment: &Transaction<'_>) -> Result<Vec<(AlarmKey, Alarm)>, ReadError> {
+    fn alarms(&self, moment: &Transaction<'_>) -> Result<Vec<KnownAlarm>, ReadError> {
         if self.kind != Kind::Ours {
             return Ok(Vec::new());
         }
         let alarms = alarm_rows::read_alarms(moment).map_err(|error| self.of_row(error))?;
-        let mut alarms: Vec<(AlarmKey, Alarm)> =
-            alarms.iter().map(|(key, alarm)| (key, alarm.clone())).collect();
+        let mut alarms: Vec<KnownAlarm> =
+            alarms.iter().map(|(key, alarm)| (key, Arc::clone(alarm))).collect();
         alarms.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         Ok(alarms)
     }

@@ -81,7 +81,7 @@ pub(super) fn write(
         (_, None) => format!("{}: this was last known", quality.name()),
     };
     fact("quality", quality_is)?;
-    let Alarm { contact: judged, contact_since_ms: _, delay_due_ms, occurrence, hidden, chatter } = alarm;
+    let Alarm { contact: judged, contact_since_ms: _, delay_due_ms, occurrence, hidden, chatter } = &**alarm;
     let since = match standing.contact_since_ms() {
         0 => String::new(),
         since_ms => format!(" since {}", clock.minute_and_age(since_ms)),

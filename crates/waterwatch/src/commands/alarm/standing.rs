@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -15,6 +16,7 @@ use crate::commands::page::table::{self, Paint, numbers, optional, words};
 use crate::commands::page::time::{Clock, rfc3339};
 use crate::commands::page::{self};
 use crate::store::AlarmKey;
+use crate::store::reader::KnownAlarm;
 use crate::store::reader::communication::{Comms, Quality};
 use crate::store::reader::{LastContact, Picture, ServerRows, StationAbout};
 
@@ -24,7 +26,7 @@ pub(in crate::commands) struct Standing {
     /// Whose, and about what.
     pub(in crate::commands) key: AlarmKey,
     /// Its facts.
-    pub(in crate::commands) alarm: Alarm,
+    pub(in crate::commands) alarm: Arc<Alarm>,
     /// Whether the contact is on, as its station reported last, which an alarm
     /// that no server has judged does not know.
     pub(in crate::commands) contact: bool,
@@ -76,7 +78,7 @@ pub(in crate::commands) fn is_hidden(state: State) -> bool {
 /// The communication state of a station of a picture.
 pub(in crate::commands) fn comms(
     contact: &LastContact,
-    alarms: &[(AlarmKey, Alarm)],
+    alarms: &[KnownAlarm],
     settings: &Settings,
     now_ms: i64,
 ) -> Comms {
@@ -98,7 +100,7 @@ pub(in crate::commands) fn reported(contact: &LastContact, point: Point) -> Opti
 
 /// The points of a source that have an open occurrence; the alarms are in order.
 pub(in crate::commands) fn open_points<'a>(
-    alarms: &'a [(AlarmKey, Alarm)],
+    alarms: &'a [KnownAlarm],
     source: &AlarmSource,
 ) -> impl Iterator<Item = Point> + use<'a> {
     let from = alarms.partition_point(|(key, _)| key.0 < *source);
@@ -123,7 +125,7 @@ pub(in crate::commands) fn worst_first(picture: &Picture, now_ms: i64) -> Vec<St
                 AlarmSource::Area(_) | AlarmSource::Server => None,
             };
             let comms = contact.map(|contact| comms(contact, alarms, &server.settings, now_ms));
-            Standing::new(key.clone(), alarm.clone(), contact.zip(comms), alarms, server, now_ms)
+            Standing::new(key.clone(), Arc::clone(alarm), contact.zip(comms), alarms, server, now_ms)
         })
         .collect();
     for contact in stations {
@@ -136,7 +138,7 @@ pub(in crate::commands) fn worst_first(picture: &Picture, now_ms: i64) -> Vec<St
             {
                 let comms = comms(contact, alarms, &server.settings, now_ms);
                 let station = Some((contact, comms));
-                standings.push(Standing::new(key, Alarm::default(), station, alarms, server, now_ms));
+                standings.push(Standing::new(key, Arc::default(), station, alarms, server, now_ms));
             }
         }
     }
@@ -151,9 +153,9 @@ impl Standing {
     /// is a station's that is known, and all alarms of its source, in order.
     pub(in crate::commands) fn new(
         key: AlarmKey,
-        alarm: Alarm,
+        alarm: Arc<Alarm>,
         station: Option<(&LastContact, Comms)>,
-        alarms: &[(AlarmKey, Alarm)],
+        alarms: &[KnownAlarm],
         server: &ServerRows,
         now_ms: i64,
     ) -> Standing {
@@ -221,7 +223,7 @@ impl Standing {
     /// What else an operator must know, in a few words.
     fn note(&self, clock: &Clock) -> String {
         let mut notes = Vec::new();
-        let Alarm { contact, delay_due_ms, occurrence, hidden, chatter, .. } = &self.alarm;
+        let Alarm { contact, delay_due_ms, occurrence, hidden, chatter, .. } = &*self.alarm;
         if self.is_not_judged() {
             notes.push("the contact is on, and no server has judged it yet".to_owned());
         }
@@ -273,7 +275,7 @@ impl Standing {
         let about = self.about.as_ref();
         let PointTexts { label, consequence, response, respond_within_min } = &self.texts;
         let contact_since_ms = self.contact_since_ms();
-        let Alarm { contact: _, contact_since_ms: _, delay_due_ms, occurrence, hidden, chatter } = alarm;
+        let Alarm { contact: _, contact_since_ms: _, delay_due_ms, occurrence, hidden, chatter } = &**alarm;
         let occurrence = occurrence.as_ref();
         let acknowledged = occurrence.and_then(|occurrence| occurrence.acknowledged.as_ref());
         let (shelf, service) = (hidden.shelf.as_ref(), hidden.service.as_ref());

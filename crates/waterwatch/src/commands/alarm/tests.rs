@@ -421,11 +421,11 @@ fn a_story_for_a_program() {
 
 /// A fleet in every state, seen half an hour after the beginning.
 fn picture() -> Picture {
-    let mut alarms = Vec::new();
+    let mut alarms: Vec<crate::store::reader::KnownAlarm> = Vec::new();
     let mut play = |id, point, play: &dyn Fn(&mut Played)| {
         let mut played = Played::new(station(id), point);
         play(&mut played);
-        alarms.push((played.key, played.alarm.expect("not at rest")));
+        alarms.push((played.key, played.alarm.expect("not at rest").into()));
     };
     let on = Input::Contact(true);
     let off = Input::Contact(false);

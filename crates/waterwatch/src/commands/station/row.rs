@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use waterwatch_core::alarm::{Alarm, AlarmSource, Aside, Point, State};
+use waterwatch_core::alarm::{AlarmSource, Aside, Point, State};
 use waterwatch_core::settings::StationSettings;
 
 use super::said::{PausedObject, RetiredObject, VisitObject, said};
@@ -11,7 +11,7 @@ use crate::commands::alarm::called;
 use crate::commands::alarm::standing::{self, is_hidden, marked, rank};
 use crate::commands::page;
 use crate::commands::page::time::{Clock, rfc3339};
-use crate::store::AlarmKey;
+use crate::store::reader::KnownAlarm;
 use crate::store::reader::communication::{Comms, Quality};
 use crate::store::reader::{LastContact, Picture, ServerRows, StationAbout};
 
@@ -39,7 +39,7 @@ pub(in crate::commands) struct Station {
 }
 
 /// The stations of a picture, in its order.
-pub(in crate::commands) fn of(picture: Picture, now_ms: i64) -> (Vec<Station>, Vec<(AlarmKey, Alarm)>) {
+pub(in crate::commands) fn of(picture: Picture, now_ms: i64) -> (Vec<Station>, Vec<KnownAlarm>) {
     let Picture { stations, alarms, server } = picture;
     let stations = stations
         .into_iter()
@@ -53,7 +53,7 @@ pub(in crate::commands) fn of(picture: Picture, now_ms: i64) -> (Vec<Station>, V
 }
 
 /// A station's part of all alarms, which are in order.
-fn of_station<'a>(alarms: &'a [(AlarmKey, Alarm)], contact: &LastContact) -> &'a [(AlarmKey, Alarm)] {
+fn of_station<'a>(alarms: &'a [KnownAlarm], contact: &LastContact) -> &'a [KnownAlarm] {
     let source = AlarmSource::Station(contact.station_id);
     let from = alarms.partition_point(|(key, _)| key.0 < source);
     let to = from + alarms[from..].partition_point(|(key, _)| key.0 == source);
@@ -61,7 +61,7 @@ fn of_station<'a>(alarms: &'a [(AlarmKey, Alarm)], contact: &LastContact) -> &'a
 }
 
 /// The worst state among a station's alarms.
-fn worst(contact: &LastContact, alarms: &[(AlarmKey, Alarm)], settings: &StationSettings) -> Option<State> {
+fn worst(contact: &LastContact, alarms: &[KnownAlarm], settings: &StationSettings) -> Option<State> {
     let worst = alarms.iter().map(|(_, alarm)| alarm.state()).min_by_key(|state| rank(*state));
     let worst = worst.unwrap_or(State::Normal);
     let judged = |point| {
@@ -77,7 +77,7 @@ impl Station {
     pub(in crate::commands) fn new(
         contact: LastContact,
         heard: Comms,
-        alarms: &[(AlarmKey, Alarm)],
+        alarms: &[KnownAlarm],
         server: &ServerRows,
     ) -> Station {
         let settings = server.settings.of(contact.station_id);

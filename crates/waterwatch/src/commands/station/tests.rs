@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Aside, Occurrence, Point};
@@ -9,7 +11,7 @@ use super::row::{self};
 use super::show::Shown;
 use crate::commands::page::json;
 use crate::commands::page::time::Clock;
-use crate::store::AlarmKey;
+use crate::store::reader::KnownAlarm;
 use crate::store::reader::communication::{Comms, Quality};
 use crate::store::reader::{Detail, LastContact, Picture, ServerRows, StationAbout};
 
@@ -33,7 +35,7 @@ fn contact(number: i64, age_s: i64) -> LastContact {
     }
 }
 
-fn raised(number: i64, point: Point) -> (AlarmKey, Alarm) {
+fn raised(number: i64, point: Point) -> KnownAlarm {
     let occurrence = Occurrence {
         sequence: 4_711,
         raised_at_ms: NOW_MS - 600_000,
@@ -44,7 +46,7 @@ fn raised(number: i64, point: Point) -> (AlarmKey, Alarm) {
     };
     let contact_since_ms = occurrence.raised_at_ms;
     let alarm = Alarm { contact: true, contact_since_ms, occurrence: Some(occurrence), ..Alarm::default() };
-    ((AlarmSource::Station(StationId::new(number).unwrap()), point), alarm)
+    ((AlarmSource::Station(StationId::new(number).unwrap()), point), alarm.into())
 }
 
 fn server() -> ServerRows {
@@ -163,8 +165,9 @@ fn a_silent_stations_contacts_are_what_was_last_known() {
 fn an_alarm_that_is_listed_was_judged() {
     let mut detail = detail();
     // It returned; then its contact went on, and the server stopped before it said so.
-    detail.alarms[0].1.contact = false;
-    if let Some(occurrence) = &mut detail.alarms[0].1.occurrence {
+    let alarm = Arc::make_mut(&mut detail.alarms[0].1);
+    alarm.contact = false;
+    if let Some(occurrence) = &mut alarm.occurrence {
         occurrence.returned_at_ms = Some(NOW_MS - 60_000);
     }
     let text = shown(&detail);
@@ -196,13 +199,14 @@ fn a_station_that_an_old_server_left_is_late_and_its_contact_not_judged() {
 }
 
 /// Paused, visited by somebody, and retired.
-fn said_of() -> Vec<(LastContact, Vec<(AlarmKey, Alarm)>)> {
+fn said_of() -> Vec<(LastContact, Vec<KnownAlarm>)> {
     let paused = |number| {
         let reason = "it is winter, and the pump is drained and the mains are off".into();
         let aside = Aside { until_ms: NOW_MS + 86_400_000, by: "Ana".into(), reason, warned: false };
         let (key, mut alarm) = raised(number, Point::Comms);
-        alarm.occurrence = None;
-        alarm.hidden.service = Some(aside);
+        let facts = Arc::make_mut(&mut alarm);
+        facts.occurrence = None;
+        facts.hidden.service = Some(aside);
         (key, alarm)
     };
     let visit =

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use std::collections::HashSet;
 
 use jiff::Timestamp;
@@ -7,7 +9,7 @@ use waterwatch_core::station_life::Retired;
 use waterwatch_core::{StationId, StationLife};
 
 use super::*;
-use crate::store::AlarmKey;
+use crate::store::reader::KnownAlarm;
 use crate::store::reader::{LastContact, ServerRows};
 
 const NOW_MS: i64 = 1_795_484_760_000;
@@ -25,7 +27,7 @@ fn station(number: i64, age_ms: i64, alarm1: bool, alarm2: bool) -> LastContact 
     }
 }
 
-fn raised(number: i64, point: Point) -> (AlarmKey, Alarm) {
+fn raised(number: i64, point: Point) -> KnownAlarm {
     let occurrence = Occurrence {
         sequence: 5,
         raised_at_ms: NOW_MS,
@@ -35,17 +37,17 @@ fn raised(number: i64, point: Point) -> (AlarmKey, Alarm) {
         raises: 1,
     };
     let alarm = Alarm { contact: true, occurrence: Some(occurrence), ..Alarm::default() };
-    ((AlarmSource::Station(StationId::new(number).unwrap()), point), alarm)
+    ((AlarmSource::Station(StationId::new(number).unwrap()), point), alarm.into())
 }
 
-fn picture(stations: Vec<LastContact>, mut alarms: Vec<(AlarmKey, Alarm)>) -> Picture {
+fn picture(stations: Vec<LastContact>, mut alarms: Vec<KnownAlarm>) -> Picture {
     let clock = Clock { now: Timestamp::from_millisecond(NOW_MS).unwrap(), zone: TimeZone::UTC };
     alarms.sort_by(|(one, _), (other, _)| one.cmp(other));
     let server = ServerRows { alive_until_ms: Some(NOW_MS), ..ServerRows::default() };
     Picture::new(reader::Picture { stations, alarms, server }, clock)
 }
 
-fn table(stations: Vec<LastContact>, alarms: Vec<(AlarmKey, Alarm)>, terminal: bool) -> String {
+fn table(stations: Vec<LastContact>, alarms: Vec<KnownAlarm>, terminal: bool) -> String {
     let mut out = Vec::new();
     table::write(&mut out, &picture(stations, alarms), terminal).unwrap();
     String::from_utf8(out).unwrap()
@@ -80,14 +82,15 @@ fn the_worst_come_first_and_what_is_not_known_is_never_well() {
         station(1_000, 7_500_000, false, false),
     ];
     let mut acknowledged = raised(7, Point::Alarm2);
-    if let Some(occurrence) = &mut acknowledged.1.occurrence {
+    if let Some(occurrence) = &mut Arc::make_mut(&mut acknowledged.1).occurrence {
         let by = waterwatch_core::alarm::Acknowledgement { by: "Ann".into(), at_ms: NOW_MS };
         occurrence.acknowledged = Some(by);
     }
     let mut shelved = raised(13, Point::Alarm1);
-    shelved.1.occurrence = None;
+    let facts = Arc::make_mut(&mut shelved.1);
+    facts.occurrence = None;
     let aside = Aside { until_ms: NOW_MS, by: "Ann".into(), reason: "test".into(), warned: true };
-    shelved.1.hidden.shelf = Some(aside);
+    facts.hidden.shelf = Some(aside);
     let alarms = vec![
         acknowledged,
         raised(9, Point::Alarm1),
@@ -168,8 +171,9 @@ fn what_is_retired_comes_last_and_what_is_paused_is_counted() {
     let life = Some(Box::new(StationLife { visit: None, retired: Some(retired) }));
     let aside = Aside { until_ms: NOW_MS + 1, by: "Ana".into(), reason: "winter".into(), warned: true };
     let (key, mut alarm) = raised(2, Point::Comms);
-    alarm.occurrence = None;
-    alarm.hidden.service = Some(aside);
+    let facts = Arc::make_mut(&mut alarm);
+    facts.occurrence = None;
+    facts.hidden.service = Some(aside);
     let stations = vec![
         LastContact { life, ..station(1, 0, true, true) },
         station(2, 500_000, false, false),

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, ToSql, Transaction, named_params};
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Event, Point};
 
-use super::{LastContact, ReadError, Reader, ServerRows, Which, of_station};
+use super::{KnownAlarm, LastContact, ReadError, Reader, ServerRows, Which, of_station};
 use crate::store::alarm_rows::{self, EVENT_COLUMNS, HAPPENED_BEFORE, Source};
 use crate::store::alarms::AlarmKey;
 use crate::store::schema::Kind;
@@ -215,12 +215,11 @@ impl Reader {
                 None => Past::default(),
             };
             let alarms = self.alarms(moment)?;
-            let is_silent =
-                |(of, alarm): &(AlarmKey, Alarm)| of.0 == key.0 && of.1 == Point::Comms && alarm.contact;
+            let is_silent = |(of, alarm): &KnownAlarm| of.0 == key.0 && of.1 == Point::Comms && alarm.contact;
             past.is_silent = of_station(key).is_some() && alarms.iter().any(is_silent);
-            let is_open = |(of, alarm): &&(AlarmKey, Alarm)| of.0 == key.0 && alarm.occurrence.is_some();
+            let is_open = |(of, alarm): &&KnownAlarm| of.0 == key.0 && alarm.occurrence.is_some();
             past.open = alarms.iter().filter(is_open).map(|(of, _)| of.1).collect();
-            past.alarm = alarms.into_iter().find(|(of, _)| of == key).map(|(_, alarm)| alarm);
+            past.alarm = alarms.into_iter().find(|(of, _)| of == key).map(|(_, alarm)| Alarm::clone(&alarm));
             if let Some(id) = of_station(key) {
                 past.contact = self.contacts(moment, Which::These(&[id]), zone)?.pop();
                 past.heard_at_ms = self.heard_before(moment, &past, id)?;

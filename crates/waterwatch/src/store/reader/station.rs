@@ -2,13 +2,12 @@
 
 use jiff::tz::TimeZone;
 use rusqlite::{OptionalExtension, Row, Transaction};
-use waterwatch_core::alarm::Alarm;
 use waterwatch_core::{OpenSpan, Origin, Span, Station, StationId};
 
 use super::contact::JOURNAL;
 use super::{LastContact, ReadError, Reader, ServerRows, Which, of_station};
-use crate::store::alarms::AlarmKey;
 use crate::store::peer;
+use crate::store::reader::KnownAlarm;
 use crate::store::schema::Kind;
 
 /// One station, of one moment.
@@ -26,7 +25,7 @@ pub struct Detail {
     /// The spans before it, the newest first.
     pub spans: Vec<Span>,
     /// Its alarms that are not at rest.
-    pub alarms: Vec<(AlarmKey, Alarm)>,
+    pub alarms: Vec<KnownAlarm>,
     /// What the server says of itself.
     pub server: ServerRows,
 }

@@ -93,7 +93,7 @@ impl World {
             return self.wish_for_a_station();
         }
         let mut alarms: Vec<(AlarmKey, Alarm)> =
-            self.disk().alarms().iter().map(|(key, alarm)| (key, alarm.clone())).collect();
+            self.disk().alarms().iter().map(|(key, alarm)| (key, Alarm::clone(alarm))).collect();
         alarms.sort_by(|(one, _), (other, _)| one.cmp(other));
         let (alarm, facts) = match self.rng.choice(alarms) {
             Some((key, alarm)) if self.rng.u8(..) > 20 => (key, alarm),
