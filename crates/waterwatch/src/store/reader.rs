@@ -11,6 +11,7 @@ mod contact;
 mod ledger;
 mod of_many;
 mod station;
+pub mod urgency;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

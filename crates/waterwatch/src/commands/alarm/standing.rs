@@ -18,6 +18,7 @@ use crate::commands::page::{self};
 use crate::store::AlarmKey;
 use crate::store::reader::KnownAlarm;
 use crate::store::reader::communication::{Comms, Quality};
+use crate::store::reader::urgency::priority;
 use crate::store::reader::{LastContact, Picture, ServerRows, StationAbout};
 
 /// One alarm as it stands.
@@ -98,17 +99,6 @@ pub(in crate::commands) fn reported(contact: &LastContact, point: Point) -> Opti
     }
 }
 
-/// The points of a source that have an open occurrence; the alarms are in order.
-pub(in crate::commands) fn open_points<'a>(
-    alarms: &'a [KnownAlarm],
-    source: &AlarmSource,
-) -> impl Iterator<Item = Point> + use<'a> {
-    let from = alarms.partition_point(|(key, _)| key.0 < *source);
-    let to = from + alarms[from..].partition_point(|(key, _)| key.0 == *source);
-    let open = alarms[from..to].iter().filter(|(_, alarm)| alarm.occurrence.is_some());
-    open.map(|((_, point), _)| *point)
-}
-
 /// All alarms of a picture, the worst first, also contacts that are on and that
 /// no server has judged. Of the picture's stations, those that have an alarm or
 /// a contact on must be there; its alarms must be in order.
@@ -160,8 +150,7 @@ impl Standing {
         now_ms: i64,
     ) -> Standing {
         let comms = station.map(|(_, comms)| comms);
-        let of_source = server.settings.of_source(&key.0);
-        let settings = of_source.point(key.1);
+        let settings = server.settings.of_source(&key.0).point(key.1);
         let contact = station.and_then(|(contact, _)| reported(contact, key.1)).unwrap_or(alarm.contact);
         let was_heard = station.is_none_or(|(contact, _)| contact.was_heard());
         let quality = match key.1.is_contact() && !was_heard {
@@ -177,7 +166,7 @@ impl Standing {
             state,
             is_enabled,
             is_retired,
-            priority: of_source.priority(key.1, open_points(alarms, &key.0)),
+            priority: priority((&key.0, key.1), &alarm, alarms, &server.settings),
             quality,
             about: server.about.station(&key.0).cloned(),
             texts: server.about.point(&key.0, key.1),

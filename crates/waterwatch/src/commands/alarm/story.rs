@@ -84,7 +84,7 @@ impl<'a> Story<'a> {
     }
 
     pub(super) fn priority(&self) -> Priority {
-        self.settings().priority(self.key.1, self.past.open.iter().copied())
+        self.past.priority.unwrap_or(self.settings().point(self.key.1).priority)
     }
 
     /// The occurrence, if it is the current one.

@@ -128,7 +128,7 @@ impl Played {
                 AlarmSource::Area(_) | AlarmSource::Server => None,
             },
             is_silent: false,
-            open: Vec::new(),
+            priority: None,
             server: ServerRows { alive_until_ms: Some(now_ms), ..ServerRows::default() },
             listeners: HashMap::new(),
         }

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use jiff::tz::TimeZone;
 use rusqlite::{OptionalExtension, ToSql, Transaction, named_params};
 use waterwatch_core::StationId;
-use waterwatch_core::alarm::{Alarm, AlarmSource, Event, Point};
+use waterwatch_core::alarm::{Alarm, AlarmSource, Event, Point, Priority};
 
+use super::urgency::priority;
 use super::{KnownAlarm, LastContact, ReadError, Reader, ServerRows, Which, of_station};
 use crate::store::alarm_rows::{self, EVENT_COLUMNS, HAPPENED_BEFORE, Source};
 use crate::store::alarms::AlarmKey;
@@ -76,8 +77,8 @@ pub struct Past {
     pub heard_at_ms: Option<i64>,
     /// Whether the contact of that station's `comms` alarm is on.
     pub is_silent: bool,
-    /// Which points of the same source have an open occurrence.
-    pub open: Vec<Point>,
+    /// How urgent the alarm is as all stand now.
+    pub priority: Option<Priority>,
     /// What the server says of itself.
     pub server: ServerRows,
     /// The addresses of the listeners by the numbers that origins name.
@@ -217,9 +218,7 @@ impl Reader {
             let alarms = self.alarms(moment)?;
             let is_silent = |(of, alarm): &KnownAlarm| of.0 == key.0 && of.1 == Point::Comms && alarm.contact;
             past.is_silent = of_station(key).is_some() && alarms.iter().any(is_silent);
-            let is_open = |(of, alarm): &&KnownAlarm| of.0 == key.0 && alarm.occurrence.is_some();
-            past.open = alarms.iter().filter(is_open).map(|(of, _)| of.1).collect();
-            past.alarm = alarms.into_iter().find(|(of, _)| of == key).map(|(_, alarm)| Alarm::clone(&alarm));
+            past.alarm = alarms.iter().find(|(of, _)| of == key).map(|(_, alarm)| Alarm::clone(alarm));
             if let Some(id) = of_station(key) {
                 past.contact = self.contacts(moment, Which::These(&[id]), zone)?.pop();
                 past.heard_at_ms = self.heard_before(moment, &past, id)?;
@@ -232,6 +231,9 @@ impl Reader {
                 return Ok(Err(None));
             }
             past.server = self.server(moment)?;
+            let at_rest = Alarm::default();
+            let alarm = past.alarm.as_ref().unwrap_or(&at_rest);
+            past.priority = Some(priority((&key.0, key.1), alarm, &alarms, &past.server.settings));
             past.listeners = self.listeners(moment)?;
             Ok(Ok(past))
         })
