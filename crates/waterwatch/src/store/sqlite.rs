@@ -24,7 +24,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use jiff::tz::TimeZone;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, ffi};
@@ -152,7 +152,7 @@ impl SqliteStore {
             }
         }
         schema::set_time_zone(&connection, &zone)?;
-        let loaded = load::load(&connection, &zone)?;
+        let loaded = load(&connection, path, &zone)?;
         let files = OurFiles::of(path)?;
         let checkpointer = Checkpointer::start(&mut connection, path, limits.wal_bytes_max)?;
         let mut store = SqliteStore {
@@ -536,7 +536,7 @@ impl Store for SqliteStore {
         }
         let mut connection = connect(&path, false, Log::MustBeEmptied, self.limits.wal_bytes_max)?;
         Doubt::about(&path).clear();
-        let loaded = load::load(&connection, &self.zone)?;
+        let loaded = load(&connection, &path, &self.zone)?;
         self.files = OurFiles::of(&path)?;
         let checkpointer = Checkpointer::start(&mut connection, &path, self.limits.wal_bytes_max)?;
         self.open = Some(Open { checkpointer, connection });
@@ -550,6 +550,18 @@ fn forget_spans(spans: &mut BTreeMap<(StationId, i64), Span>, id: StationId) {
     while let Some((&key, _)) = spans.range((id, i64::MIN)..=(id, i64::MAX)).next() {
         spans.remove(&key);
     }
+}
+
+/// Reads what is recorded. What no server wrote is not guessed at: it may be an
+/// alarm.
+fn load(connection: &Connection, path: &Path, zone: &TimeZone) -> anyhow::Result<Loaded> {
+    load::load(connection, zone).map_err(|error| {
+        anyhow!(
+            "the database {} cannot be trusted: {error:#}. Nothing was changed: correct or delete what is named, \
+             or restore a backup, and start the server again",
+            path.display()
+        )
+    })
 }
 
 fn closed() -> StoreError {
