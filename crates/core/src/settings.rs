@@ -157,6 +157,7 @@ impl Settings {
         let comms = &mut of_many.points[Point::Comms as usize];
         comms.enabled = true;
         comms.off_delay_ms = fleet.period_ms;
+        comms.hand_over_after_ms = Some(Together::HAND_OVER_MS);
         Settings {
             combinations: vec![fleet],
             own: HashMap::new(),

@@ -9,7 +9,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::alarm::{Acknowledgement, Alarm, OnWhileHidden};
+use crate::alarm::{Alarm, OnWhileHidden};
 
 /// From when on silences are one fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,12 +64,12 @@ impl Together {
         silent < Self::STATIONS_MIN || out_of_contact * 200 < stations * self.share_percent as usize
     }
 
-    /// The moments at which a station must have fallen silent for this alarm to
-    /// stand for it: the window before it went on, and the one after.
+    /// The moments at which a station must have fallen silent for an alarm that
+    /// was raised then to stand for it: the window before, and the one after. On
+    /// whatever clock the raise is given.
     #[must_use]
-    pub fn covers(&self, alarm: &Alarm) -> RangeInclusive<i64> {
-        let went_on_ms = alarm.contact_since_ms;
-        went_on_ms.saturating_sub(self.window_ms)..=went_on_ms.saturating_add(self.window_ms)
+    pub fn covers(&self, raised_ms: i64) -> RangeInclusive<i64> {
+        raised_ms.saturating_sub(self.window_ms)..=raised_ms.saturating_add(self.window_ms)
     }
 }
 
@@ -86,10 +86,7 @@ impl Default for Together {
 #[must_use]
 pub fn stands(alarm: &Alarm, now_ms: i64) -> Option<i64> {
     let open = alarm.occurrence.as_ref().filter(|_| alarm.is_on() && !alarm.is_hidden())?;
-    let handed_over = open
-        .acknowledged
-        .as_ref()
-        .is_some_and(|Acknowledgement { at_ms, .. }| at_ms.saturating_add(Together::HAND_OVER_MS) <= now_ms);
+    let handed_over = open.hand_over_due_ms.is_some_and(|due_ms| due_ms <= now_ms);
     (!handed_over).then_some(open.sequence)
 }
 
@@ -168,7 +165,9 @@ mod tests {
             cause: None,
             reason: None,
         };
-        let settings = PointSettings { latched: false, ..PointSettings::of(Priority::High) };
+        let hand_over_after_ms = Some(Together::HAND_OVER_MS);
+        let settings =
+            PointSettings { latched: false, hand_over_after_ms, ..PointSettings::of(Priority::High) };
         let mut ledger = Ledger { sequence, events: &mut Vec::new() };
         Alarm::step(before, input, &settings, &subject, &mut ledger).unwrap()
     }
@@ -182,12 +181,17 @@ mod tests {
         let taken = step(Some(&raised), MINUTE_MS, &mut sequence, acknowledge).unwrap();
         assert_eq!(stands(&taken, 16 * MINUTE_MS - 1), Some(7));
         assert_eq!(stands(&taken, 16 * MINUTE_MS), None);
+        // It goes along with the clock.
+        let by_ms = 60 * MINUTE_MS;
+        let jumped = step(Some(&taken), 61 * MINUTE_MS, &mut sequence, Input::ClockJump { by_ms }).unwrap();
+        assert_eq!(stands(&jumped, 76 * MINUTE_MS - 1), Some(7));
+        assert_eq!(stands(&jumped, 76 * MINUTE_MS), None);
         let order = Order { until_ms: MINUTE_MS, by: "Ana", reason: "the carrier is at work" };
         let shelved = step(Some(&raised), 1, &mut sequence, Input::Shelve(order)).unwrap();
         assert_eq!(stands(&shelved, 2), None);
         let over = step(Some(&raised), 1, &mut sequence, Input::Contact(false)).unwrap();
         assert_eq!(stands(&over, 2), None);
-        assert_eq!(RULE.covers(&raised), -300_000..=300_000);
+        assert_eq!(RULE.covers(0), -300_000..=300_000);
     }
 
     /// What many share is what each would have come to by itself, and a report

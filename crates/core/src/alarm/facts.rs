@@ -35,6 +35,8 @@ pub struct Occurrence {
     /// When it needs another acknowledgement if it is still on then; one that
     /// chatters counts as on.
     pub realarm_due_ms: Option<i64>,
+    /// When it stands for others no more, since somebody has acknowledged it.
+    pub hand_over_due_ms: Option<i64>,
     /// How many raises it stands for.
     pub raises: u32,
 }
@@ -248,6 +250,10 @@ impl Alarm {
                         && (open.acknowledged.is_none() || (open.returned_at_ms.is_some() && !chattering))
                 }),
                 "only what is on and acknowledged asks again",
+            ),
+            (
+                occurrence_is(&|open| open.hand_over_due_ms.is_some() && open.acknowledged.is_none()),
+                "only what somebody has acknowledged is handed over",
             ),
             (
                 occurrence_is(&|open| open.returned_at_ms.is_none() != on),

@@ -47,6 +47,9 @@ pub struct PointSettings {
     pub shelf_max_ms: i64,
     /// How long it may be taken out of service.
     pub service_max_ms: i64,
+    /// How long after its acknowledgement an alarm that stands for others does
+    /// so no more; `None`: it stands for none.
+    pub hand_over_after_ms: Option<i64>,
 }
 
 impl PointSettings {
@@ -79,6 +82,7 @@ impl PointSettings {
             stuck_after_ms: 3 * 60_000,
             shelf_max_ms: 24 * 3_600_000,
             service_max_ms: 30 * 24 * 3_600_000,
+            hand_over_after_ms: None,
         }
     }
 }

@@ -173,6 +173,7 @@ impl Step<'_, '_> {
             returned_at_ms: None,
             acknowledged: None,
             realarm_due_ms: None,
+            hand_over_due_ms: None,
             raises: 1,
         };
         let named = *self.ledger.sequence + 1;
@@ -303,10 +304,22 @@ impl Step<'_, '_> {
     fn clock_jumps(&mut self, by_ms: i64) {
         let Alarm { delay_due_ms, occurrence, chatter, .. } = &mut self.alarm;
         let Chatter { raised_at_ms, forget_due_ms, chattering } = chatter;
-        let realarm_due_ms = occurrence.as_mut().and_then(|occurrence| occurrence.realarm_due_ms.as_mut());
+        let (realarm_due_ms, hand_over_due_ms) = occurrence
+            .as_mut()
+            .map(|Occurrence { realarm_due_ms, hand_over_due_ms, .. }| {
+                (realarm_due_ms.as_mut(), hand_over_due_ms.as_mut())
+            })
+            .unwrap_or_default();
         let (since_ms, due_ms) =
             chattering.as_mut().map(|Chattering { since_ms, due_ms, .. }| (since_ms, due_ms)).unzip();
-        let one_each = [delay_due_ms.as_mut(), realarm_due_ms, since_ms, due_ms, forget_due_ms.as_mut()];
+        let one_each = [
+            delay_due_ms.as_mut(),
+            realarm_due_ms,
+            hand_over_due_ms,
+            since_ms,
+            due_ms,
+            forget_due_ms.as_mut(),
+        ];
         for time_ms in one_each.into_iter().flatten().chain(raised_at_ms) {
             *time_ms = time_ms.saturating_add(by_ms);
         }
@@ -317,6 +330,7 @@ impl Step<'_, '_> {
         if let Some(occurrence) = &mut self.alarm.occurrence {
             occurrence.acknowledged = None;
             occurrence.realarm_due_ms = None;
+            occurrence.hand_over_due_ms = None;
         }
         self.tell(kind, Entry { count, ..Entry::default() });
     }
@@ -327,6 +341,7 @@ impl Step<'_, '_> {
         let stays = self.alarm.is_on() || self.alarm.chatter.chattering.is_some();
         let realarm_after_ms = self.settings.realarm_after_ms.filter(|after_ms| *after_ms > 0);
         let realarm_due_ms = realarm_after_ms.map(|after_ms| self.after(after_ms));
+        let hand_over_due_ms = self.settings.hand_over_after_ms.map(|after_ms| self.after(after_ms));
         let occurrence = match &mut self.alarm.occurrence {
             Some(occurrence) if occurrence.sequence == named => occurrence,
             other => {
@@ -340,6 +355,7 @@ impl Step<'_, '_> {
         if stays {
             occurrence.acknowledged = Some(Acknowledgement { by: by.into(), at_ms });
             occurrence.realarm_due_ms = realarm_due_ms;
+            occurrence.hand_over_due_ms = hand_over_due_ms;
         } else {
             self.alarm.occurrence = None;
         }

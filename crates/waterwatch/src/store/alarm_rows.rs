@@ -22,7 +22,7 @@ pub const EVENT_COLUMNS: &str = "sequence, event_time, received_at, source, poin
 
 /// The columns of `alarm` that [`alarm`] reads, in its order.
 const ALARM_COLUMNS: &str = "source, point, contact, contact_since, delay_due, occurrence, raised_at, \
-    returned_at, acknowledged_by, acknowledged_at, realarm_due, raises, shelf_until, shelf_by, \
+    returned_at, acknowledged_by, acknowledged_at, realarm_due, hand_over_due, raises, shelf_until, shelf_by, \
     shelf_reason, shelf_warned, service_until, service_by, service_reason, service_warned, \
     suppressed_by, on_from, on_to, chatter_since, chatter_raises, chatter_due, raised_lately, forget_due";
 
@@ -392,6 +392,7 @@ impl<'r> Cells<'r> {
         let by = self.optional(Self::text)?;
         let at_ms = self.optional(Self::time)?;
         let realarm_due_ms = self.optional(Self::time)?;
+        let hand_over_due_ms = self.optional(Self::time)?;
         let raises = self.optional(Self::small)?;
         let acknowledged = match (by, at_ms) {
             (Some(by), Some(at_ms)) => Some(Acknowledgement { by, at_ms }),
@@ -405,10 +406,14 @@ impl<'r> Cells<'r> {
                 returned_at_ms,
                 acknowledged,
                 realarm_due_ms,
+                hand_over_due_ms,
                 raises,
             })),
             (None, None, None)
-                if returned_at_ms.is_none() && acknowledged.is_none() && realarm_due_ms.is_none() =>
+                if returned_at_ms.is_none()
+                    && acknowledged.is_none()
+                    && realarm_due_ms.is_none()
+                    && hand_over_due_ms.is_none() =>
             {
                 Ok(None)
             }
@@ -530,7 +535,7 @@ fn write_alarms(
     let mut upsert = transaction.prepare_cached(&format!(
         "INSERT OR REPLACE INTO alarm ({ALARM_COLUMNS})
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-         ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)"
+         ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)"
     ))?;
     let mut delete = transaction.prepare_cached("DELETE FROM alarm WHERE source = ?1 AND point = ?2")?;
     for (key, alarm) in sorted {
@@ -565,6 +570,7 @@ fn write_alarm(upsert: &mut CachedStatement<'_>, key: &AlarmKey, alarm: &Alarm) 
             acknowledged.map(|acknowledged| &*acknowledged.by),
             acknowledged.map(|acknowledged| acknowledged.at_ms),
             occurrence.and_then(|occurrence| occurrence.realarm_due_ms),
+            occurrence.and_then(|occurrence| occurrence.hand_over_due_ms),
             occurrence.map(|occurrence| occurrence.raises),
             shelf.map(|shelf| shelf.until_ms),
             shelf.map(|shelf| &*shelf.by),

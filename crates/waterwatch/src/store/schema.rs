@@ -33,6 +33,7 @@
 //! | | `contact`, `contact_since`, `delay_due` | the contact, since when it is so, and when the condition follows if a delay runs |
 //! | | `occurrence`, `raised_at`, `returned_at`, `raises` | the raise that is not over yet, and how many it stands for |
 //! | | `acknowledged_by`, `acknowledged_at`, `realarm_due` | who answered it and when, and when it asks again |
+//! | | `hand_over_due` | when it stands for others no more, since it was acknowledged |
 //! | | `shelf_until`, `shelf_by`, `shelf_reason`, `shelf_warned` | the shelf that it is on |
 //! | | `service_until`, `service_by`, `service_reason`, `service_warned` | the same for being out of service |
 //! | | `suppressed_by` | the occurrence of the alarm that stands for it |

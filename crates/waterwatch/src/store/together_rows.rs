@@ -22,9 +22,7 @@ pub(super) fn write(transaction: &Transaction<'_>, batch: &Batch, known: &Alarms
     )?;
     let mut delete = transaction.prepare_cached("DELETE FROM silent_together WHERE occurrence = ?1")?;
     for (occurrence, stations) in left {
-        let members: usize =
-            known.standing_for().filter(|(of, _)| *of == occurrence).map(|(_, members)| members).sum();
-        if members == stations.len() {
+        if known.standing_for().any(|all| all == (occurrence, stations.len())) {
             // Nobody is left.
             delete.execute([occurrence])?;
         } else {

@@ -10,7 +10,7 @@ use crate::store::Slot;
 /// The stations whose silence is recorded.
 #[derive(Debug, Default)]
 pub(super) struct Silent {
-    /// Since which second, in Unix time; 0: it is not silent.
+    /// Since which second of listening time; 0: it is not silent.
     since_s: Vec<u32>,
     all: Counts,
     areas: BTreeMap<AreaId, Counts>,
@@ -35,9 +35,11 @@ impl Silent {
         self.since_s.get(slot.index()).copied().filter(|since_s| *since_s > 0)
     }
 
-    /// It is silent since then.
+    /// It is silent since then, in listening time, or since before if it was.
     pub(super) fn insert(&mut self, slot: Slot, area: Option<AreaId>, since_ms: i64) {
-        self.remove(slot, area);
+        if self.contains(slot) {
+            return;
+        }
         if self.since_s.len() <= slot.index() {
             self.since_s.resize(slot.index() + 1, 0);
         }
@@ -114,7 +116,7 @@ mod tests {
         assert!(!silent.contains(Slot::new(3)) && !silent.contains(Slot::new(5_000)));
         // Told twice, it is counted once.
         silent.insert(Slot::new(1), Some(area), 1_300_000);
-        assert_eq!(silent.count(Some(area), 1_300_000..=1_300_000), 2);
+        assert_eq!(silent.count(Some(area), 1_300_000..=1_300_000), 1);
         assert!(silent.remove(Slot::new(1), Some(area)));
         assert!(!silent.remove(Slot::new(1), Some(area)));
         assert_eq!(silent.count(Some(area), i64::MIN..=i64::MAX), 2);

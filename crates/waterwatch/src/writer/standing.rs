@@ -2,7 +2,7 @@
 //! stations, and whom they have suppressed: what [`Watch`](super::watch::Watch)
 //! knows of them between batches.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use waterwatch_core::alarm::{Alarm, AlarmSource, Point};
 use waterwatch_core::{AreaId, Settings, StationId, together};
@@ -17,11 +17,15 @@ const MOVED_MAX: usize = 1_024;
 pub(super) struct Standing {
     /// The `comms` alarms of areas and of the server that are not at rest.
     open: BTreeMap<AlarmSource, Alarm>,
+    /// Which of them has this occurrence.
+    sources: BTreeMap<i64, AlarmSource>,
     /// Stations whose suppressed `comms` alarm has facts of its own, by the
     /// occurrence that stands for it.
     suppressed: BTreeMap<i64, BTreeSet<StationId>>,
-    /// The same for those that share them: how many.
-    together: BTreeMap<i64, usize>,
+    /// The same by station.
+    suppressed_by: HashMap<StationId, i64>,
+    /// Occurrences that stand for stations which share their facts.
+    together: BTreeSet<i64>,
     /// Stations that alarmed for themselves before another alarm stood for
     /// them: it suppresses them now.
     raised_before: Vec<StationId>,
@@ -45,7 +49,7 @@ impl Standing {
         for (key, alarm) in store.alarms().own() {
             standing.take(key, Some(alarm));
         }
-        standing.together = counted(store.alarms());
+        standing.together = store.alarms().standing_for().map(|(occurrence, _)| occurrence).collect();
         standing.look_for_raised(store);
         standing
     }
@@ -68,8 +72,7 @@ impl Standing {
 
     /// Whose occurrence this is; `None` if it is over.
     pub(super) fn source_of(&self, occurrence: i64) -> Option<&AlarmSource> {
-        let is_it = |alarm: &Alarm| alarm.occurrence.as_ref().is_some_and(|open| open.sequence == occurrence);
-        self.open.iter().find(|(_, alarm)| is_it(alarm)).map(|(source, _)| source)
+        self.sources.get(&occurrence)
     }
 
     /// Whether something is to be decided without a report.
@@ -77,7 +80,7 @@ impl Standing {
         let to_look_at = self.open.values().any(|alarm| alarm.contact || alarm.is_on());
         (to_look_at && self.looked_ms != Some(turn_ms))
             || !self.raised_before.is_empty()
-            || self.let_go(now_ms).next().is_some()
+            || self.let_go(|source| together::stands(self.open.get(source)?, now_ms)).next().is_some()
     }
 
     /// A turn begins: what an earlier one looked at and did not record is looked
@@ -98,21 +101,25 @@ impl Standing {
         self.looked_ms = Some(turn_ms);
     }
 
-    /// Occurrences that have suppressed others, and stand for them no more.
-    fn let_go(&self, now_ms: i64) -> impl Iterator<Item = i64> {
-        let stands = move |occurrence| {
-            self.open.values().any(|alarm| together::stands(alarm, now_ms) == Some(occurrence))
-        };
+    /// Occurrences that have suppressed others, and stand for them no more;
+    /// `stands` says for whom the alarm of a source stands.
+    fn let_go(&self, stands: impl Fn(&AlarmSource) -> Option<i64>) -> impl Iterator<Item = i64> {
         let own = self.suppressed.keys();
-        let together = self.together.keys().filter(|occurrence| !self.suppressed.contains_key(occurrence));
-        own.chain(together).copied().filter(move |&occurrence| !stands(occurrence))
+        let together = self.together.iter().filter(|occurrence| !self.suppressed.contains_key(occurrence));
+        own.chain(together)
+            .copied()
+            .filter(move |&occurrence| self.source_of(occurrence).and_then(&stands) != Some(occurrence))
     }
 
     /// Stations for which no alarm stands any more, up to a limit; others once
     /// these are recorded.
-    pub(super) fn to_let_go(&self, alarms: &Alarms, now_ms: i64) -> Vec<StationId> {
+    pub(super) fn to_let_go(
+        &self,
+        alarms: &Alarms,
+        stands: impl Fn(&AlarmSource) -> Option<i64>,
+    ) -> Vec<StationId> {
         let mut stations = Vec::new();
-        for occurrence in self.let_go(now_ms) {
+        for occurrence in self.let_go(stands) {
             let left = MOVED_MAX - stations.len();
             let own = self.suppressed.get(&occurrence).into_iter().flatten();
             stations.extend(own.take(left));
@@ -153,7 +160,7 @@ impl Standing {
             self.take(key, alarm.as_ref());
         }
         if !batch.silent_together.is_empty() || !self.together.is_empty() {
-            self.together = counted(store.alarms());
+            self.together = store.alarms().standing_for().map(|(occurrence, _)| occurrence).collect();
         }
         if has_raised {
             self.look_for_raised(store);
@@ -166,19 +173,29 @@ impl Standing {
             return;
         }
         let AlarmSource::Station(id) = source else {
-            match alarm {
-                Some(alarm) => drop(self.open.insert(source.clone(), alarm.clone())),
-                None => drop(self.open.remove(source)),
+            let occurrence = |alarm: &Alarm| alarm.occurrence.as_ref().map(|open| open.sequence);
+            if let Some(occurrence) = self.open.remove(source).as_ref().and_then(occurrence) {
+                self.sources.remove(&occurrence);
+            }
+            if let Some(alarm) = alarm {
+                self.sources.extend(occurrence(alarm).map(|occurrence| (occurrence, source.clone())));
+                self.open.insert(source.clone(), alarm.clone());
             }
             return;
         };
         let by = alarm.and_then(|alarm| alarm.hidden.suppressed_by);
-        self.suppressed.retain(|occurrence, stations| {
-            if Some(*occurrence) != by {
-                stations.remove(id);
+        let before = match by {
+            Some(occurrence) => self.suppressed_by.insert(*id, occurrence),
+            None => self.suppressed_by.remove(id),
+        };
+        if let Some(before) = before
+            && let Some(stations) = self.suppressed.get_mut(&before)
+        {
+            stations.remove(id);
+            if stations.is_empty() {
+                self.suppressed.remove(&before);
             }
-            !stations.is_empty()
-        });
+        }
         if let Some(occurrence) = by {
             self.suppressed.entry(occurrence).or_default().insert(*id);
         }
@@ -200,12 +217,4 @@ impl Standing {
             }
         }
     }
-}
-
-fn counted(alarms: &Alarms) -> BTreeMap<i64, usize> {
-    let mut counted = BTreeMap::new();
-    for (occurrence, members) in alarms.standing_for() {
-        *counted.entry(occurrence).or_default() += members;
-    }
-    counted
 }

@@ -74,7 +74,12 @@ impl Draft {
         for id in raised_before {
             self.suppress_raised(store, watch, id);
         }
-        for id in watch.standing.to_let_go(store.alarms(), self.batch.received_at_ms) {
+        // As it is after what was decided so far: a clock that jumps lets nobody go.
+        let stands = |source: &AlarmSource| {
+            let alarm = self.current(store, &(source.clone(), Point::Comms))?;
+            together::stands(alarm, self.batch.received_at_ms)
+        };
+        for id in watch.standing.to_let_go(store.alarms(), stands) {
             self.step_comms(store, watch, id, None, Input::Unsuppress);
         }
     }
@@ -101,7 +106,7 @@ impl Draft {
     /// Whether an area, or all stations, are in alarm. `overdue` of them fall
     /// silent now.
     fn judge_one<S: Store>(&mut self, store: &S, watch: &Watch, source: AlarmSource, overdue: usize) {
-        let now_ms = self.batch.received_at_ms;
+        let now_ms = watch.listening_ms();
         let rules = watch.settings().together();
         let (rule, area) = match &source {
             AlarmSource::Area(name) => (rules.area, Some(watch.settings().area_named(name))),
@@ -115,12 +120,12 @@ impl Draft {
             (_, Some(None)) => false,
             (Some(alarm), area) => {
                 let area = area.flatten();
-                let within_ms = rule.covers(alarm);
+                let within_ms = rule.covers(watch.raised_ms(alarm));
                 let fresh = if within_ms.contains(&now_ms) { overdue } else { 0 };
                 let silent = watch.silent.count(area, within_ms.clone()) + fresh;
                 let stations = area.map_or(store.station_count(), |area| watch.standing.stations_of(area));
-                let stations = stations.saturating_sub(retired_of(store, watch, area));
-                // Only where these alone are too few is it looked for those to come.
+                // Only where these alone are too few it is looked for those to come, and
+                // for those of the others that count.
                 let is_over = rule.is_over(silent, Tally { stations, out_of_contact: silent })
                     && rule.is_over(silent, self.look(store, watch, area, &within_ms).in_all);
                 !is_over
@@ -197,11 +202,11 @@ impl Draft {
     /// The alarm of an area or of the server, if it stands for stations that
     /// fall silent now.
     fn covering<S: Store>(&self, store: &S, watch: &Watch, source: &AlarmSource) -> Option<Cover> {
-        let now_ms = self.batch.received_at_ms;
         let rules = watch.settings().together();
         let rule = if *source == AlarmSource::Server { rules.all } else { rules.area };
         let alarm = self.current(store, &(source.clone(), Point::Comms))?;
-        let occurrence = together::stands(alarm, now_ms).filter(|_| rule.covers(alarm).contains(&now_ms))?;
+        let covers = rule.covers(watch.raised_ms(alarm)).contains(&watch.listening_ms());
+        let occurrence = together::stands(alarm, self.batch.received_at_ms).filter(|_| covers)?;
         Some(Cover { source: source.clone(), occurrence })
     }
 
@@ -267,11 +272,11 @@ impl Draft {
         if is_taken || !alarm.contact {
             return;
         }
-        let (since_ms, rules) = (alarm.contact_since_ms, watch.settings().together());
+        let (since_ms, rules) = (watch.silent_since_ms(alarm), watch.settings().together());
         let area = watch.settings().of(id).area.map(|area| (area_source(watch, area), rules.area));
         let stands = |(source, rule): (AlarmSource, Together)| {
             let alarm = self.current(store, &(source, Point::Comms))?;
-            let covers = rule.covers(alarm).contains(&since_ms);
+            let covers = rule.covers(watch.raised_ms(alarm)).contains(&since_ms);
             together::stands(alarm, self.batch.received_at_ms).filter(|_| covers)
         };
         let of_server = (AlarmSource::Server, rules.all);
@@ -341,13 +346,6 @@ impl Draft {
     pub(super) fn current<'a, S: Store>(&'a self, store: &'a S, key: &AlarmKey) -> Option<&'a Alarm> {
         self.judgement.current(store, &self.batch, key)
     }
-}
-
-/// How many stations of an area, or of all, are retired.
-fn retired_of<S: Store>(store: &S, watch: &Watch, area: Option<AreaId>) -> usize {
-    let is_of = |id: StationId| area.is_none() || watch.settings().of(id).area == area;
-    let retired = store.lives().iter().filter(|(_, life)| life.retired.is_some());
-    retired.filter(|(id, _)| is_of(*id) && store.find(*id).is_some()).count()
 }
 
 fn area_source(watch: &Watch, area: AreaId) -> AlarmSource {

@@ -223,6 +223,29 @@ impl Watch {
         self.turn
     }
 
+    /// The listening time of this turn.
+    pub(super) fn listening_ms(&self) -> i64 {
+        self.clock.at(self.turn)
+    }
+
+    /// Since when a station is silent, in listening time, by its alarm.
+    pub(super) fn silent_since_ms(&self, alarm: &Alarm) -> i64 {
+        let open = alarm.occurrence.as_ref().map(|open| open.sequence);
+        // Whoever is suppressed fell silent about when that was raised.
+        let sequence = open.or(alarm.hidden.suppressed_by).unwrap_or(i64::MAX);
+        self.clock.heard_ms(alarm.contact_since_ms, sequence)
+    }
+
+    /// When an alarm was raised, in listening time; or when it went on while it
+    /// was hidden.
+    pub(super) fn raised_ms(&self, alarm: &Alarm) -> i64 {
+        match (&alarm.occurrence, alarm.hidden.was_on) {
+            (Some(open), _) => self.clock.heard_ms(open.raised_at_ms, open.sequence),
+            (None, Some(was_on)) => self.clock.heard_ms(was_on.from_ms, i64::MAX),
+            (None, None) => self.silent_since_ms(alarm),
+        }
+    }
+
     /// Whether a station is on its way to be silent: past its period and half of
     /// its grace. A fleet that reports by the clock is late together each
     /// minute, for a moment.
@@ -263,7 +286,8 @@ impl Watch {
         for (key, alarm) in store.alarms().iter() {
             self.dues.set(&key, alarm.due_ms());
             self.awaited.set(&key, alarm.reports_needed_from_ms());
-            self.mark(store, &key, Some(alarm));
+            let since_ms = self.silent_since_ms(alarm);
+            self.mark(store, &key, Some(alarm), since_ms);
         }
         self.standing = Standing::of(store, &self.settings);
         for (id, life) in store.lives().iter() {
@@ -462,7 +486,7 @@ impl Watch {
             }
             self.dues.set(key, alarm.as_ref().and_then(Alarm::due_ms));
             self.awaited.set(key, alarm.as_ref().and_then(Alarm::reports_needed_from_ms));
-            if let Some(slot) = self.mark(store, key, alarm.as_ref()) {
+            if let Some(slot) = self.mark(store, key, alarm.as_ref(), now_ms) {
                 // It is heard again.
                 self.put(store, slot, now_ms);
             }
@@ -470,7 +494,7 @@ impl Watch {
         for together in &batch.silent_together {
             for &id in &together.stations {
                 if let Some((slot, _)) = store.find(id) {
-                    self.silent.insert(slot, self.settings.of(id).area, together.since_ms);
+                    self.silent.insert(slot, self.settings.of(id).area, now_ms);
                     self.needed.insert(slot);
                 }
             }
@@ -528,17 +552,24 @@ impl Watch {
         }
     }
 
-    /// Remembers what an alarm means for its station's reports. Gives the
+    /// Remembers what an alarm means for its station's reports; `since_ms` is when
+    /// it fell silent, in listening time, if it is and was not before. Gives the
     /// station's place if it is silent no more.
-    fn mark<S: Store>(&mut self, store: &S, key: &AlarmKey, alarm: Option<&Alarm>) -> Option<Slot> {
+    fn mark<S: Store>(
+        &mut self,
+        store: &S,
+        key: &AlarmKey,
+        alarm: Option<&Alarm>,
+        since_ms: i64,
+    ) -> Option<Slot> {
         let (AlarmSource::Station(id), point) = key else { return None };
         let slot = self.mark_needed(store, *id)?;
         if *point != Point::Comms {
             return None;
         }
         let area = self.settings.of(*id).area;
-        if let Some(alarm) = alarm.filter(|alarm| alarm.contact) {
-            self.silent.insert(slot, area, alarm.contact_since_ms);
+        if alarm.is_some_and(|alarm| alarm.contact) {
+            self.silent.insert(slot, area, since_ms);
             return None;
         }
         self.silent.remove(slot, area).then_some(slot)

@@ -89,6 +89,7 @@ fn settings(rules: &Rules) -> PointSettings {
         stuck_after_ms: rules.stuck_after * MINUTE_MS,
         shelf_max_ms: rules.shelf_max * MINUTE_MS,
         service_max_ms: rules.service_max * MINUTE_MS,
+        hand_over_after_ms: None,
     }
 }
 

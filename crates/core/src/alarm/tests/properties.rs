@@ -71,6 +71,7 @@ fn settings(lasts: impl Strategy<Value = i64> + 'static) -> impl Strategy<Value 
             stuck_after_ms: chatter.2,
             shelf_max_ms: longest.0,
             service_max_ms: longest.1,
+            hand_over_after_ms: None,
         },
     )
 }

@@ -42,6 +42,7 @@ fn raised(number: i64, point: Point) -> KnownAlarm {
         returned_at_ms: None,
         acknowledged: None,
         realarm_due_ms: None,
+        hand_over_due_ms: None,
         raises: 1,
     };
     let contact_since_ms = occurrence.raised_at_ms;

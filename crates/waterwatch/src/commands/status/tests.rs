@@ -34,6 +34,7 @@ fn raised(number: i64, point: Point) -> KnownAlarm {
         returned_at_ms: None,
         acknowledged: None,
         realarm_due_ms: None,
+        hand_over_due_ms: None,
         raises: 1,
     };
     let alarm = Alarm { contact: true, occurrence: Some(occurrence), ..Alarm::default() };

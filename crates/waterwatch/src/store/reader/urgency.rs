@@ -60,6 +60,7 @@ mod tests {
                 returned_at_ms: None,
                 acknowledged: None,
                 realarm_due_ms: None,
+                hand_over_due_ms: None,
                 raises: 1,
             }),
             ..Alarm::default()

@@ -139,6 +139,7 @@ CREATE TABLE point_settings (
 /// What version 4 brought.
 pub(super) const SINCE_VERSION_4: &str = "
 ALTER TABLE alarm_event ADD COLUMN stations BLOB;
+ALTER TABLE alarm ADD COLUMN hand_over_due INTEGER;
 DROP INDEX IF EXISTS alarm_event_by_received_at;
 CREATE TABLE silent_together (
     entry INTEGER PRIMARY KEY,

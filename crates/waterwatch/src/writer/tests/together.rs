@@ -173,15 +173,16 @@ fn an_area_that_is_put_aside_or_was_taken_a_while_ago_stands_for_nobody() {
         let mut turns = fleet();
         turns.pass_with(181, 5..=20);
         let alarm = (turns.north(), Point::Comms);
+        let mut told = Vec::new();
         if is_shelved {
             let (until_ms, reason) = (1_008_000_000, "the carrier is at work".into());
-            turns.order(What::Shelve { alarm, until_ms, reason });
+            told = turns.order(What::Shelve { alarm, until_ms, reason });
         } else {
             let occurrence = turns.occurrence(turns.north());
             turns.order(What::Acknowledge { alarm, occurrence });
             assert_eq!(turns.pass_with(14 * 60, 5..=20), NOTHING);
         }
-        let told = turns.pass_with(60, 5..=20);
+        told.extend(turns.pass_with(60, 5..=20));
         let raised: Vec<_> = told.iter().filter(|line| line.ends_with(" comms raised")).collect();
         assert_eq!(
             raised,
@@ -296,4 +297,78 @@ fn what_is_retired_is_no_part_of_what_is_silent_together() {
     );
     let ended = "3 retirement_ended, heard again after it was retired";
     assert_eq!(turns.pass(1, &["3 0 0"]), [ended]);
+}
+
+/// What is counted from the acknowledgement goes along with the clock.
+#[test]
+fn a_jump_of_the_clock_lets_nobody_go_early_or_late() {
+    for jump_s in [3_600, -3_600] {
+        let mut turns = fleet();
+        turns.pass_with(181, 5..=20);
+        let occurrence = turns.occurrence(turns.north());
+        turns.order(What::Acknowledge { alarm: (turns.north(), Point::Comms), occurrence });
+        turns.pass_with(60, 5..=20);
+        turns.skip(jump_s * 1_000, 0);
+        let told = turns.pass_with(13 * 60, 5..=20);
+        assert!(told.iter().all(|line| line.starts_with("clock_jumped")), "{jump_s}: {told:?}");
+        let told = turns.pass_with(120, 5..=20);
+        let raised = told.iter().filter(|line| line.ends_with(" comms raised")).count();
+        assert_eq!(raised, 4, "{jump_s}: {told:?}");
+    }
+}
+
+#[test]
+fn a_jump_of_the_clock_while_they_fall_silent_changes_nothing() {
+    for jump_s in [3_600, -3_600] {
+        let mut turns = fleet();
+        turns.pass(30, &["4 0 0"]);
+        turns.pass_with(151, 5..=20);
+        assert_eq!(turns.comms(turns.north()), State::Unacknowledged, "three of four");
+        turns.skip(jump_s * 1_000, 0);
+        let told = turns.pass_with(60, 5..=20);
+        assert!(told.contains(&"area/North comms stands_for 4".to_owned()), "{jump_s}: {told:?}");
+        assert_eq!(turns.station(4), State::Suppressed);
+    }
+}
+
+/// An alarm that is about to be over stands for no news.
+#[test]
+fn who_falls_silent_as_the_others_come_back_alarms_for_itself() {
+    let mut turns = fleet();
+    turns.pass(1, &["4 0 0"]);
+    turns.pass_with(1_200, 4..=20);
+    assert_eq!(turns.station(1), State::Suppressed);
+    // Station 4 fails, too; and the others are back just before that is seen.
+    turns.pass_with(120, 5..=20);
+    turns.pass(55, &lines(&all_of(1..=3)));
+    let told = turns.pass(10, &[]);
+    assert!(told.contains(&"4 comms raised".to_owned()), "{told:?}");
+}
+
+#[test]
+fn those_that_alarmed_just_before_are_let_go_like_the_others() {
+    let mut turns = fleet();
+    turns.pass(60, &lines(&all_of(3..=20)));
+    turns.pass_with(181, 5..=20);
+    assert_eq!((turns.station(1), turns.station(3)), (State::Suppressed, State::Suppressed));
+    let alarm = (turns.north(), Point::Comms);
+    let reason = "the carrier is at work".into();
+    let told = turns.order(What::Shelve { alarm, until_ms: 1_008_000_000, reason });
+    let raised: Vec<_> = told.iter().filter(|line| line.ends_with(" comms raised")).collect();
+    assert_eq!(raised, ["1 comms raised", "2 comms raised", "3 comms raised", "4 comms raised"], "{told:?}");
+}
+
+/// It counts on neither side, and is suppressed beside its pause.
+#[test]
+fn a_station_that_is_paused_falls_silent_with_the_others_without_a_word() {
+    let mut turns = fleet();
+    let station = StationId::new(4).unwrap();
+    turns.order(What::Pause { station, until_ms: 1_003_000_000, reason: "it is winter".into() });
+    turns.pass_with(180, 5..=20);
+    let told = turns.pass(1, &[]);
+    assert_eq!(told[0], "area/North comms raised, 3 of 3 stations are out of contact");
+    assert_eq!(turns.station(4), State::OutOfService);
+    let told = turns.pass_with(3_600, 5..=20);
+    assert!(told.iter().all(|line| !line.contains(" raised")), "its pause is over: {told:?}");
+    assert_eq!(turns.station(4), State::Suppressed);
 }

@@ -90,6 +90,7 @@ fn a_database_without_stations_that_are_silent_together_keeps_its_alarms() {
             "DROP TABLE silent_together; DROP TABLE station_life; DROP TABLE contest;
              DROP INDEX alarm_event_of_many;
              ALTER TABLE alarm_event DROP COLUMN stations;
+             ALTER TABLE alarm DROP COLUMN hand_over_due;
              ALTER TABLE station_settings DROP COLUMN expected_by;
              ALTER TABLE station_settings DROP COLUMN allow_from;
              INSERT INTO station_settings (station_id, name) VALUES (1, 'North lift');
