@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::words::{AlarmSource, Point};
+
 use crate::station::StationId;
 
 /// What can happen to an alarm.
@@ -112,6 +114,14 @@ pub enum Rejected {
         by: Box<str>,
         /// When, in milliseconds UTC.
         at_ms: i64,
+    },
+    /// There is no such alarm: no such point, or no station in such an area.
+    #[error("{of} has no {point}")]
+    NoSuchAlarm {
+        /// Whose it would be.
+        of: AlarmSource,
+        /// Which point.
+        point: Point,
     },
     /// Its station is no more.
     #[error("its station is retired")]

@@ -68,6 +68,9 @@ impl Draft {
             What::Resume { station } => {
                 self.obey_one(ground, &comms_of(*station), Input::ReturnToService { by })
             }
+            What::BeginVisit { station, .. } if self.is_retired(store, *station) => {
+                Err(Rejected::StationRetired)
+            }
             What::BeginVisit { station, until_ms, reason } => {
                 let (until_ms, reason) = (*until_ms, reason.as_deref());
                 let input = station_life::Input::BeginVisit { until_ms, by, reason };
@@ -103,6 +106,17 @@ impl Draft {
     ) -> Result<Done, Rejected> {
         let store = ground.store;
         let (source, point) = alarm.clone();
+        let is_there = match &source {
+            AlarmSource::Station(_) | AlarmSource::Server => true,
+            // Also one that has no stations any more, while its alarm is not over.
+            AlarmSource::Area(name) => {
+                ground.watch.settings().area_named(name).is_some()
+                    || self.judgement.current(store, &self.batch, alarm).is_some()
+            }
+        };
+        if !is_there || !Point::of(&source).contains(&point) {
+            return Err(Rejected::NoSuchAlarm { of: source, point });
+        }
         if let AlarmSource::Station(id) = source
             && self.is_retired(store, id)
         {

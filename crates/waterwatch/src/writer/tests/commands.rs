@@ -123,3 +123,22 @@ fn of_a_writer_that_ends_by_a_failure_nothing_is_known() {
     assert_eq!(runtime.block_on(operators.ask(shelve(1))), Outcome::NotDone(NotDone::Stopping));
     drop(lane);
 }
+
+/// Whoever invents areas and points fills nothing.
+#[test]
+fn what_does_not_exist_is_not_put_aside() {
+    let mut turns = turns();
+    let (until_ms, reason): (i64, Box<str>) = (1_001_000_000, "a pump is changed".into());
+    let no_area = (AlarmSource::Area("Nowhere".into()), Point::Comms);
+    let no_point = (AlarmSource::Server, Point::Alarm1);
+    let of_server = (AlarmSource::Station(StationId::new(7).unwrap()), Point::NewStations);
+    for alarm in [no_area, no_point, of_server] {
+        let (of, point) = alarm.clone();
+        let what = What::Shelve { alarm, until_ms, reason: reason.clone() };
+        let deadline = turns.clock.instant() + Duration::from_secs(1);
+        let (outcomes, told) = turns.obey(vec![Command { what, by: "Ana".into(), deadline }], &[]);
+        assert_eq!(outcomes, [Outcome::Rejected(Rejected::NoSuchAlarm { of, point })]);
+        assert!(told.iter().all(|line| !line.contains("shelved")), "{told:?}");
+    }
+    assert!(turns.recorder.store.alarms().is_empty());
+}
