@@ -7,11 +7,14 @@ use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;
 
+use waterwatch_core::alarm::State;
+
 use crate::cli::StatusOptions;
 use crate::failure::Failure;
 use crate::store::reader::{self, Reader, Which};
 
 use super::alarm::output;
+use super::alarm::standing::{self, Standing, is_hidden};
 use super::page::json;
 use super::page::time::Clock;
 use super::station::row::{self, Station};
@@ -26,6 +29,10 @@ const CLEAR: &str = "\x1b[2J\x1b[H";
 
 /// The stations as they were at one moment, the worst first.
 struct Picture {
+    /// What is in alarm of areas and of the server itself, the worst first.
+    others: Vec<Standing>,
+    /// How many alarms of those are hidden.
+    others_hidden: usize,
     stations: Vec<Station>,
     /// That the server seems to be gone, if it does.
     notice: Option<String>,
@@ -117,10 +124,13 @@ fn show(out: &mut impl Write, picture: &Picture, options: &StatusOptions, termin
 impl Picture {
     fn new(picture: reader::Picture, clock: Clock) -> Picture {
         let notice = notice(&picture.server, &clock);
+        let mut others = standing::of_no_station(&picture, clock.now_ms());
+        let others_hidden = others.iter().filter(|other| other.state.is_some_and(is_hidden)).count();
+        others.retain(|other| other.state.is_some_and(|state| state != State::Normal && !is_hidden(state)));
         let (mut stations, _) = row::of(picture, clock.now_ms());
         // Stable: among equals the order of the ids stays.
         stations.sort_by_cached_key(Station::rank);
-        Picture { stations, notice, clock }
+        Picture { others, others_hidden, stations, notice, clock }
     }
 }
 

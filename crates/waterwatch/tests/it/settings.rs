@@ -269,6 +269,7 @@ fn what_people_say_of_stations_and_points_is_shown_to_whoever_looks() {
     let listed = asked(&["station", "list"]);
     let never = listed.lines().find(|line| line.contains("Well")).unwrap();
     assert!(never.contains("silent") && never.contains("never heard, expected by 20"), "{listed}");
+    assert!(asked(&["status"]).contains(", 1 never heard"), "silent, and never heard");
     let json: serde_json::Value = serde_json::from_str(&asked(&["station", "show", "8", "--json"])).unwrap();
     assert_eq!((&json["quality"], &json["expected_by"]), (&"never".into(), &"2020-01-01T00:00:00Z".into()));
     assert!(

@@ -87,6 +87,15 @@ fn an_area_that_falls_silent_is_one_alarm_and_its_stations_say_why_they_have_non
     };
     let list = say(&["alarm", "list"]);
     assert!(list.contains("area/North"), "{list}");
+    let status = say(&["status"]);
+    let first = status.lines().nth(1).unwrap();
+    assert!(
+        first.starts_with("UNACK") && first.contains("area/North  comms"),
+        "above the stations: {status}"
+    );
+    let alarms = list.lines().find_map(|line| line.split_once(" unacknowledged")).unwrap().0;
+    let agrees = format!("14 stations, {}, ", alarms.replace(": ", ", ") + " unacknowledged");
+    assert!(status.contains(&agrees), "{agrees} in {status}");
     let explained = say(&["alarm", "explain", "3", "comms"]);
     let stands = format!("silent together with others: occurrence {} stands for it.", told[0].sequence);
     assert!(explained.contains(&stands), "{explained}");

@@ -132,10 +132,26 @@ pub(in crate::commands) fn worst_first(picture: &Picture, now_ms: i64) -> Vec<St
             }
         }
     }
+    sort(&mut standings);
+    standings
+}
+
+/// The alarms of a picture that are no station's, the worst first. Its alarms
+/// must be in order.
+pub(in crate::commands) fn of_no_station(picture: &Picture, now_ms: i64) -> Vec<Standing> {
+    let Picture { alarms, server, .. } = picture;
+    let others = alarms.iter().filter(|((source, _), _)| !matches!(source, AlarmSource::Station(_)));
+    let mut standings: Vec<Standing> = others
+        .map(|(key, alarm)| Standing::new(key.clone(), Arc::clone(alarm), None, alarms, server, now_ms))
+        .collect();
+    sort(&mut standings);
+    standings
+}
+
+fn sort(standings: &mut [Standing]) {
     standings.sort_by_cached_key(|standing| {
         (rank_if_known(standing.state), Reverse(standing.priority), standing.since_ms(), standing.key.clone())
     });
-    standings
 }
 
 impl Standing {

@@ -8,7 +8,7 @@ use waterwatch_core::settings::StationSettings;
 
 use super::said::{PausedObject, RetiredObject, VisitObject, said};
 use crate::commands::alarm::called;
-use crate::commands::alarm::standing::{self, is_hidden, marked, rank};
+use crate::commands::alarm::standing::{self, is_hidden, marked, rank, rank_if_known};
 use crate::commands::page;
 use crate::commands::page::time::{Clock, rfc3339};
 use crate::store::reader::KnownAlarm;
@@ -34,6 +34,11 @@ pub(in crate::commands) struct Station {
     pub(in crate::commands) disabled: Vec<Point>,
     /// Which of its contacts are on, and no alarm yet: the on-delay runs.
     pub(in crate::commands) delayed: Vec<Point>,
+    /// How many of its alarms are neither normal nor hidden, or are contacts that
+    /// are on and that no server has judged.
+    pub(in crate::commands) alarms: u8,
+    /// How many of its alarms nobody has acknowledged.
+    pub(in crate::commands) unacknowledged: u8,
     /// What people say of it.
     pub(in crate::commands) about: StationAbout,
 }
@@ -72,6 +77,24 @@ fn worst(contact: &LastContact, alarms: &[KnownAlarm], settings: &StationSetting
     (is_known || rank(worst) < rank(State::Shelved)).then_some(worst)
 }
 
+/// How many of a station's contacts are on that no server has judged, and have
+/// no alarm that says more.
+fn not_judged(contact: &LastContact, alarms: &[KnownAlarm], settings: &StationSettings) -> u8 {
+    let says_more = |point| {
+        let of_point =
+            |((_, of), alarm): &KnownAlarm| *of == point && (alarm.contact || alarm.state() != State::Normal);
+        alarms.iter().any(of_point)
+    };
+    let is_not_judged =
+        |&point: &Point| contact.is_on(point) && settings.point(point).enabled && !says_more(point);
+    Point::OF_STATION.iter().map(|point| u8::from(is_not_judged(point))).sum()
+}
+
+/// Whether it is neither normal nor hidden.
+fn is_alarm(state: State) -> bool {
+    state != State::Normal && !is_hidden(state)
+}
+
 impl Station {
     /// A station that is heard like that, with its alarms.
     pub(in crate::commands) fn new(
@@ -83,7 +106,14 @@ impl Station {
         let settings = server.settings.of(contact.station_id);
         let comms = alarms.iter().find(|((_, point), _)| *point == Point::Comms).map(|(_, alarm)| alarm);
         let pause = comms.and_then(|alarm| alarm.hidden.service.clone());
-        let state = worst(&contact, alarms, settings).filter(|_| contact.retired().is_none());
+        let is_retired = contact.retired().is_some();
+        let state = worst(&contact, alarms, settings).filter(|_| !is_retired);
+        // What a retired station said last concerns nobody any more.
+        let of_concern = if is_retired { &[] } else { alarms };
+        let how_many = |fits: &dyn Fn(State) -> bool| -> u8 {
+            of_concern.iter().map(|(_, alarm)| u8::from(fits(alarm.state()))).sum()
+        };
+        let not_judged = if is_retired { 0 } else { not_judged(&contact, alarms, settings) };
         let disabled = Point::OF_STATION.iter().copied().filter(|point| !settings.point(*point).enabled);
         let delayed = alarms.iter().filter(|(_, alarm)| alarm.contact && alarm.delay_due_ms.is_some());
         Station {
@@ -93,6 +123,8 @@ impl Station {
             state,
             disabled: disabled.collect(),
             delayed: delayed.map(|((_, point), _)| *point).collect(),
+            alarms: how_many(&is_alarm) + not_judged,
+            unacknowledged: how_many(&|state| state == State::Unacknowledged),
             about: server.about.stations.get(&contact.station_id).cloned().unwrap_or_default(),
             contact,
         }
@@ -136,7 +168,7 @@ impl Station {
     /// that no server has judged.
     pub(in crate::commands) fn is_in_alarm(&self) -> bool {
         match self.state {
-            Some(state) => state != State::Normal && !is_hidden(state),
+            Some(state) => is_alarm(state),
             None if self.is_retired() => false,
             None => self.contact.alarm1 || self.contact.alarm2,
         }
@@ -150,11 +182,10 @@ impl Station {
     /// Worst first: alarms by their states, those of contacts before silence;
     /// then by how they are heard; then what is hidden. What is retired comes last.
     pub(in crate::commands) fn rank(&self) -> impl Ord + use<> {
-        let rest = rank(State::Acknowledged) + 2;
+        let rest = rank_if_known(Some(State::Suppressed));
         let state = match self.state {
-            Some(state) => rank(state),
-            None if self.is_in_alarm() => rank(State::Acknowledged) + 1,
-            None => rest,
+            None if !self.is_in_alarm() => rest,
+            state => rank_if_known(state),
         };
         let needs_answer = state.min(rest);
         let has_contact_on = self.contact.alarm1 || self.contact.alarm2;

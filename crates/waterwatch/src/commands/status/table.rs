@@ -1,11 +1,12 @@
-//! The stations for a person: a table and a line that sums it up.
+//! The stations for a person: a table, above it what is in alarm besides them, and
+//! a line that sums it up.
 
 use std::io::{self, Write};
 
 use waterwatch_core::alarm::State;
 
 use super::Picture;
-use crate::commands::alarm::standing::is_hidden;
+use crate::commands::alarm::standing::{self, is_hidden};
 use crate::commands::count;
 use crate::commands::page::table::{self, Paint, numbers, optional, words};
 use crate::commands::station::row::Station;
@@ -13,6 +14,10 @@ use crate::store::reader::communication::{Comms, Quality};
 
 /// Writes the table. Only a `terminal` gets colours.
 pub(super) fn write(out: &mut impl Write, picture: &Picture, terminal: bool) -> io::Result<()> {
+    if !picture.others.is_empty() {
+        standing::write_table(out, &picture.others, &picture.clock, terminal)?;
+        writeln!(out)?;
+    }
     if picture.stations.is_empty() {
         writeln!(out, "no station has reported yet")?;
     } else {
@@ -44,27 +49,35 @@ pub(super) fn write(out: &mut impl Write, picture: &Picture, terminal: bool) -> 
         };
         table::write(out, columns, &picture.stations, terminal, texts, paint)?;
         writeln!(out)?;
-        writeln!(out, "{}", summary(&picture.stations))?;
+        writeln!(out, "{}", summary(picture))?;
     }
     picture.notice.as_ref().map_or(Ok(()), |notice| writeln!(out, "{notice}"))
 }
 
-/// How many are how; what is well is not counted.
-fn summary(stations: &[Station]) -> String {
+/// How many are how; what is well is not counted. Alarms are counted as `alarm
+/// list` does, and the rest by stations.
+fn summary(picture: &Picture) -> String {
+    let Picture { others, others_hidden, stations, .. } = picture;
     let how_many = |fits: &dyn Fn(&Station) -> bool| stations.iter().filter(|station| fits(station)).count();
-    let mut summary = match how_many(&Station::is_in_alarm) {
-        0 => "none in alarm".to_owned(),
-        in_alarm => format!("{in_alarm} in alarm"),
+    let alarms = |of: &dyn Fn(&Station) -> u8| -> usize {
+        stations.iter().map(|station| usize::from(of(station))).sum()
+    };
+    let in_alarm = others.len() + alarms(&|station| station.alarms);
+    let unacknowledged = others.iter().filter(|other| other.state == Some(State::Unacknowledged)).count()
+        + alarms(&|station| station.unacknowledged);
+    let mut summary = match in_alarm {
+        0 => "no alarms".to_owned(),
+        in_alarm => count(in_alarm as u64, "alarm"),
     };
     for (number, what) in [
-        (how_many(&|station| station.state == Some(State::Unacknowledged)), "unacknowledged"),
+        (unacknowledged, "unacknowledged"),
         (how_many(&|station| !station.delayed.is_empty()), "with an on-delay running"),
         (how_many(&|station| station.comms == Comms::Silent), "silent"),
         (how_many(&|station| station.comms == Comms::Late), "late"),
-        (how_many(&|station| station.comms == Comms::New), "never heard"),
+        (how_many(&|station| station.comms == Comms::New || !station.contact.was_heard()), "never heard"),
         (how_many(&|station| station.comms == Comms::Paused), "paused"),
         (how_many(&|station| station.comms == Comms::Retired), "retired"),
-        (how_many(&|station| station.state.is_some_and(is_hidden)), "hidden"),
+        (others_hidden + how_many(&|station| station.state.is_some_and(is_hidden)), "hidden"),
         (how_many(&|station| !station.disabled.is_empty()), "with a disabled point"),
         (how_many(&Station::is_disabled_on), "of them on"),
     ] {

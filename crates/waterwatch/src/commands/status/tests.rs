@@ -28,6 +28,10 @@ fn station(number: i64, age_ms: i64, alarm1: bool, alarm2: bool) -> LastContact 
 }
 
 fn raised(number: i64, point: Point) -> KnownAlarm {
+    raised_of(AlarmSource::Station(StationId::new(number).unwrap()), point)
+}
+
+fn raised_of(source: AlarmSource, point: Point) -> KnownAlarm {
     let occurrence = Occurrence {
         sequence: 5,
         raised_at_ms: NOW_MS,
@@ -38,7 +42,7 @@ fn raised(number: i64, point: Point) -> KnownAlarm {
         raises: 1,
     };
     let alarm = Alarm { contact: true, occurrence: Some(occurrence), ..Alarm::default() };
-    ((AlarmSource::Station(StationId::new(number).unwrap()), point), alarm.into())
+    ((source, point), alarm.into())
 }
 
 fn picture(stations: Vec<LastContact>, mut alarms: Vec<KnownAlarm>) -> Picture {
@@ -77,16 +81,13 @@ fn the_worst_come_first_and_what_is_not_known_is_never_well() {
         station(9, 8_000, true, false),
         station(11, 300_000, false, false),
         station(12, 90_000, true, false),
-        station(13, 9_000, false, false),
+        station(13, 9_000, true, false),
         station(14, 9_000, false, true),
         LastContact { received_at_ms: None, last_date: "yesterday".into(), ..station(20, 0, false, false) },
         station(1_000, 7_500_000, false, false),
     ];
     let mut acknowledged = raised(7, Point::Alarm2);
-    if let Some(occurrence) = &mut Arc::make_mut(&mut acknowledged.1).occurrence {
-        let by = waterwatch_core::alarm::Acknowledgement { by: "Ann".into(), at_ms: NOW_MS };
-        occurrence.acknowledged = Some(by);
-    }
+    acknowledge(&mut acknowledged);
     let mut shelved = raised(13, Point::Alarm1);
     let facts = Arc::make_mut(&mut shelved.1);
     facts.occurrence = None;
@@ -106,12 +107,81 @@ fn the_worst_come_first_and_what_is_not_known_is_never_well() {
          11  2026-11-24 01:46  5 min      silent  UNACK  -?
           7  2026-11-24 01:46  50 s       up      ACKED  alarm2
          14  2026-11-24 01:46  9 s        up      ?      alarm2
-         13  2026-11-24 01:46  9 s        up      SHLVD  -
+         13  2026-11-24 01:46  9 s        up      SHLVD  alarm1
        1000  2026-11-24 01:46  2 h 5 min  late    NORM?  -?
          20  yesterday         unknown    new     ?      -?
           2  2026-11-24 01:46  12 s       up      NORM   -
 
-    9 stations, 5 in alarm, 3 unacknowledged, 1 silent, 2 late, 1 never heard, 1 hidden (? is what was last known)
+    9 stations, 5 alarms, 3 unacknowledged, 1 silent, 2 late, 1 never heard, 1 hidden (? is what was last known)
+    ");
+}
+
+fn acknowledge((_, alarm): &mut KnownAlarm) {
+    let by = waterwatch_core::alarm::Acknowledgement { by: "Ann".into(), at_ms: NOW_MS };
+    Arc::make_mut(alarm).occurrence.as_mut().unwrap().acknowledged = Some(by);
+}
+
+#[test]
+fn what_is_in_alarm_besides_stations_stands_above_them_and_is_counted_as_alarm_list_does() {
+    let area = |name: &str| AlarmSource::Area(name.into());
+    let mut answered = raised_of(AlarmSource::Server, Point::NewStations);
+    acknowledge(&mut answered);
+    let mut shelved = raised_of(area("South"), Point::Comms);
+    let aside = Aside { until_ms: NOW_MS, by: "Ann".into(), reason: "test".into(), warned: true };
+    Arc::make_mut(&mut shelved.1).hidden.shelf = Some(aside);
+    let mut stood_for = raised(4, Point::Comms);
+    let facts = Arc::make_mut(&mut stood_for.1);
+    facts.occurrence = None;
+    facts.hidden.suppressed_by = Some(5);
+    let alarms = vec![
+        answered,
+        raised_of(area("North"), Point::Comms),
+        shelved,
+        stood_for,
+        // Two of one station.
+        raised(9, Point::Alarm1),
+        raised(9, Point::Alarm2),
+    ];
+    let stations = || vec![station(4, 500_000, false, false), station(9, 8_000, true, true)];
+    let shown = table(stations(), alarms.clone(), false);
+    insta::assert_snapshot!(shown, @"
+    STATE  PRIORITY      SOURCE  POINT         SINCE             FOR  NOTE
+    UNACK  high      area/North  comms         2026-11-24 01:46  0 s
+    ACKED  high          server  new_stations  2026-11-24 01:46  0 s  acknowledged by Ann 2026-11-24 01:46
+
+    STATION  LAST CONTACT      AGO    COMMS   STATE  ALARMS
+          9  2026-11-24 01:46  8 s    up      UNACK  alarm1 alarm2
+          4  2026-11-24 01:46  8 min  silent  DSUPR  -?
+
+    2 stations, 4 alarms, 3 unacknowledged, 1 silent, 2 hidden (? is what was last known)
+    ");
+    let mut coloured = Vec::new();
+    table::write(&mut coloured, &picture(stations(), alarms), true).unwrap();
+    let coloured = String::from_utf8(coloured).unwrap();
+    let north = coloured.lines().find(|line| line.contains("North")).unwrap();
+    assert!(north.starts_with("\x1b["), "painted as an alarm: {north:?}");
+
+    let alone = table(Vec::new(), vec![raised_of(AlarmSource::Server, Point::Comms)], false);
+    assert!(
+        alone.contains("server  comms") && alone.ends_with("\n\nno station has reported yet\n"),
+        "{alone}"
+    );
+}
+
+#[test]
+fn one_that_was_never_heard_is_counted_as_that_also_once_it_is_silent() {
+    let never = |number| LastContact {
+        received_at_ms: None,
+        last_date: "".into(),
+        reports: 0,
+        ..station(number, 0, false, false)
+    };
+    insta::assert_snapshot!(table(vec![never(1), never(2)], vec![raised(2, Point::Comms)], false), @"
+    STATION  LAST CONTACT  AGO    COMMS   STATE  ALARMS  NAME
+          2  -             never  silent  UNACK  ?       never heard
+          1  -             never  new     ?      ?
+
+    2 stations, 1 alarm, 1 unacknowledged, 1 silent, 2 never heard (? is what was last known)
     ");
 }
 
@@ -136,7 +206,7 @@ fn many_stations_make_one_table() {
     assert_eq!(lines[1], "      0  2026-11-24 01:46  0 s  up     NORM   -");
     assert_eq!(lines[25_000], "  24999  2026-11-24 01:46  0 s  up     NORM   -");
     assert_eq!(lines.iter().collect::<HashSet<_>>().len(), lines.len(), "each once");
-    assert_eq!(lines[25_001..], ["", "25000 stations, none in alarm"]);
+    assert_eq!(lines[25_001..], ["", "25000 stations, no alarms"]);
 }
 
 #[test]
@@ -188,7 +258,6 @@ fn what_is_retired_comes_last_and_what_is_paused_is_counted() {
         .collect();
     assert_eq!(order, [(3, "late"), (2, "paused"), (1, "retired")]);
     let table = table(stations, vec![(key, alarm)], false);
-    let summary =
-        "3 stations, none in alarm, 1 late, 1 paused, 1 retired, 1 hidden (? is what was last known)";
+    let summary = "3 stations, no alarms, 1 late, 1 paused, 1 retired, 1 hidden (? is what was last known)";
     assert!(table.contains(summary), "{table}");
 }
