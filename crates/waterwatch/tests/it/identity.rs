@@ -69,6 +69,13 @@ fn two_addresses_in_turn_are_an_alarm_that_names_both_and_hide_nothing_of_each_o
     assert!(line("alarm1").contains("the last report says off, another device said on"), "{list}");
     assert!(line("identity").starts_with("UNACK  medium"), "{list}");
     assert!(line("identity").contains("several devices report as this station"), "{list}");
+    assert!(said(&server, &["status"]).contains("  UNACK  alarm1 (another device said on)\n"));
+    let station = said(&server, &["station", "show", "7"]);
+    assert!(
+        station
+            .contains("  alarm1       on, good (UNACK; the last report says off, another device said on)\n"),
+        "{station}"
+    );
     let story = said(&server, &["alarm", "explain", "7", "identity"]);
     for sentence in [
         "its reports come from elsewhere (from 127.0.0.1 to 127.0.0.2).",

@@ -67,6 +67,7 @@ fn json_has_every_field() {
         "alarm2",
         "reports",
         "on_delay",
+        "on_by_another",
         "disabled",
         "name",
         "area",

@@ -49,6 +49,9 @@ pub(in crate::commands) struct Standing {
     pub(in crate::commands) texts: PointTexts,
 }
 
+/// What is said of a contact that is on although the last report says off.
+pub(in crate::commands) const SAID_BY_ANOTHER: &str = "the last report says off, another device said on";
+
 /// How bad a state is: the worst first.
 pub(in crate::commands) fn rank(state: State) -> u8 {
     match state {
@@ -196,6 +199,12 @@ impl Standing {
         self.is_enabled && !self.is_retired && self.contact && !self.alarm.contact
     }
 
+    /// Whether its contact is on by what another device said that reports as its
+    /// station, although the last report says off.
+    pub(in crate::commands) fn is_said_by_another(&self) -> bool {
+        self.is_enabled && self.alarm.contact && !self.contact
+    }
+
     /// Whether it is on, or waits for somebody, or is hidden, or is about to be
     /// on: not merely remembered because it was raised of late.
     pub(in crate::commands) fn is_open(&self) -> bool {
@@ -235,8 +244,8 @@ impl Standing {
         if *contact && self.key.1 == Point::Identity {
             notes.push("several devices report as this station".to_owned());
         }
-        if *contact && !self.contact && self.is_enabled {
-            notes.push("the last report says off, another device said on".to_owned());
+        if self.is_said_by_another() {
+            notes.push(SAID_BY_ANOTHER.to_owned());
         }
         if let Some(due_ms) = delay_due_ms {
             let delay = if *contact { "on" } else { "off" };

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use waterwatch_core::alarm::{AlarmSource, Aside, Point, State};
+use waterwatch_core::alarm::{Alarm, AlarmSource, Aside, Point, State};
 use waterwatch_core::settings::StationSettings;
 
 use super::said::{PausedObject, RetiredObject, VisitObject, said};
@@ -34,6 +34,9 @@ pub(in crate::commands) struct Station {
     pub(in crate::commands) disabled: Vec<Point>,
     /// Which of its contacts are on, and no alarm yet: the on-delay runs.
     pub(in crate::commands) delayed: Vec<Point>,
+    /// Which of its contacts are on by what another device said that reports as
+    /// it, although the last report says off.
+    pub(in crate::commands) said_by_another: Vec<Point>,
     /// How many of its alarms are neither normal nor hidden, or are contacts that
     /// are on and that no server has judged.
     pub(in crate::commands) alarms: u8,
@@ -75,6 +78,19 @@ fn worst(contact: &LastContact, alarms: &[KnownAlarm], settings: &StationSetting
     let is_judged = (!contact.alarm1 || judged(Point::Alarm1)) && (!contact.alarm2 || judged(Point::Alarm2));
     let is_known = is_judged && (contact.was_heard() || worst != State::Normal);
     (is_known || rank(worst) < rank(State::Shelved)).then_some(worst)
+}
+
+/// Which of a station's contacts are on by what another device said.
+fn said_by_another(contact: &LastContact, alarms: &[KnownAlarm], settings: &StationSettings) -> Vec<Point> {
+    let is_enabled =
+        |point: Point, alarm: &Alarm| settings.point(point).enabled || alarm.state() != State::Normal;
+    alarms
+        .iter()
+        .filter(|((_, point), alarm)| {
+            point.is_contact() && alarm.contact && !contact.is_on(*point) && is_enabled(*point, alarm)
+        })
+        .map(|((_, point), _)| *point)
+        .collect()
 }
 
 /// How many of a station's contacts are on that no server has judged, and have
@@ -123,6 +139,7 @@ impl Station {
             state,
             disabled: disabled.collect(),
             delayed: delayed.map(|((_, point), _)| *point).collect(),
+            said_by_another: said_by_another(&contact, of_concern, settings),
             alarms: how_many(&is_alarm) + not_judged,
             unacknowledged: how_many(&|state| state == State::Unacknowledged),
             about: server.about.stations.get(&contact.station_id).cloned().unwrap_or_default(),
@@ -170,8 +187,14 @@ impl Station {
         match self.state {
             Some(state) => is_alarm(state),
             None if self.is_retired() => false,
-            None => self.contact.alarm1 || self.contact.alarm2,
+            None => self.has_contact_on(),
         }
+    }
+
+    /// Whether a contact is on, as it was last reported or as another device said
+    /// that reports as this station.
+    fn has_contact_on(&self) -> bool {
+        self.contact.alarm1 || self.contact.alarm2 || !self.said_by_another.is_empty()
     }
 
     /// Whether one of its contacts is on that is not judged.
@@ -188,8 +211,7 @@ impl Station {
             state => rank_if_known(state),
         };
         let needs_answer = state.min(rest);
-        let has_contact_on = self.contact.alarm1 || self.contact.alarm2;
-        (self.is_retired(), needs_answer, !has_contact_on, self.comms, state)
+        (self.is_retired(), needs_answer, !self.has_contact_on(), self.comms, state)
     }
 
     /// `UNACK`; `NORM?` if that is only what was last known, `?` if nothing is.
@@ -204,22 +226,27 @@ impl Station {
     }
 
     /// `alarm1 alarm2 (disabled)`, or `-`: what is on; each marked if it is only
-    /// what was last known, and with a word if it is no alarm.
+    /// what was last known, and with a word if it is no alarm, or if the last report
+    /// does not say so.
     pub(in crate::commands) fn contacts(&self) -> String {
         if !self.contact.was_heard() {
             return "?".to_owned();
         }
         let mut on = Vec::new();
         for &point in Point::OF_STATION {
-            if !self.contact.is_on(point) {
+            let by_another = self.said_by_another.contains(&point);
+            if !self.contact.is_on(point) && !by_another {
                 continue;
             }
-            let why = match point {
-                point if self.disabled.contains(&point) => " (disabled)",
-                point if self.delayed.contains(&point) => " (on-delay)",
-                _ => "",
-            };
-            on.push(format!("{}{why}", marked(point.name(), self.quality())));
+            let words = [
+                (by_another, "another device said on"),
+                (self.disabled.contains(&point), "disabled"),
+                (self.delayed.contains(&point), "on-delay"),
+            ];
+            let words: Vec<&str> =
+                words.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word).collect();
+            let words = if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) };
+            on.push(format!("{}{words}", marked(point.name(), self.quality())));
         }
         if on.is_empty() { marked("-", self.quality()) } else { on.join(" ") }
     }
@@ -259,6 +286,7 @@ impl Station {
             alarm2: was_heard.then_some(self.contact.alarm2),
             reports: self.contact.reports,
             on_delay: self.delayed.iter().map(|point| point.name()).collect(),
+            on_by_another: self.said_by_another.iter().map(|point| point.name()).collect(),
             disabled: self.disabled.iter().map(|point| point.name()).collect(),
             location: self.about.location.as_deref(),
             access_note: self.about.access_note.as_deref(),
@@ -294,6 +322,9 @@ pub(in crate::commands) struct Object<'a> {
     reports: i64,
     /// The points whose on-delay runs: on, and no alarm yet.
     on_delay: Vec<&'static str>,
+    /// The points that are on by what another device said, although the last
+    /// report says off.
+    on_by_another: Vec<&'static str>,
     /// The points that are not judged.
     disabled: Vec<&'static str>,
     location: Option<&'a str>,

@@ -10,7 +10,7 @@ use waterwatch_core::alarm::{AlarmSource, Point, State};
 use super::row::{self, Station};
 use super::said;
 use crate::cli::StationShowOptions;
-use crate::commands::alarm::standing::{self, Standing, marked};
+use crate::commands::alarm::standing::{self, SAID_BY_ANOTHER, Standing, marked};
 use crate::commands::alarm::{also_called, output, peer, unknown};
 use crate::commands::page::table::{self, numbers, words};
 use crate::commands::page::time::{Clock, rfc3339};
@@ -108,6 +108,7 @@ impl<'a> Shown<'a> {
         for point in points {
             let is = match (point.contact, point.state, point.is_enabled) {
                 (true, ..) => marked("on", point.quality),
+                _ if point.is_said_by_another() => marked("on", point.quality),
                 // What was never heard is not known either of one that is retired.
                 (false, None, true) if !point.is_retired || point.quality == Quality::Never => "?".to_owned(),
                 (false, ..) => marked("off", point.quality),
@@ -117,8 +118,9 @@ impl<'a> Shown<'a> {
             } else {
                 point.short()
             };
+            let but = if point.is_said_by_another() { format!("; {SAID_BY_ANOTHER}") } else { String::new() };
             let name = point.key.1.name();
-            writeln!(out, "  {name:<11}  {is}, {} ({state})", point.quality.name())?;
+            writeln!(out, "  {name:<11}  {is}, {} ({state}{but})", point.quality.name())?;
         }
         let open: Vec<Standing> = self.open().cloned().collect();
         if !open.is_empty() {
@@ -176,7 +178,7 @@ impl<'a> Shown<'a> {
                 .iter()
                 .map(|point| PointObject {
                     point: point.key.1.name(),
-                    on: (point.contact || was_heard).then_some(point.contact),
+                    on: (point.contact || was_heard).then(|| point.contact || point.is_said_by_another()),
                     quality: point.quality.name(),
                     state: point.state.map(State::name),
                     enabled: point.is_enabled,

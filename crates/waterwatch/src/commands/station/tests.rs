@@ -74,9 +74,9 @@ fn the_stations_in_the_order_of_their_ids() {
     json::array(&mut out, stations.iter().map(|station| station.object(&clock()))).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
     [
-      {"station_id":1,"name":null,"area":null,"comms":"up","quality":"good","state":"normal","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:48Z","age_s":12,"alarm1":false,"alarm2":false,"reports":42,"on_delay":[],"disabled":[],"location":null,"access_note":null,"telephones":null,"expected_by":null,"paused":null,"visit":null,"retired":null},
-      {"station_id":2,"name":null,"area":null,"comms":"up","quality":"good","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:57Z","age_s":3,"alarm1":false,"alarm2":true,"reports":42,"on_delay":[],"disabled":[],"location":null,"access_note":null,"telephones":null,"expected_by":null,"paused":null,"visit":null,"retired":null},
-      {"station_id":30,"name":null,"area":null,"comms":"silent","quality":"stale","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:34:20Z","age_s":700,"alarm1":false,"alarm2":false,"reports":42,"on_delay":[],"disabled":[],"location":null,"access_note":null,"telephones":null,"expected_by":null,"paused":null,"visit":null,"retired":null}
+      {"station_id":1,"name":null,"area":null,"comms":"up","quality":"good","state":"normal","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:48Z","age_s":12,"alarm1":false,"alarm2":false,"reports":42,"on_delay":[],"on_by_another":[],"disabled":[],"location":null,"access_note":null,"telephones":null,"expected_by":null,"paused":null,"visit":null,"retired":null},
+      {"station_id":2,"name":null,"area":null,"comms":"up","quality":"good","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:57Z","age_s":3,"alarm1":false,"alarm2":true,"reports":42,"on_delay":[],"on_by_another":[],"disabled":[],"location":null,"access_note":null,"telephones":null,"expected_by":null,"paused":null,"visit":null,"retired":null},
+      {"station_id":30,"name":null,"area":null,"comms":"silent","quality":"stale","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:34:20Z","age_s":700,"alarm1":false,"alarm2":false,"reports":42,"on_delay":[],"on_by_another":[],"disabled":[],"location":null,"access_note":null,"telephones":null,"expected_by":null,"paused":null,"visit":null,"retired":null}
     ]
     "#);
 }
@@ -132,7 +132,7 @@ fn all_that_is_known_of_a_station() {
     let mut out = Vec::new();
     json::object(&mut out, &Shown::new(&detail(), &clock()).object()).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
-    {"station_id":123,"name":null,"area":null,"comms":"up","quality":"good","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:48Z","age_s":12,"alarm1":true,"alarm2":false,"reports":42,"on_delay":[],"disabled":[],"location":null,"access_note":null,"telephones":null,"expected_by":null,"paused":null,"visit":null,"retired":null,"peer":"10.20.0.7","listener":"0.0.0.0:54322","points":[{"point":"alarm1","on":true,"quality":"good","state":"unacknowledged","enabled":true},{"point":"alarm2","on":false,"quality":"good","state":"normal","enabled":true},{"point":"comms","on":false,"quality":"good","state":"normal","enabled":true},{"point":"identity","on":false,"quality":"good","state":"normal","enabled":true}],"alarms":[{"source":"123","station_id":123,"name":null,"area":null,"point":"alarm1","label":null,"state":"unacknowledged","enabled":true,"priority":"high","quality":"good","on":true,"contact":true,"contact_since":"2026-11-24T01:36:00Z","delay_until":null,"occurrence":4711,"raised_at":"2026-11-24T01:36:00Z","returned_at":null,"acknowledged_at":null,"acknowledged_by":null,"realarm_at":null,"raises":1,"chattering_since":null,"shelved_until":null,"shelved_by":null,"shelved_reason":null,"out_of_service_until":null,"out_of_service_by":null,"out_of_service_reason":null,"suppressed_by":null,"was_on_from":null,"was_on_to":null,"consequence":null,"response":null,"respond_within_min":null,"location":null,"access_note":null,"telephones":null}],"unchanged_since":"2026-11-24T01:36:00Z","unchanged_reports":11,"spans":[{"first_at":"2026-11-24T01:25:00Z","last_at":"2026-11-24T01:35:00Z","alarm1":false,"alarm2":false,"reports":10},{"first_at":"2026-11-24T01:14:00Z","last_at":"2026-11-24T01:24:00Z","alarm1":true,"alarm2":false,"reports":10}]}
+    {"station_id":123,"name":null,"area":null,"comms":"up","quality":"good","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:48Z","age_s":12,"alarm1":true,"alarm2":false,"reports":42,"on_delay":[],"on_by_another":[],"disabled":[],"location":null,"access_note":null,"telephones":null,"expected_by":null,"paused":null,"visit":null,"retired":null,"peer":"10.20.0.7","listener":"0.0.0.0:54322","points":[{"point":"alarm1","on":true,"quality":"good","state":"unacknowledged","enabled":true},{"point":"alarm2","on":false,"quality":"good","state":"normal","enabled":true},{"point":"comms","on":false,"quality":"good","state":"normal","enabled":true},{"point":"identity","on":false,"quality":"good","state":"normal","enabled":true}],"alarms":[{"source":"123","station_id":123,"name":null,"area":null,"point":"alarm1","label":null,"state":"unacknowledged","enabled":true,"priority":"high","quality":"good","on":true,"contact":true,"contact_since":"2026-11-24T01:36:00Z","delay_until":null,"occurrence":4711,"raised_at":"2026-11-24T01:36:00Z","returned_at":null,"acknowledged_at":null,"acknowledged_by":null,"realarm_at":null,"raises":1,"chattering_since":null,"shelved_until":null,"shelved_by":null,"shelved_reason":null,"out_of_service_until":null,"out_of_service_by":null,"out_of_service_reason":null,"suppressed_by":null,"was_on_from":null,"was_on_to":null,"consequence":null,"response":null,"respond_within_min":null,"location":null,"access_note":null,"telephones":null}],"unchanged_since":"2026-11-24T01:36:00Z","unchanged_reports":11,"spans":[{"first_at":"2026-11-24T01:25:00Z","last_at":"2026-11-24T01:35:00Z","alarm1":false,"alarm2":false,"reports":10},{"first_at":"2026-11-24T01:14:00Z","last_at":"2026-11-24T01:24:00Z","alarm1":true,"alarm2":false,"reports":10}]}
     "#);
 }
 
@@ -160,6 +160,33 @@ fn a_silent_stations_contacts_are_what_was_last_known() {
     2026-11-24 02:25  2026-11-24 02:35  -            10
     2026-11-24 02:14  2026-11-24 02:24  alarm1       10
     ");
+}
+
+#[test]
+fn what_another_device_said_on_is_on_although_the_last_report_says_off() {
+    let alarms = vec![raised(123, Point::Alarm2), raised(123, Point::Identity)];
+    let detail = Detail { contact: contact(123, 12), alarms, spans: Vec::new(), ..detail() };
+    let text = shown(&detail);
+    let line = "  alarm2       on, good (UNACK; the last report says off, another device said on)\n";
+    assert!(text.contains(line), "{text}");
+    assert!(text.contains("  alarm1       off, good (NORM)\n"), "{text}");
+    let mut out = Vec::new();
+    json::object(&mut out, &Shown::new(&detail, &clock()).object()).unwrap();
+    let object = String::from_utf8(out).unwrap();
+    for wanted in [
+        r#""alarm1":false,"alarm2":false,"#,
+        r#""on_by_another":["alarm2"]"#,
+        r#"{"point":"alarm2","on":true,"quality":"good","state":"unacknowledged","enabled":true}"#,
+    ] {
+        assert!(object.contains(wanted), "{wanted} in {object}");
+    }
+    let station = row::Station::new(detail.contact.clone(), Comms::Up, &detail.alarms, &server());
+    assert_eq!(station.contacts(), "alarm2 (another device said on)");
+    // Of one that is shelved, too.
+    let mut shelved = detail;
+    let aside = Aside { until_ms: NOW_MS, by: "Ann".into(), reason: "test".into(), warned: true };
+    Arc::make_mut(&mut shelved.alarms[0].1).hidden.shelf = Some(aside);
+    assert!(shown(&shelved).contains("  alarm2       on, good (SHLVD; the last report says off"));
 }
 
 #[test]

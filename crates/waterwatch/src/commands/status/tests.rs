@@ -169,6 +169,19 @@ fn what_is_in_alarm_besides_stations_stands_above_them_and_is_counted_as_alarm_l
 }
 
 #[test]
+fn a_contact_that_is_on_by_another_device_is_before_those_that_are_only_silent() {
+    let stations = vec![station(3, 300_000, false, false), station(4, 9_000, false, false)];
+    let alarms = vec![raised(3, Point::Comms), raised(4, Point::Alarm2), raised(4, Point::Identity)];
+    insta::assert_snapshot!(table(stations, alarms, false), @"
+    STATION  LAST CONTACT      AGO    COMMS   STATE  ALARMS
+          4  2026-11-24 01:46  9 s    up      UNACK  alarm2 (another device said on)
+          3  2026-11-24 01:46  5 min  silent  UNACK  -?
+
+    2 stations, 3 alarms, 3 unacknowledged, 1 silent (? is what was last known)
+    ");
+}
+
+#[test]
 fn one_that_was_never_heard_is_counted_as_that_also_once_it_is_silent() {
     let never = |number| LastContact {
         received_at_ms: None,
