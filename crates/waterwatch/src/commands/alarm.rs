@@ -4,6 +4,7 @@ mod entry;
 mod explain;
 mod history;
 mod list;
+mod of_many;
 mod show;
 pub(super) mod standing;
 mod story;

@@ -10,6 +10,7 @@ pub mod communication;
 mod contact;
 mod ledger;
 mod of_many;
+mod raises;
 mod station;
 pub mod urgency;
 
@@ -33,6 +34,7 @@ use super::settings;
 pub use self::about::{About, StationAbout};
 pub use self::contact::LastContact;
 pub use self::ledger::{Asked, Page, Past, Window};
+pub use self::raises::{Raise, Raises, Suppressed};
 pub use self::station::Detail;
 
 /// Why it could not be read.
@@ -171,23 +173,30 @@ impl Reader {
     /// # Errors
     /// If a row cannot be read, or SQLite cannot read the file.
     pub fn picture(&self, which: Which<'_>, zone: &TimeZone) -> Result<Picture, ReadError> {
-        self.look(|moment| {
-            let (alarms, server) = (self.alarms(moment)?, self.server(moment)?);
-            let stations = match which {
-                Which::InAlarm if has_disabled(server.settings.fleet()) => {
-                    self.contacts(moment, Which::ALL, zone)?
-                }
-                Which::InAlarm => {
-                    let mut ids = self.not_at_rest(moment, &server.settings)?;
-                    ids.extend(alarms.iter().filter_map(|(key, _)| of_station(key)));
-                    ids.sort_unstable();
-                    ids.dedup();
-                    self.contacts(moment, Which::These(&ids), zone)?
-                }
-                which => self.contacts(moment, which, zone)?,
-            };
-            Ok(Picture { stations, alarms, server })
-        })
+        self.look(|moment| self.picture_of(moment, which, zone))
+    }
+
+    fn picture_of(
+        &self,
+        moment: &Transaction<'_>,
+        which: Which<'_>,
+        zone: &TimeZone,
+    ) -> Result<Picture, ReadError> {
+        let (alarms, server) = (self.alarms(moment)?, self.server(moment)?);
+        let stations = match which {
+            Which::InAlarm if has_disabled(server.settings.fleet()) => {
+                self.contacts(moment, Which::ALL, zone)?
+            }
+            Which::InAlarm => {
+                let mut ids = self.not_at_rest(moment, &server.settings)?;
+                ids.extend(alarms.iter().filter_map(|(key, _)| of_station(key)));
+                ids.sort_unstable();
+                ids.dedup();
+                self.contacts(moment, Which::These(&ids), zone)?
+            }
+            which => self.contacts(moment, which, zone)?,
+        };
+        Ok(Picture { stations, alarms, server })
     }
 
     /// Whether there is such a source: a station that has reported or is

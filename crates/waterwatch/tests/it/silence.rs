@@ -86,7 +86,6 @@ fn an_area_that_falls_silent_is_one_alarm_and_its_stations_say_why_they_have_non
         String::from_utf8(output.stdout).unwrap()
     };
     let list = say(&["alarm", "list"]);
-    assert!(list.contains("area/North"), "{list}");
     let status = say(&["status"]);
     let first = status.lines().nth(1).unwrap();
     assert!(
@@ -96,9 +95,24 @@ fn an_area_that_falls_silent_is_one_alarm_and_its_stations_say_why_they_have_non
     let alarms = list.lines().find_map(|line| line.split_once(" unacknowledged")).unwrap().0;
     let agrees = format!("14 stations, {}, ", alarms.replace(": ", ", ") + " unacknowledged");
     assert!(status.contains(&agrees), "{agrees} in {status}");
+    let area = list.lines().find(|line| line.contains("area/North")).unwrap();
+    assert!(area.contains("  4 of 4 stations are out of contact; last heard in alarm: 2 …"), "{list}");
+    let shown = say(&["alarm", "show", "area/North", "comms"]);
+    let reason = told[0].reason.as_deref().unwrap();
+    assert!(shown.contains(&format!("\n  reason          {reason}\n")), "{shown}");
+    let by_north = format!("area/North comms (occurrence {}) stands for it", told[0].sequence);
     let explained = say(&["alarm", "explain", "3", "comms"]);
-    let stands = format!("silent together with others: occurrence {} stands for it.", told[0].sequence);
+    let stands = format!("silent together with others: {by_north}.");
     assert!(explained.contains(&stands), "{explained}");
+    let shown = say(&["alarm", "show", "3", "comms"]);
+    assert!(shown.contains(&format!("\n  suppressed      {by_north}\n")), "{shown}");
+    let all = say(&["alarm", "list", "--all"]);
+    assert_eq!(all.matches(&by_north).count(), 4, "{all}");
+    let station = say(&["station", "show", "3"]);
+    assert!(station.contains(&by_north), "{station}");
+    let json = say(&["alarm", "list", "--all", "--json"]);
+    assert_eq!(json.matches("\"suppressed_by_source\":\"area/North\"").count(), 4, "{json}");
+    assert_eq!(json.matches(&format!("\"raised_because\":\"{reason}\"")).count(), 1, "{json}");
     let explained = say(&["alarm", "explain", "area/North", "comms"]);
     assert!(explained.contains("4 of 4 stations are out of contact"), "{explained}");
     assert!(explained.contains("stands for the silence of 4 stations: 1, 2, 3, 4"), "{explained}");
@@ -110,6 +124,32 @@ fn an_area_that_falls_silent_is_one_alarm_and_its_stations_say_why_they_have_non
     assert_eq!(of(&data, "area/North/comms").last().unwrap().stations, [1, 2, 3, 4]);
     ledger::check(&data).unwrap();
     server.stop();
+}
+
+#[test]
+fn an_area_names_those_of_its_stations_that_had_alarmed_for_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &SHORT);
+    let data = server.data.clone();
+    server.stop();
+    let north: String = (1..=5).map(|id| format!("({id}, 'North')")).collect::<Vec<_>>().join(", ");
+    let settle = format!("INSERT INTO station_settings (station_id, area) VALUES {north}");
+    crate::harness::open(&data).execute_batch(&settle).unwrap();
+    let server = Server::start(folder.path(), &SHORT);
+    let others: String = (10..20).map(|id| format!("{id} 0 0\n")).collect();
+    assert_eq!(server.say(b"1 0 0\n"), "OK\n");
+    report_while(&server, &format!("2 0 0\n3 0 0\n4 0 0\n5 0 0\n{others}"), || {
+        wait_for("its silence", || (kinds(&data, "1/comms") == ["raised"]).then_some(()));
+    });
+    report_while(&server, &others, || {
+        wait_for("the area", || (kinds(&data, "1/comms") == ["raised", "suppressed"]).then_some(()));
+    });
+    server.stop();
+    let output = run(&["alarm", "explain", "area/North", "comms"], folder.path());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let story = String::from_utf8(output.stdout).unwrap();
+    assert!(story.contains("stands for the silence of 4 stations: 2, 3, 4, 5"), "{story}");
+    assert!(story.contains("stands for the silence of station 1, which had alarmed for itself."), "{story}");
 }
 
 #[test]

@@ -80,6 +80,7 @@ pub(super) fn write_json(out: &mut impl Write, story: &Story<'_>) -> io::Result<
             sequence: line.sequence,
             time: rfc3339(line.time_ms),
             kind: Kind::name(line.kind),
+            count: line.count,
             text: line.text,
         })
         .collect();
@@ -126,5 +127,7 @@ struct LineObject {
     sequence: i64,
     time: Option<Timestamp>,
     kind: &'static str,
+    /// How many stations it is about at once; null if it is about one alarm.
+    count: Option<usize>,
     text: String,
 }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use waterwatch_core::alarm::{Event, State};
 
 use super::entry::{Object, peer};
+use super::of_many::listed;
 use super::output;
-use super::story::listed;
 use crate::cli::AlarmHistoryOptions;
 use crate::commands::page::table::{self, Paint, numbers, words};
 use crate::commands::page::time::Clock;

@@ -11,7 +11,7 @@ use crate::commands::page::json;
 use crate::commands::page::time::Clock;
 use crate::commands::{count, notice, printed};
 use crate::failure::Failure;
-use crate::store::reader::{Picture, Reader, Which};
+use crate::store::reader::{Picture, Raises, Reader, Which};
 
 pub(super) fn run(options: &AlarmListOptions) -> Result<(), Failure> {
     let clock = Clock::system();
@@ -21,13 +21,20 @@ pub(super) fn run(options: &AlarmListOptions) -> Result<(), Failure> {
             Some(source) if !reader.knows(source, None)? => Some(source),
             _ => None,
         };
-        Ok((reader.picture(Which::InAlarm, &clock.zone)?, unknown))
+        // Of what is not shown, no more is read: it may be a million alarms.
+        let (picture, mut listed, raises) =
+            reader.picture_with_raises(Which::InAlarm, &clock.zone, |picture| {
+                let listed = List::new(picture, options, clock.now_ms());
+                let occurrences = listed.occurrences();
+                (listed, occurrences)
+            })?;
+        listed.add_raises(&raises);
+        Ok((picture, listed, unknown))
     };
-    let (picture, unknown) = read().map_err(Failure::of_database)?;
+    let (picture, listed, unknown) = read().map_err(Failure::of_database)?;
     if let Some(source) = unknown {
         return Err(super::unknown(source, None));
     }
-    let listed = List::new(&picture, options, clock.now_ms());
     let notice = (!options.look.json).then(|| notice(&picture.server, &clock)).flatten();
     let (mut out, terminal) = output();
     printed(listed.write(&mut out, options, &clock, terminal, notice.as_deref()).and_then(|()| out.flush()))
@@ -69,6 +76,15 @@ impl List {
             left_out: left_out.map(|standing| standing.state).collect(),
             disabled: (disabled, disabled_on),
         }
+    }
+
+    /// The occurrences of which is to be known why they were raised.
+    pub(super) fn occurrences(&self) -> Vec<i64> {
+        self.shown.iter().flat_map(|standing| standing::occurrences(&standing.alarm)).collect()
+    }
+
+    pub(super) fn add_raises(&mut self, raises: &Raises) {
+        self.shown.iter_mut().for_each(|standing| standing.add_raises(raises));
     }
 
     pub(super) fn write(

@@ -13,7 +13,7 @@ use crate::commands::page::{json, plain};
 use crate::commands::printed;
 use crate::failure::Failure;
 use crate::store::reader::communication::{Comms, Quality};
-use crate::store::reader::{Reader, StationAbout, Which};
+use crate::store::reader::{Picture, Reader, StationAbout, Which};
 
 pub(super) fn run(options: &AlarmShowOptions) -> Result<(), Failure> {
     let clock = Clock::system();
@@ -26,9 +26,15 @@ pub(super) fn run(options: &AlarmShowOptions) -> Result<(), Failure> {
         let which = station.as_slice();
         let reader = Reader::open(&options.look.data.file)?;
         let is_known = reader.knows(&key.0, Some(key.1))?;
-        Ok((reader.picture(Which::These(which), &clock.zone)?, is_known))
+        let of_key = |picture: &Picture| picture.alarms.iter().find(|(of, _)| *of == key).cloned();
+        let (picture, _, raises) =
+            reader.picture_with_raises(Which::These(which), &clock.zone, |picture| {
+                let occurrences = of_key(picture).map(|(_, alarm)| standing::occurrences(&alarm).collect());
+                ((), occurrences.unwrap_or_default())
+            })?;
+        Ok((picture, raises, is_known))
     };
-    let (picture, is_known) = read().map_err(Failure::of_database)?;
+    let (picture, raises, is_known) = read().map_err(Failure::of_database)?;
     if !is_known {
         return Err(unknown(&key.0, Some(key.1)));
     }
@@ -39,7 +45,8 @@ pub(super) fn run(options: &AlarmShowOptions) -> Result<(), Failure> {
         .first()
         .map(|contact| standing::comms(contact, alarms, &server.settings, clock.now_ms()));
     let heard = picture.stations.first().zip(comms);
-    let standing = Standing::new(key, known.unwrap_or_default(), heard, alarms, server, clock.now_ms());
+    let mut standing = Standing::new(key, known.unwrap_or_default(), heard, alarms, server, clock.now_ms());
+    standing.add_raises(&raises);
     let (mut out, _) = output();
     let done = if options.look.json {
         json::object(&mut out, &standing.object())
@@ -98,6 +105,9 @@ pub(super) fn write(
     if let Some(occurrence) = occurrence {
         fact("occurrence", occurrence.sequence.to_string())?;
         fact("raised", clock.minute_and_age(occurrence.raised_at_ms))?;
+        if let Some(reason) = standing.raised_because() {
+            fact("reason", plain(reason))?;
+        }
         if occurrence.raises > 1 {
             fact("raises", occurrence.raises.to_string())?;
         }
@@ -121,8 +131,8 @@ pub(super) fn write(
             fact(what, format!("until {}, by {}: {}", clock.minute(*until_ms), plain(by), plain(reason)))?;
         }
     }
-    if let Some(occurrence) = hidden.suppressed_by {
-        fact("suppressed", format!("occurrence {occurrence} stands for it"))?;
+    if let Some(other) = standing.suppressed_by() {
+        fact("suppressed", format!("{other} stands for it"))?;
     }
     if let Some(was_on) = hidden.was_on {
         let to = was_on.to_ms.map_or_else(|| "now".to_owned(), |to_ms| clock.minute(to_ms));

@@ -19,7 +19,7 @@ use crate::store::AlarmKey;
 use crate::store::reader::KnownAlarm;
 use crate::store::reader::communication::{Comms, Quality};
 use crate::store::reader::urgency::priority;
-use crate::store::reader::{LastContact, Picture, ServerRows, StationAbout};
+use crate::store::reader::{LastContact, Picture, Raise, Raises, ServerRows, StationAbout};
 
 /// One alarm as it stands.
 #[derive(Clone, Debug)]
@@ -47,6 +47,10 @@ pub(in crate::commands) struct Standing {
     pub(in crate::commands) about: Option<StationAbout>,
     /// What tells an operator what to do about its point.
     pub(in crate::commands) texts: PointTexts,
+    /// Why its open occurrence was raised, if that was asked for.
+    pub(in crate::commands) raise: Option<Arc<Raise>>,
+    /// The occurrence that stands for it, the same.
+    pub(in crate::commands) stands_for_it: Option<Arc<Raise>>,
 }
 
 /// What is said of a contact that is on although the last report says off.
@@ -189,9 +193,29 @@ impl Standing {
             quality,
             about: server.about.station(&key.0).cloned(),
             texts: server.about.point(&key.0, key.1),
+            raise: None,
+            stands_for_it: None,
             key,
             alarm,
         }
+    }
+
+    /// Adds what is known of its [`occurrences`].
+    pub(in crate::commands) fn add_raises(&mut self, raises: &Raises) {
+        let of = |occurrence: i64| raises.get(&occurrence).map(Arc::clone);
+        self.raise = self.alarm.occurrence.as_ref().and_then(|occurrence| of(occurrence.sequence));
+        self.stands_for_it = self.alarm.hidden.suppressed_by.and_then(of);
+    }
+
+    /// Why it was raised, if that was said.
+    pub(in crate::commands) fn raised_because(&self) -> Option<&str> {
+        self.raise.as_ref().and_then(|raise| raise.reason.as_deref())
+    }
+
+    /// `area/North comms (occurrence 422)`: the alarm that stands for it.
+    pub(in crate::commands) fn suppressed_by(&self) -> Option<String> {
+        let occurrence = self.alarm.hidden.suppressed_by?;
+        Some(which(occurrence, self.stands_for_it.as_deref()))
     }
 
     /// Whether its contact is on, and no server has said what that means.
@@ -247,6 +271,9 @@ impl Standing {
         if self.is_said_by_another() {
             notes.push(SAID_BY_ANOTHER.to_owned());
         }
+        if let Some(reason) = self.raised_because() {
+            notes.push(page::cut_sentence(&page::plain(reason)));
+        }
         if let Some(due_ms) = delay_due_ms {
             let delay = if *contact { "on" } else { "off" };
             notes.push(format!("{delay}-delay until {}", clock.minute(*due_ms)));
@@ -272,8 +299,8 @@ impl Standing {
                 notes.push(format!("{what} until {until} by {by}: {reason}"));
             }
         }
-        if let Some(occurrence) = hidden.suppressed_by {
-            notes.push(format!("occurrence {occurrence} stands for it"));
+        if let Some(other) = self.suppressed_by() {
+            notes.push(format!("{other} stands for it"));
         }
         if self.state.is_some_and(is_hidden) && self.alarm.is_on() {
             notes
@@ -310,6 +337,7 @@ impl Standing {
             delay_until: delay_due_ms.and_then(rfc3339),
             occurrence: occurrence.map(|occurrence| occurrence.sequence),
             raised_at: occurrence.and_then(|occurrence| rfc3339(occurrence.raised_at_ms)),
+            raised_because: self.raised_because(),
             returned_at: occurrence.and_then(|occurrence| occurrence.returned_at_ms).and_then(rfc3339),
             acknowledged_at: acknowledged.and_then(|acknowledged| rfc3339(acknowledged.at_ms)),
             acknowledged_by: acknowledged.map(|acknowledged| &*acknowledged.by),
@@ -323,6 +351,7 @@ impl Standing {
             out_of_service_by: service.map(|service| &*service.by),
             out_of_service_reason: service.map(|service| &*service.reason),
             suppressed_by: hidden.suppressed_by,
+            suppressed_by_source: self.stands_for_it.as_ref().map(|raise| raise.source.to_string()),
             was_on_from: hidden.was_on.and_then(|was_on| rfc3339(was_on.from_ms)),
             was_on_to: hidden.was_on.and_then(|was_on| was_on.to_ms).and_then(rfc3339),
             consequence: consequence.as_deref(),
@@ -340,6 +369,24 @@ pub(in crate::commands) fn marked(word: &str, quality: Quality) -> String {
     match quality {
         Quality::Good => word.to_owned(),
         Quality::Stale | Quality::Never => format!("{word}?"),
+    }
+}
+
+/// The occurrences of which an operator must know more: an alarm's own, and the
+/// one that stands for it.
+pub(super) fn occurrences(alarm: &Alarm) -> impl Iterator<Item = i64> + use<> {
+    let own = alarm.occurrence.as_ref().map(|occurrence| occurrence.sequence);
+    own.into_iter().chain(alarm.hidden.suppressed_by)
+}
+
+/// `area/North comms (occurrence 422)`: an occurrence, and whose it is if that
+/// is known.
+pub(super) fn which(occurrence: i64, raise: Option<&Raise>) -> String {
+    match raise {
+        Some(Raise { source, point, reason: _ }) => {
+            format!("{} {point} (occurrence {occurrence})", page::plain(&source.to_string()))
+        }
+        None => format!("occurrence {occurrence}"),
     }
 }
 
@@ -414,6 +461,7 @@ pub(in crate::commands) struct Object<'a> {
     delay_until: Option<Timestamp>,
     occurrence: Option<i64>,
     raised_at: Option<Timestamp>,
+    raised_because: Option<&'a str>,
     returned_at: Option<Timestamp>,
     acknowledged_at: Option<Timestamp>,
     acknowledged_by: Option<&'a str>,
@@ -427,6 +475,7 @@ pub(in crate::commands) struct Object<'a> {
     out_of_service_by: Option<&'a str>,
     out_of_service_reason: Option<&'a str>,
     suppressed_by: Option<i64>,
+    suppressed_by_source: Option<String>,
     was_on_from: Option<Timestamp>,
     was_on_to: Option<Timestamp>,
     consequence: Option<&'a str>,

@@ -3,20 +3,19 @@
 
 use std::collections::VecDeque;
 
-use waterwatch_core::StationId;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Event, Kind, Occurrence, Point, Priority, State};
 
 use waterwatch_core::settings::StationSettings;
 use waterwatch_core::station_life::without_remark;
 
 use super::entry::peer;
-use super::standing::is_hidden;
-use super::{also_called, named};
+use super::standing::{is_hidden, which};
+use super::{also_called, named, of_many};
 use crate::commands::page::plain;
 use crate::commands::page::time::{Clock, span};
 use crate::store::AlarmKey;
-use crate::store::reader::Past;
 use crate::store::reader::communication::{Comms, Quality};
+use crate::store::reader::{Past, Raises};
 
 /// The story of one occurrence.
 pub(super) struct Story<'a> {
@@ -34,6 +33,8 @@ pub(super) struct Line {
     /// When that was, in milliseconds UTC.
     pub(super) time_ms: i64,
     pub(super) kind: Kind,
+    /// How many stations it is about, if it is about many at once.
+    pub(super) count: Option<usize>,
     pub(super) text: String,
 }
 
@@ -127,20 +128,32 @@ impl<'a> Story<'a> {
             answered_by: None,
             is_delayed: false,
             told: None,
+            raises: &self.past.raises,
         };
-        self.told
-            .iter()
-            .map(|event| {
-                // A time in which nobody was heard is known at its end.
-                let time_ms = match event.kind {
-                    Kind::Blind | Kind::ClockJumped => event.received_at_ms,
-                    _ => event.event_time_ms,
-                };
-                let text = teller.sentence(event);
-                teller.told = Some(event.sequence);
-                Line { sequence: event.sequence, time_ms, kind: event.kind, text }
-            })
-            .collect()
+        let mut lines = Vec::new();
+        let mut told = self.told.as_slice();
+        while let Some((event, _)) = told.split_first() {
+            let (alike, rest) = told.split_at(of_many::alike(told));
+            told = rest;
+            if event.stations.is_some() {
+                lines.push(of_many::line(alike));
+                teller.told = alike.last().map(|last| last.sequence);
+                continue;
+            }
+            // A time in which nobody was heard is known at its end.
+            let time_ms = match event.kind {
+                Kind::Blind | Kind::ClockJumped => event.received_at_ms,
+                _ => event.event_time_ms,
+            };
+            let text = teller.sentence(event);
+            teller.told = Some(event.sequence);
+            lines.push(Line { sequence: event.sequence, time_ms, kind: event.kind, count: None, text });
+        }
+        for others in &self.past.suppressed {
+            let place = lines.partition_point(|line| line.sequence < others.sequence);
+            lines.insert(place, of_many::suppressed(others));
+        }
+        lines
     }
 
     /// How it stands now.
@@ -179,7 +192,8 @@ impl<'a> Story<'a> {
             return format!(" The alarm is shelved{on} until {until} (by {by}).");
         }
         if let Some(occurrence) = hidden.suppressed_by {
-            return format!(" The alarm is suppressed{on}: occurrence {occurrence} stands for it.");
+            let other = which(occurrence, self.past.raises.get(&occurrence).map(AsRef::as_ref));
+            return format!(" The alarm is suppressed{on}: {other} stands for it.");
         }
         self.contact_is(alarm)
     }
@@ -247,6 +261,8 @@ struct Teller<'a> {
     is_delayed: bool,
     /// The sequence of the entry that was told last.
     told: Option<i64>,
+    /// Whose the occurrences are that stood for it.
+    raises: &'a Raises,
 }
 
 impl Teller<'_> {
@@ -324,8 +340,7 @@ impl Teller<'_> {
             | Kind::ServiceExpiring
             | Kind::Suppressed
             | Kind::Unsuppressed => self.hidden(event),
-            Kind::StandsFor | Kind::HeardAgain if event.stations.is_some() => many(event),
-            Kind::StandsFor => format!("silent together with others: {} stands for it.", other(event)),
+            Kind::StandsFor => format!("silent together with others: {} stands for it.", self.other(event)),
             Kind::HeardAgain => "heard again, and suppressed no more.".to_owned(),
             Kind::SendingRefused => {
                 let why = event.reason.as_deref().map_or_else(|| "its lines are refused".to_owned(), plain);
@@ -367,12 +382,18 @@ impl Teller<'_> {
             Kind::ServiceExpired => format!("its time out of service is over{was_on}."),
             Kind::ShelfExpiring => "its time on the shelf is over soon.".to_owned(),
             Kind::ServiceExpiring => "its time out of service is over soon.".to_owned(),
-            Kind::Suppressed => format!("suppressed: {} stands for it{because}.", other(event)),
+            Kind::Suppressed => format!("suppressed: {} stands for it{because}.", self.other(event)),
             Kind::Unsuppressed => {
-                format!("no longer suppressed: {} no longer stands for it{was_on}.", other(event))
+                format!("no longer suppressed: {} no longer stands for it{was_on}.", self.other(event))
             }
             kind => unreachable!("{kind} hides nothing"),
         }
+    }
+
+    /// The alarm that stands for it.
+    fn other(&self, event: &Event) -> String {
+        let of = |cause| which(cause, self.raises.get(&cause).map(AsRef::as_ref));
+        event.cause.map_or_else(|| "another alarm".to_owned(), of)
     }
 
     /// What made it an alarm.
@@ -459,29 +480,6 @@ impl Teller<'_> {
     }
 }
 
-/// What is said of many stations at once.
-fn many(event: &Event) -> String {
-    let stations = event.stations.as_deref().unwrap_or_default();
-    let because = because(event);
-    match event.kind {
-        Kind::StandsFor => format!("stands for the silence of {}{because}.", listed(stations)),
-        _ => format!("heard again: {}{because}.", listed(stations)),
-    }
-}
-
-/// How many stations, and the first of them.
-pub(super) fn listed(stations: &[StationId]) -> String {
-    /// As many as a person reads in a sentence.
-    const NAMED_MAX: usize = 12;
-    let named: Vec<String> = stations.iter().take(NAMED_MAX).map(ToString::to_string).collect();
-    let named = named.join(", ");
-    match stations.len() {
-        1 => format!("station {named}"),
-        count if count <= NAMED_MAX => format!("{count} stations: {named}"),
-        count => format!("{count} stations: {named} and {} more", count - NAMED_MAX),
-    }
-}
-
 /// For how long something must last.
 fn lasting(event: &Event) -> String {
     let until_ms = event.until_ms.unwrap_or(event.received_at_ms);
@@ -510,9 +508,4 @@ fn because(event: &Event) -> String {
 /// ` (6 raises)`
 fn raises(event: &Event) -> String {
     event.count.map_or(String::new(), |count| format!(" ({count} raises)"))
-}
-
-/// The alarm that stands for it.
-fn other(event: &Event) -> String {
-    event.cause.map_or_else(|| "another alarm".to_owned(), |cause| format!("occurrence {cause}"))
 }

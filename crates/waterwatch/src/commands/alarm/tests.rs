@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use waterwatch_core::alarm::{
@@ -15,7 +16,7 @@ use crate::cli::{AlarmListOptions, DataOption, LookOptions};
 use crate::commands::page::time::Clock;
 use crate::store::AlarmKey;
 use crate::store::reader::communication::Comms;
-use crate::store::reader::{LastContact, Page, Past, Picture, ServerRows, Window};
+use crate::store::reader::{LastContact, Page, Past, Picture, Raise, Raises, ServerRows, Suppressed, Window};
 
 /// 2026-11-24 02:10:00 +01:00
 const BEGIN_MS: i64 = 1_795_482_600_000;
@@ -131,6 +132,8 @@ impl Played {
             priority: None,
             server: ServerRows { alive_until_ms: Some(now_ms), ..ServerRows::default() },
             listeners: HashMap::new(),
+            raises: Raises::new(),
+            suppressed: Vec::new(),
         }
     }
 
@@ -415,7 +418,7 @@ fn a_story_for_a_program() {
     let mut out = Vec::new();
     explain::write_json(&mut out, &Story::new(&played.key, &past, &clock)).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
-    {"source":"123","station_id":123,"point":"alarm1","priority":"high","occurrence":4702,"is_open":true,"state":"unacknowledged","quality":"good","lines":[{"sequence":4702,"time":"2026-11-24T01:10:00Z","kind":"raised","text":"raised: its report from 10.20.0.7 said that the contact is on."}],"is_cut":false,"now":"It is on, and nobody has acknowledged it."}
+    {"source":"123","station_id":123,"point":"alarm1","priority":"high","occurrence":4702,"is_open":true,"state":"unacknowledged","quality":"good","lines":[{"sequence":4702,"time":"2026-11-24T01:10:00Z","kind":"raised","count":null,"text":"raised: its report from 10.20.0.7 said that the contact is on."}],"is_cut":false,"now":"It is on, and nobody has acknowledged it."}
     "#);
 }
 
@@ -478,40 +481,51 @@ fn options(state: &[State], all: bool) -> AlarmListOptions {
     AlarmListOptions { state: state.to_vec(), source: None, all, look }
 }
 
+/// Why some of them were raised, as the ledger has it.
+fn raises() -> Raises {
+    let raise =
+        |source, reason: Option<&str>| Raise { source, point: Point::Comms, reason: reason.map(Into::into) };
+    let refused = "sending, but refused: alarm2 is \"on\x1b\"; send 0 (off) or 1 (on), and nothing else";
+    let raises =
+        [(4_701, raise(station(5), Some(refused))), (4_000, raise(AlarmSource::Area("North".into()), None))];
+    raises.into_iter().map(|(occurrence, raise)| (occurrence, Arc::new(raise))).collect()
+}
+
 fn list(options: &AlarmListOptions, terminal: bool) -> String {
     let clock = clock(30);
     let mut out = Vec::new();
-    let list = List::new(&picture(), options, clock.now_ms());
+    let mut list = List::new(&picture(), options, clock.now_ms());
+    list.add_raises(&raises());
     list.write(&mut out, options, &clock, terminal, None).unwrap();
     String::from_utf8(out).unwrap()
 }
 
 #[test]
 fn the_worst_alarms_come_first_and_none_is_left_out_without_a_word() {
-    insta::assert_snapshot!(list(&options(&[], false), false), @"
+    insta::assert_snapshot!(list(&options(&[], false), false), @r#"
     STATE   PRIORITY  SOURCE  POINT   SINCE             FOR     NOTE
-    UNACK   high           5  comms   2026-11-24 02:14  26 min
+    UNACK   high           5  comms   2026-11-24 02:14  26 min  sending, but refused: alarm2 is "on�"; send 0 (off) or 1 (o…
     UNACK?  high           2  alarm1  2026-11-24 02:15  25 min
     UNACK   high           1  alarm1  2026-11-24 02:20  20 min
     RTNUN   high           3  alarm2  2026-11-24 02:10  30 min  off since 2026-11-24 02:17
     ACKED   high           3  alarm1  2026-11-24 02:10  30 min  acknowledged by Ann 2026-11-24 02:12
 
     5 alarms: 3 unacknowledged, 1 returned unacknowledged, 1 acknowledged; 4 not shown: 1 shelved, 1 suppressed, 1 out of service, 1 on, not yet an alarm (--all shows them)
-    ");
-    insta::assert_snapshot!(list(&options(&[], true), false), @"
+    "#);
+    insta::assert_snapshot!(list(&options(&[], true), false), @r#"
     STATE   PRIORITY  SOURCE  POINT   SINCE             FOR     NOTE
-    UNACK   high           5  comms   2026-11-24 02:14  26 min
+    UNACK   high           5  comms   2026-11-24 02:14  26 min  sending, but refused: alarm2 is "on�"; send 0 (off) or 1 (o…
     UNACK?  high           2  alarm1  2026-11-24 02:15  25 min
     UNACK   high           1  alarm1  2026-11-24 02:20  20 min
     RTNUN   high           3  alarm2  2026-11-24 02:10  30 min  off since 2026-11-24 02:17
     ACKED   high           3  alarm1  2026-11-24 02:10  30 min  acknowledged by Ann 2026-11-24 02:12
     SHLVD   high           4  alarm2  2026-11-24 02:11  29 min  shelved until 2026-11-24 07:10 by Ann: pump exchange; on now
-    DSUPR   high           6  comms   2026-11-24 02:18  22 min  occurrence 4000 stands for it; on now
+    DSUPR   high           6  comms   2026-11-24 02:18  22 min  area/North comms (occurrence 4000) stands for it; on now
     OOSRV?  high           5  alarm1  -                 -       out of service until 2026-11-24 12:10 by Ann: pump exchange
     NORM    high           7  alarm2  2026-11-24 02:39  1 min   on-delay until 2026-11-24 03:39
 
     9 alarms: 3 unacknowledged, 1 returned unacknowledged, 1 acknowledged, 1 shelved, 1 suppressed, 1 out of service, 1 on, not yet an alarm
-    ");
+    "#);
     insta::assert_snapshot!(list(&options(&[State::Shelved], false), false), @"
     STATE  PRIORITY  SOURCE  POINT   SINCE             FOR     NOTE
     SHLVD  high           4  alarm2  2026-11-24 02:11  29 min  shelved until 2026-11-24 07:10 by Ann: pump exchange; on now
@@ -534,14 +548,15 @@ fn an_alarm_for_a_program() {
     options.look.json = true;
     insta::assert_snapshot!(list(&options, false), @r#"
     [
-      {"source":"3","station_id":3,"name":null,"area":null,"point":"alarm1","label":null,"state":"acknowledged","enabled":true,"priority":"high","quality":"good","on":true,"contact":true,"contact_since":"2026-11-24T01:10:00Z","delay_until":null,"occurrence":4702,"raised_at":"2026-11-24T01:10:00Z","returned_at":null,"acknowledged_at":"2026-11-24T01:12:00Z","acknowledged_by":"Ann","realarm_at":"2026-11-24T05:12:00Z","raises":1,"chattering_since":null,"shelved_until":null,"shelved_by":null,"shelved_reason":null,"out_of_service_until":null,"out_of_service_by":null,"out_of_service_reason":null,"suppressed_by":null,"was_on_from":null,"was_on_to":null,"consequence":null,"response":null,"respond_within_min":null,"location":null,"access_note":null,"telephones":null}
+      {"source":"3","station_id":3,"name":null,"area":null,"point":"alarm1","label":null,"state":"acknowledged","enabled":true,"priority":"high","quality":"good","on":true,"contact":true,"contact_since":"2026-11-24T01:10:00Z","delay_until":null,"occurrence":4702,"raised_at":"2026-11-24T01:10:00Z","raised_because":null,"returned_at":null,"acknowledged_at":"2026-11-24T01:12:00Z","acknowledged_by":"Ann","realarm_at":"2026-11-24T05:12:00Z","raises":1,"chattering_since":null,"shelved_until":null,"shelved_by":null,"shelved_reason":null,"out_of_service_until":null,"out_of_service_by":null,"out_of_service_reason":null,"suppressed_by":null,"suppressed_by_source":null,"was_on_from":null,"was_on_to":null,"consequence":null,"response":null,"respond_within_min":null,"location":null,"access_note":null,"telephones":null}
     ]
     "#);
 }
 
 #[test]
 fn all_facts_of_one_alarm() {
-    let standings = worst_first(&picture(), clock(30).now_ms());
+    let mut standings = worst_first(&picture(), clock(30).now_ms());
+    standings.iter_mut().for_each(|standing| standing.add_raises(&raises()));
     let show = |id, point| {
         let standing = standings.iter().find(|standing| standing.key == (station(id), point)).unwrap();
         let mut out = Vec::new();
@@ -566,6 +581,14 @@ fn all_facts_of_one_alarm() {
       shelved         until 2026-11-24 07:10, by Ann: pump exchange
       on while hidden from 2026-11-24 02:11 until now
     ");
+    let silent = show(5, Point::Comms);
+    let reason = "  reason          sending, but refused: alarm2 is \"on\u{fffd}\"; send 0 (off) or 1 (on), and nothing else\n";
+    assert!(silent.contains(reason), "{silent}");
+    let suppressed = show(6, Point::Comms);
+    assert!(
+        suppressed.contains("  suppressed      area/North comms (occurrence 4000) stands for it\n"),
+        "{suppressed}"
+    );
 }
 
 #[test]
@@ -589,6 +612,86 @@ fn the_ledger_as_a_table() {
     there are more: go on with --after 4706
     ");
     assert!(table(Window::Newest).contains("there are earlier ones"));
+}
+
+/// All that is known of an area's alarm and of one of its stations.
+#[test]
+fn a_story_of_many_stations_is_as_long_as_one_of_few() {
+    let mut played = Played::new(AlarmSource::Area("North".into()), Point::Comms);
+    let occurrence = played.at(0, Input::Contact(true)).occurrence();
+    let mut past = played.past(occurrence, 1);
+    let id = |number| StationId::new(number).unwrap();
+    let raised = past.events[0].clone();
+    let mut say = |sequence, kind, stations: std::ops::Range<i64>, reason: Option<&str>| {
+        let event = Event { sequence, kind, cause: None, reason: reason.map(Into::into), ..raised.clone() };
+        past.events.push(Event { stations: Some(stations.map(id).collect()), ..event });
+    };
+    for slice in 0..100 {
+        let reason = (slice < 2).then_some("last heard in alarm: 7 (alarm1)");
+        let from = slice * 100;
+        say(occurrence + 10 + slice, Kind::StandsFor, from..from + 100, reason);
+    }
+    say(occurrence + 200, Kind::HeardAgain, 5..7, None);
+    say(occurrence + 201, Kind::HeardAgain, 2..3, None);
+    say(occurrence + 202, Kind::StandsFor, 2..3, None);
+    let own =
+        |sequence, had_alarmed, stations| Suppressed { sequence, time_ms: BEGIN_MS, had_alarmed, stations };
+    past.suppressed = vec![
+        own(occurrence + 50, true, vec![id(20_000), id(20_001)]),
+        own(occurrence + 51, false, vec![id(20_002)]),
+    ];
+    insta::assert_snapshot!(told(&played.key, &past, &clock(1)), @"
+    Area North, comms (high), occurrence 4701
+    2026-11-24 02:10:00 +01:00  raised: it stayed on for the on-delay.
+    2026-11-24 02:10:00 +01:00  stands for the silence of 10000 stations: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 9988 more (last heard in alarm: 7 (alarm1); and more, in `waterwatch alarm history`).
+    2026-11-24 02:10:00 +01:00  stands for the silence of 2 stations: 20000, 20001, which had alarmed for themselves.
+    2026-11-24 02:10:00 +01:00  stands for the silence of station 20002, which has an entry of its own.
+    2026-11-24 02:10:00 +01:00  heard again: 3 stations: 2, 5, 6.
+    2026-11-24 02:10:00 +01:00  stands for the silence of station 2.
+    It is on, and nobody has acknowledged it.
+    ");
+    let story_clock = clock(1);
+    let story = Story::new(&played.key, &past, &story_clock);
+    let lines: Vec<_> = story.lines().iter().map(|line| (line.sequence - occurrence, line.count)).collect();
+    assert_eq!(
+        lines,
+        [(0, None), (10, Some(10_000)), (50, Some(2)), (51, Some(1)), (200, Some(3)), (202, Some(1))]
+    );
+}
+
+#[test]
+fn a_story_names_the_alarm_that_stood_for_it() {
+    let mut played = Played::new(station(6), Point::Comms);
+    played.settings.latched = false;
+    let occurrence = played.at(0, Input::Contact(true)).occurrence();
+    played.at(1, Input::Suppress { occurrence: 4_000 });
+    let mut past = played.past(occurrence, 2);
+    past.raises = raises();
+    let story = told(&played.key, &past, &clock(2));
+    for sentence in [
+        "suppressed: area/North comms (occurrence 4000) stands for it.",
+        "It is over. The alarm is suppressed and on: area/North comms (occurrence 4000) stands for it.",
+    ] {
+        assert!(story.contains(sentence), "{story}");
+    }
+    past.raises.clear();
+    let story = told(&played.key, &past, &clock(2));
+    assert!(story.contains("suppressed: occurrence 4000 stands for it."), "{story}");
+}
+
+/// A million may be hidden.
+#[test]
+fn why_it_was_raised_is_read_for_what_is_shown_alone() {
+    let occurrences = |options: &AlarmListOptions| {
+        let mut occurrences = List::new(&picture(), options, clock(30).now_ms()).occurrences();
+        occurrences.sort_unstable();
+        occurrences.dedup();
+        occurrences
+    };
+    assert_eq!(occurrences(&options(&[], true)), [4_000, 4_701, 4_702]);
+    assert_eq!(occurrences(&options(&[], false)), [4_701, 4_702]);
+    assert_eq!(occurrences(&options(&[State::Suppressed], false)), [4_000]);
+    assert_eq!(occurrences(&options(&[State::Shelved], false)), [0; 0]);
 }
 
 /// The report that raised it is told as ever.

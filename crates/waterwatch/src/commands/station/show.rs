@@ -52,7 +52,7 @@ impl<'a> Shown<'a> {
         let Detail { contact, alarms, server, .. } = detail;
         let comms = standing::comms(contact, alarms, &server.settings, clock.now_ms());
         let station = Station::new(contact.clone(), comms, alarms, server);
-        let points = Point::OF_STATION
+        let mut points: Vec<Standing> = Point::OF_STATION
             .iter()
             .map(|&point| {
                 let key = (AlarmSource::Station(contact.station_id), point);
@@ -67,6 +67,7 @@ impl<'a> Shown<'a> {
                 )
             })
             .collect();
+        points.iter_mut().for_each(|point| point.add_raises(&detail.raises));
         Shown { detail, station, points, clock }
     }
 

@@ -13,7 +13,7 @@ use crate::commands::page::json;
 use crate::commands::page::time::Clock;
 use crate::store::reader::KnownAlarm;
 use crate::store::reader::communication::{Comms, Quality};
-use crate::store::reader::{Detail, LastContact, Picture, ServerRows, StationAbout};
+use crate::store::reader::{Detail, LastContact, Picture, Raises, ServerRows, StationAbout};
 
 /// 2026-11-24 02:46:00 +01:00
 const NOW_MS: i64 = 1_795_484_760_000;
@@ -99,6 +99,7 @@ fn detail() -> Detail {
         span: OpenSpan { sequence: 90, since_ms: NOW_MS - 600_000, reports: 11 },
         spans: vec![span(50, 660, false), span(20, 1_320, true)],
         alarms: vec![raised(123, Point::Alarm1)],
+        raises: Raises::new(),
         server: server(),
     }
 }
@@ -132,7 +133,7 @@ fn all_that_is_known_of_a_station() {
     let mut out = Vec::new();
     json::object(&mut out, &Shown::new(&detail(), &clock()).object()).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
-    {"station_id":123,"name":null,"area":null,"comms":"up","quality":"good","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:48Z","age_s":12,"alarm1":true,"alarm2":false,"reports":42,"on_delay":[],"on_by_another":[],"disabled":[],"location":null,"access_note":null,"telephones":null,"expected_by":null,"paused":null,"visit":null,"retired":null,"peer":"10.20.0.7","listener":"0.0.0.0:54322","points":[{"point":"alarm1","on":true,"quality":"good","state":"unacknowledged","enabled":true},{"point":"alarm2","on":false,"quality":"good","state":"normal","enabled":true},{"point":"comms","on":false,"quality":"good","state":"normal","enabled":true},{"point":"identity","on":false,"quality":"good","state":"normal","enabled":true}],"alarms":[{"source":"123","station_id":123,"name":null,"area":null,"point":"alarm1","label":null,"state":"unacknowledged","enabled":true,"priority":"high","quality":"good","on":true,"contact":true,"contact_since":"2026-11-24T01:36:00Z","delay_until":null,"occurrence":4711,"raised_at":"2026-11-24T01:36:00Z","returned_at":null,"acknowledged_at":null,"acknowledged_by":null,"realarm_at":null,"raises":1,"chattering_since":null,"shelved_until":null,"shelved_by":null,"shelved_reason":null,"out_of_service_until":null,"out_of_service_by":null,"out_of_service_reason":null,"suppressed_by":null,"was_on_from":null,"was_on_to":null,"consequence":null,"response":null,"respond_within_min":null,"location":null,"access_note":null,"telephones":null}],"unchanged_since":"2026-11-24T01:36:00Z","unchanged_reports":11,"spans":[{"first_at":"2026-11-24T01:25:00Z","last_at":"2026-11-24T01:35:00Z","alarm1":false,"alarm2":false,"reports":10},{"first_at":"2026-11-24T01:14:00Z","last_at":"2026-11-24T01:24:00Z","alarm1":true,"alarm2":false,"reports":10}]}
+    {"station_id":123,"name":null,"area":null,"comms":"up","quality":"good","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:48Z","age_s":12,"alarm1":true,"alarm2":false,"reports":42,"on_delay":[],"on_by_another":[],"disabled":[],"location":null,"access_note":null,"telephones":null,"expected_by":null,"paused":null,"visit":null,"retired":null,"peer":"10.20.0.7","listener":"0.0.0.0:54322","points":[{"point":"alarm1","on":true,"quality":"good","state":"unacknowledged","enabled":true},{"point":"alarm2","on":false,"quality":"good","state":"normal","enabled":true},{"point":"comms","on":false,"quality":"good","state":"normal","enabled":true},{"point":"identity","on":false,"quality":"good","state":"normal","enabled":true}],"alarms":[{"source":"123","station_id":123,"name":null,"area":null,"point":"alarm1","label":null,"state":"unacknowledged","enabled":true,"priority":"high","quality":"good","on":true,"contact":true,"contact_since":"2026-11-24T01:36:00Z","delay_until":null,"occurrence":4711,"raised_at":"2026-11-24T01:36:00Z","raised_because":null,"returned_at":null,"acknowledged_at":null,"acknowledged_by":null,"realarm_at":null,"raises":1,"chattering_since":null,"shelved_until":null,"shelved_by":null,"shelved_reason":null,"out_of_service_until":null,"out_of_service_by":null,"out_of_service_reason":null,"suppressed_by":null,"suppressed_by_source":null,"was_on_from":null,"was_on_to":null,"consequence":null,"response":null,"respond_within_min":null,"location":null,"access_note":null,"telephones":null}],"unchanged_since":"2026-11-24T01:36:00Z","unchanged_reports":11,"spans":[{"first_at":"2026-11-24T01:25:00Z","last_at":"2026-11-24T01:35:00Z","alarm1":false,"alarm2":false,"reports":10},{"first_at":"2026-11-24T01:14:00Z","last_at":"2026-11-24T01:24:00Z","alarm1":true,"alarm2":false,"reports":10}]}
     "#);
 }
 

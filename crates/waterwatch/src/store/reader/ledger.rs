@@ -8,7 +8,7 @@ use waterwatch_core::StationId;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Event, Point, Priority};
 
 use super::urgency::priority;
-use super::{KnownAlarm, LastContact, ReadError, Reader, ServerRows, Which, of_station};
+use super::{KnownAlarm, LastContact, Raises, ReadError, Reader, ServerRows, Suppressed, Which, of_station};
 use crate::store::alarm_rows::{self, EVENT_COLUMNS, HAPPENED_BEFORE, Source};
 use crate::store::alarms::AlarmKey;
 use crate::store::schema::Kind;
@@ -83,6 +83,11 @@ pub struct Past {
     pub server: ServerRows,
     /// The addresses of the listeners by the numbers that origins name.
     pub listeners: HashMap<u16, String>,
+    /// The occurrences that stand for this alarm, or did.
+    pub raises: Raises,
+    /// For whom this one stood besides those that its entries name: stations that
+    /// have an entry of their own.
+    pub suppressed: Vec<Suppressed>,
 }
 
 impl Past {
@@ -235,6 +240,16 @@ impl Reader {
             let alarm = past.alarm.as_ref().unwrap_or(&at_rest);
             past.priority = Some(priority((&key.0, key.1), alarm, &alarms, &past.server.settings));
             past.listeners = self.listeners(moment)?;
+            let told = past.before.iter().chain(&past.events).chain(&past.since);
+            let suppressed_by = past.alarm.as_ref().and_then(|alarm| alarm.hidden.suppressed_by);
+            past.raises = self.raises_named(moment, told, suppressed_by)?;
+            if let (Some(occurrence), None) = (past.occurrence, of_station(key)) {
+                let open = past.alarm.as_ref().and_then(|alarm| alarm.occurrence.as_ref());
+                let is_open = open.is_some_and(|open| open.sequence == occurrence);
+                let last = past.events.last().filter(|_| !is_open && !past.is_cut);
+                let last = last.map_or(i64::MAX, |last| last.sequence);
+                past.suppressed = self.suppressed_by(moment, occurrence, last)?;
+            }
             Ok(Ok(past))
         })
     }

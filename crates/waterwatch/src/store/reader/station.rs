@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Row, Transaction};
 use waterwatch_core::{OpenSpan, Origin, Span, Station, StationId};
 
 use super::contact::JOURNAL;
-use super::{LastContact, ReadError, Reader, ServerRows, Which, of_station};
+use super::{LastContact, Raises, ReadError, Reader, ServerRows, Which, of_station};
 use crate::store::peer;
 use crate::store::reader::KnownAlarm;
 use crate::store::schema::Kind;
@@ -26,6 +26,8 @@ pub struct Detail {
     pub spans: Vec<Span>,
     /// Its alarms that are not at rest.
     pub alarms: Vec<KnownAlarm>,
+    /// The occurrences that are open there, or stand for one of these alarms.
+    pub raises: Raises,
     /// What the server says of itself.
     pub server: ServerRows,
 }
@@ -47,6 +49,9 @@ impl Reader {
             let mut alarms = self.alarms(moment)?;
             alarms.retain(|(key, _)| of_station(key) == Some(id));
             let server = self.server(moment)?;
+            let open = alarms.iter().filter_map(|(_, alarm)| alarm.occurrence.as_ref());
+            let others = alarms.iter().filter_map(|(_, alarm)| alarm.hidden.suppressed_by);
+            let raises = self.raises(moment, open.map(|open| open.sequence).chain(others))?;
             let mut detail = Detail {
                 contact,
                 origin: Origin::default(),
@@ -54,6 +59,7 @@ impl Reader {
                 span: OpenSpan::default(),
                 spans: Vec::new(),
                 alarms,
+                raises,
                 server,
             };
             if self.kind == Kind::Ours {
