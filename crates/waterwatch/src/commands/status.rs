@@ -88,8 +88,16 @@ fn news(told: &mut Option<String>, failure: String) -> Option<&str> {
 /// when a backup is restored.
 fn read(options: &StatusOptions) -> anyhow::Result<Picture> {
     let clock = Clock::system();
-    let picture = Reader::open(&options.data.file)?.picture(Which::ALL, &clock.zone)?;
-    Ok(Picture::new(picture, clock))
+    let reader = Reader::open(&options.data.file)?;
+    let (picture, (), raises) = reader.picture_with_raises(Which::ALL, &clock.zone, |picture| {
+        let others = standing::of_no_station(picture, clock.now_ms());
+        ((), others.iter().flat_map(|other| standing::occurrences(&other.alarm)).collect())
+    })?;
+    let mut picture = Picture::new(picture, clock);
+    for other in &mut picture.others {
+        other.add_raises(&raises);
+    }
+    Ok(picture)
 }
 
 fn show_again(

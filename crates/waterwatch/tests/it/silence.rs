@@ -85,6 +85,8 @@ fn an_area_that_falls_silent_is_one_alarm_and_its_stations_say_why_they_have_non
         assert!(output.status.success(), "{}", stderr(&output));
         String::from_utf8(output.stdout).unwrap()
     };
+    let status = say(&["status"]);
+    assert!(status.contains("stations are out of contact"), "why, in status: {status}");
     let list = say(&["alarm", "list"]);
     let status = say(&["status"]);
     let first = status.lines().nth(1).unwrap();

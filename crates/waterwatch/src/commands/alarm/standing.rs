@@ -374,7 +374,7 @@ pub(in crate::commands) fn marked(word: &str, quality: Quality) -> String {
 
 /// The occurrences of which an operator must know more: an alarm's own, and the
 /// one that stands for it.
-pub(super) fn occurrences(alarm: &Alarm) -> impl Iterator<Item = i64> + use<> {
+pub(in crate::commands) fn occurrences(alarm: &Alarm) -> impl Iterator<Item = i64> + use<> {
     let own = alarm.occurrence.as_ref().map(|occurrence| occurrence.sequence);
     own.into_iter().chain(alarm.hidden.suppressed_by)
 }
