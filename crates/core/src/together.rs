@@ -4,7 +4,7 @@
 //! A carrier that fails takes thirty stations with it, and that is one message.
 //! So an area, and all stations together, have a `comms` alarm of their own. It
 //! is raised once enough of them are out of contact at about the same time, and
-//! while it [stands](stands) for them, those that fell silent within its window
+//! while it [stands] for them, those that fell silent within its window
 //! are suppressed. Nothing but silence ever is.
 
 use std::ops::RangeInclusive;
