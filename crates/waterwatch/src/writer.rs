@@ -7,6 +7,7 @@
 mod clock;
 mod command;
 pub mod draft;
+mod dues;
 mod expected;
 mod identity;
 mod judgement;

@@ -5,16 +5,14 @@
 //! after a reopening. What is due is handed out again and again until it is
 //! recorded.
 
-use std::collections::BTreeSet;
-use std::hash::Hash;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Ledger, Point};
 use waterwatch_core::identity::Hearing;
 use waterwatch_core::silence::{Deadlines, ListeningClock, Now};
 use waterwatch_core::{Settings, StationId, StationLife, StationSettings};
 
+use super::dues::Dues;
 use super::expected::Expected;
 use super::new_stations::NewStations;
 use super::sending::Sending;
@@ -634,49 +632,4 @@ fn needs_reports<S: Store>(store: &S, id: StationId, now_ms: i64) -> bool {
     store.lives().is_retired(id)
         || store.contests().get(id).is_some()
         || Point::OF_STATION.iter().copied().any(needs)
-}
-
-/// When each alarm or station has something due, each once.
-#[derive(Debug)]
-struct Dues<K> {
-    by_time: BTreeSet<(i64, K)>,
-    of: HashMap<K, i64>,
-}
-
-impl<K> Default for Dues<K> {
-    fn default() -> Dues<K> {
-        Dues { by_time: BTreeSet::new(), of: HashMap::new() }
-    }
-}
-
-impl<K: Clone + Ord + Hash> Dues<K> {
-    fn first(&self) -> Option<(i64, &K)> {
-        self.by_time.first().map(|(due_ms, key)| (*due_ms, key))
-    }
-
-    fn is_due(&self, now_ms: i64) -> bool {
-        self.first().is_some_and(|(due_ms, _)| due_ms <= now_ms)
-    }
-
-    /// Whose time has come, the first first.
-    fn due(&self, now_ms: i64, keys_max: usize) -> Vec<K> {
-        let due = self.by_time.iter().take_while(|(due_ms, _)| *due_ms <= now_ms);
-        due.take(keys_max).map(|(_, key)| key.clone()).collect()
-    }
-
-    fn set(&mut self, key: &K, due_ms: Option<i64>) {
-        let before = match due_ms {
-            Some(due_ms) => self.of.insert(key.clone(), due_ms),
-            None => self.of.remove(key),
-        };
-        if before == due_ms {
-            return;
-        }
-        if let Some(before) = before {
-            self.by_time.remove(&(before, key.clone()));
-        }
-        if let Some(due_ms) = due_ms {
-            self.by_time.insert((due_ms, key.clone()));
-        }
-    }
 }
