@@ -2,7 +2,7 @@
 //! areas in the database.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::harness::{Server, open, run, stderr, stdout, wait_for};
 use crate::ledger::{kinds, ledger};
@@ -10,6 +10,15 @@ use crate::ledger::{kinds, ledger};
 fn with_config(folder: &Path, config: &str) -> Server {
     fs::write(folder.join("waterwatch.toml"), config).unwrap();
     Server::start(folder, &["--config", "waterwatch.toml", "--listen", "127.0.0.1:0"])
+}
+
+/// The database of a server that has stopped, with these rows.
+fn settled(folder: &Path, statements: &str) -> PathBuf {
+    let server = Server::start(folder, &[]);
+    let data = server.data.clone();
+    server.stop();
+    open(&data).execute_batch(statements).unwrap();
+    data
 }
 
 #[test]
@@ -42,18 +51,14 @@ fn the_file_settles_how_points_are_judged() {
 #[test]
 fn the_database_settles_it_for_an_area_and_a_station() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &[]);
-    let data = server.data.clone();
-    server.stop();
-    open(&data)
-        .execute_batch(
-            "INSERT INTO area_settings (area, period_s, grace_s) VALUES ('North', 1, 0);
+    let data = settled(
+        folder.path(),
+        "INSERT INTO area_settings (area, period_s, grace_s) VALUES ('North', 1, 0);
              INSERT INTO station_settings (station_id, area) VALUES (7, 'North');
              INSERT INTO point_settings (scope, point, enabled) VALUES (8, 'alarm1', 0);
              INSERT INTO point_settings (scope, point, on_delay_s) VALUES (9, 'alarm1', 60), (8, 'alarm1', 60)
              ON CONFLICT DO UPDATE SET on_delay_s = excluded.on_delay_s;",
-        )
-        .unwrap();
+    );
     let server = Server::start(folder.path(), &[]);
     assert_eq!(server.say(b"7 0 0\n8 1 1\n"), "OK\nOK\n");
     wait_for("the silence", || (kinds(&data, "7/comms") == ["raised"]).then_some(()));
@@ -70,16 +75,12 @@ fn the_database_settles_it_for_an_area_and_a_station() {
 #[test]
 fn a_row_of_the_database_that_cannot_be_meant_is_ignored_and_named_in_the_log() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &[]);
-    let data = server.data.clone();
-    server.stop();
-    open(&data)
-        .execute_batch(
-            "INSERT INTO station_settings (station_id, period_s) VALUES (7, 0);
+    let data = settled(
+        folder.path(),
+        "INSERT INTO station_settings (station_id, period_s) VALUES (7, 0);
              INSERT INTO point_settings (scope, point, priority) VALUES (7, 'alarm1', 'urgent');
              INSERT INTO point_settings (scope, point, enabled) VALUES (7, 'alarm2', 0);",
-        )
-        .unwrap();
+    );
     let server = Server::start(folder.path(), &[]);
     assert_eq!(server.say(b"7 1 1\n"), "OK\n");
     assert_eq!(kinds(&data, "7/alarm1"), ["raised"]);
@@ -145,15 +146,11 @@ fn wrong_settings_are_named_with_their_place() {
 #[test]
 fn a_station_is_heard_from_its_own_addresses_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &[]);
-    let data = server.data.clone();
-    server.stop();
-    open(&data)
-        .execute_batch(
-            "INSERT INTO station_settings (station_id, allow_from) VALUES
+    let data = settled(
+        folder.path(),
+        "INSERT INTO station_settings (station_id, allow_from) VALUES
                  (7, '10.20.0.0/16, 10.21.0.7'), (8, '10.20.0.0/16 127.0.0.1'), (9, 'here')",
-        )
-        .unwrap();
+    );
     let server = Server::start(folder.path(), &[]);
     assert_eq!(
         server.say(b"8 0 0\n7 1 0\n9 0 0\n"),
@@ -172,12 +169,8 @@ fn a_station_is_heard_from_its_own_addresses_alone() {
 #[test]
 fn a_station_that_was_never_heard_by_its_time_is_silent() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &[]);
-    let data = server.data.clone();
-    server.stop();
-    open(&data)
-        .execute_batch("INSERT INTO station_settings (station_id, expected_by) VALUES (7, 1577836800000)")
-        .unwrap();
+    let expected = "INSERT INTO station_settings (station_id, expected_by) VALUES (7, 1577836800000)";
+    let data = settled(folder.path(), expected);
     let fast = ["--period-s", "1", "--grace-s", "0"];
     let server = Server::start(folder.path(), &fast);
     wait_for("the silence", || (kinds(&data, "7/comms") == ["raised"]).then_some(()));
@@ -195,19 +188,15 @@ fn what_people_say_of_stations_and_points_is_shown_to_whoever_looks() {
     let folder = tempfile::tempdir().unwrap();
     let config = "[points.alarm1]\nlabel = \"Alarm\"\nconsequence = \"Overflows\"\nrespond_within_min = 60\n\
                   [points.comms]\npriority = \"low\"\n[points.alarm2]\npriority = \"critical\"\n";
-    let server = with_config(folder.path(), config);
-    let data = server.data.clone();
-    server.stop();
-    open(&data)
-        .execute_batch(
+    let data = settled(
+        folder.path(),
             "INSERT INTO area_settings (area, period_s, grace_s) VALUES ('North', 1, 0);
              INSERT INTO station_settings (station_id, name, area, location, access_note, telephones) VALUES
                  (7, 'Mill lane lift station number one', 'North', '48.1 N 11.5 E', 'key at the gate', '+49 170 1');
              INSERT INTO station_settings (station_id, name, expected_by) VALUES (8, 'Well', 4000000000000);
              INSERT INTO point_settings (scope, point, label, response) VALUES
                  ('area/North', 'alarm1', 'Flood', 'Start pump 2'), (7, 'alarm1', 'High level', NULL);",
-        )
-        .unwrap();
+    );
     let server = with_config(folder.path(), config);
     assert_eq!(server.say(b"7 1 1\n9 1 0\n"), "OK\nOK\n");
     wait_for("the silence", || (kinds(&data, "7/comms") == ["raised"]).then_some(()));
