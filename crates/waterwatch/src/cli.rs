@@ -16,7 +16,7 @@ use crate::server_address::ServerAddress;
 
 pub use self::alarm::{
     AlarmCommand, AlarmExplainOptions, AlarmHistoryOptions, AlarmListOptions, AlarmShowOptions, LookOptions,
-    WhichAlarm, names,
+    WhichAlarm,
 };
 pub use self::station::{StationCommand, StationListOptions, StationShowOptions};
 

@@ -17,5 +17,6 @@ pub mod open_files;
 pub mod refused;
 pub mod server;
 pub mod server_address;
+pub mod shown;
 pub mod store;
 pub mod writer;

@@ -6,7 +6,8 @@ use waterwatch_core::StationId;
 use waterwatch_core::alarm::{AlarmSource, Point, State};
 
 use super::DataOption;
-use crate::commands::page::time;
+use crate::shown::text::names;
+use crate::shown::time;
 
 /// What `waterwatch alarm` does.
 #[derive(Debug, Subcommand)]
@@ -153,14 +154,4 @@ fn state(text: &str) -> Result<State, String> {
         let states = State::ALL.iter().map(|state| format!("{} ({})", state.name(), state.short()));
         format!("there is no state \"{text}\"; there are {}", names(states))
     })
-}
-
-/// `a, b and c`.
-pub fn names<T: AsRef<str>>(names: impl Iterator<Item = T>) -> String {
-    let names: Vec<T> = names.collect();
-    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-    match names.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        _ => names.concat(),
-    }
 }

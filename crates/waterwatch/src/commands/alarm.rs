@@ -1,25 +1,20 @@
 //! `waterwatch alarm …`: the alarms, what happened to them, and why.
 
-mod entry;
 mod explain;
 mod history;
 mod list;
-mod of_many;
 mod show;
-pub(super) mod standing;
-mod story;
+pub(super) mod table;
 
 use std::io::{BufWriter, IsTerminal, StdoutLock, stdout};
 
 use anyhow::anyhow;
 use waterwatch_core::alarm::{AlarmSource, Point};
 
-pub(super) use self::entry::peer;
-use super::page::plain;
-use crate::cli::{AlarmCommand, WhichAlarm, names};
+use crate::cli::{AlarmCommand, WhichAlarm};
 use crate::failure::Failure;
+use crate::shown;
 use crate::store::AlarmKey;
-use crate::store::reader::StationAbout;
 
 /// Prints what was asked of the alarms.
 ///
@@ -48,43 +43,12 @@ fn key(alarm: &WhichAlarm) -> AlarmKey {
 
 /// That there is no such source, or that it has no such point.
 pub(super) fn unknown(source: &AlarmSource, point: Option<Point>) -> Failure {
-    let of = named(source);
-    let points = Point::of(source);
-    Failure::Failed(match (source, point) {
-        (_, Some(point)) if !points.contains(&point) => {
-            anyhow!("{of} has no {point}; it has {}", names(points.iter().map(|point| point.name())))
-        }
-        (AlarmSource::Station(_), _) => {
-            anyhow!("no such station: nothing is known of {of}; `waterwatch station list` has all")
-        }
-        (_, Some(point)) => anyhow!("{of} has no {point} of which anything is recorded"),
-        (_, None) => anyhow!("nothing is recorded of {of}"),
-    })
-}
-
-/// `station 123`, `area North`, `the server`.
-fn named(source: &AlarmSource) -> String {
-    match source {
-        AlarmSource::Station(id) => format!("station {id}"),
-        AlarmSource::Area(name) => format!("area {}", plain(name)),
-        AlarmSource::Server => "the server".to_owned(),
-    }
-}
-
-/// `, North lift (North)`: the same behind its number.
-pub(super) fn also_called(about: &StationAbout) -> String {
-    let comma = if about.name.is_some() { "," } else { "" };
-    called(about).map_or(String::new(), |called| format!("{comma} {called}"))
-}
-
-/// `North lift (North)`: what people call a station, and its area.
-pub(super) fn called(about: &StationAbout) -> Option<String> {
-    match (about.name.as_deref(), about.area.as_deref()) {
-        (None, None) => None,
-        (Some(name), None) => Some(plain(name)),
-        (None, Some(area)) => Some(format!("({})", plain(area))),
-        (Some(name), Some(area)) => Some(format!("{} ({})", plain(name), plain(area))),
-    }
+    let has_point = point.is_none_or(|point| Point::of(source).contains(&point));
+    let hint = match source {
+        AlarmSource::Station(_) if has_point => "; `waterwatch station list` has all",
+        _ => "",
+    };
+    Failure::Failed(anyhow!("{}{hint}", shown::unknown(source, point)))
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use crate::cli::BackupOptions;
 use crate::failure::Failure;
 use crate::store::backup::{Copied, backup};
 
-use super::{count, printed};
+use super::printed;
+use crate::shown::count;
 
 /// Copies the database and prints what the copy holds.
 ///

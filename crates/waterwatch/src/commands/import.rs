@@ -10,7 +10,8 @@ use crate::failure::Failure;
 use crate::store::import::{self, OldRows};
 use crate::store::new_file::refuse_existing;
 
-use super::{count, printed};
+use super::printed;
+use crate::shown::count;
 
 /// Makes a new database of the old one's rows, and prints how many.
 ///

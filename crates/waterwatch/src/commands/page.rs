@@ -1,29 +1,7 @@
-//! What the commands that only look have in common: times, tables and JSON.
+//! What the commands that only look have in common: tables and JSON.
 
 pub(super) mod json;
 pub(super) mod table;
-pub mod time;
-
-/// A text that a person wrote, for a terminal: nothing in it moves the cursor,
-/// begins a line, or lets a row read otherwise than it is.
-pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|letter| if is_unseen(letter) { '\u{fffd}' } else { letter }).collect()
-}
-
-/// Whether a letter is not seen itself, and may change what is seen of others: a
-/// control character, one without a width, or one that turns the direction of
-/// what follows, also of the columns behind it.
-fn is_unseen(letter: char) -> bool {
-    letter.is_control()
-        || matches!(
-            letter,
-            '\u{61c}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-        )
-}
 
 /// How much of a name a table shows: the rest of the row fits beside it.
 const NAME_CHARS_MAX: usize = 20;
@@ -51,21 +29,6 @@ fn cut_to(text: &str, chars_max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_that_is_not_seen_changes_what_is_seen() {
-        for letter in ['\x1b', '\n', '\u{85}', '\u{200b}', '\u{200f}', '\u{2028}', '\u{202a}', '\u{202e}']
-            .into_iter()
-            .chain(['\u{2060}', '\u{2066}', '\u{2069}', '\u{feff}', '\u{61c}'])
-        {
-            assert_eq!(plain(&format!("a{letter}b")), "a\u{fffd}b", "{}", letter.escape_unicode());
-        }
-        for text in
-            ["Kläranlage Süd – 3…", "Станция", "محطة", "駅", "a b", "\u{2010}", "\u{202f}", "\u{205f}"]
-        {
-            assert_eq!(plain(text), text);
-        }
-    }
 
     #[test]
     fn what_is_too_long_for_a_table_ends_with_an_ellipsis() {

@@ -1,8 +1,7 @@
 //! `waterwatch station …`: the stations, and whether they are heard.
 
 mod list;
-pub(super) mod row;
-mod said;
+pub(super) mod said;
 mod show;
 
 use crate::cli::StationCommand;

@@ -11,14 +11,15 @@ use waterwatch_core::alarm::State;
 
 use crate::cli::StatusOptions;
 use crate::failure::Failure;
+use crate::shown::alarm::{self, Standing, is_hidden};
+use crate::shown::notice;
+use crate::shown::station::{self, Station};
+use crate::shown::time::Clock;
 use crate::store::reader::{self, Reader, Which};
 
 use super::alarm::output;
-use super::alarm::standing::{self, Standing, is_hidden};
 use super::page::json;
-use super::page::time::Clock;
-use super::station::row::{self, Station};
-use super::{notice, printed};
+use super::printed;
 
 /// How long a picture stands with `--watch`: a change is seen soon, and a
 /// server with a million stations is read a small part of the time.
@@ -90,8 +91,8 @@ fn read(options: &StatusOptions) -> anyhow::Result<Picture> {
     let clock = Clock::system();
     let reader = Reader::open(&options.data.file)?;
     let (picture, (), raises) = reader.picture_with_raises(Which::ALL, &clock.zone, |picture| {
-        let others = standing::of_no_station(picture, clock.now_ms());
-        ((), others.iter().flat_map(|other| standing::occurrences(&other.alarm)).collect())
+        let others = alarm::of_no_station(picture, clock.now_ms());
+        ((), others.iter().flat_map(|other| alarm::occurrences(&other.alarm)).collect())
     })?;
     let mut picture = Picture::new(picture, clock);
     for other in &mut picture.others {
@@ -132,10 +133,10 @@ fn show(out: &mut impl Write, picture: &Picture, options: &StatusOptions, termin
 impl Picture {
     fn new(picture: reader::Picture, clock: Clock) -> Picture {
         let notice = notice(&picture.server, &clock);
-        let mut others = standing::of_no_station(&picture, clock.now_ms());
+        let mut others = alarm::of_no_station(&picture, clock.now_ms());
         let others_hidden = others.iter().filter(|other| other.state.is_some_and(is_hidden)).count();
         others.retain(|other| other.state.is_some_and(|state| state != State::Normal && !is_hidden(state)));
-        let (mut stations, _) = row::of(picture, clock.now_ms());
+        let (mut stations, _) = station::of(picture, clock.now_ms());
         // Stable: among equals the order of the ids stays.
         stations.sort_by_cached_key(Station::rank);
         Picture { others, others_hidden, stations, notice, clock }

@@ -63,6 +63,7 @@ fn dependencies_point_one_way() {
         ("writer", ["crate::intake", "crate::server::", "std::net", "tokio::net"].as_slice()),
         ("lane", &["crate::intake", "crate::writer", "crate::server::", "crate::store"]),
         ("intake", &["crate::writer", "crate::server::", "crate::store"]),
+        ("shown", &["crate::cli", "crate::commands", "crate::web", "axum", "crate::writer", "crate::intake"]),
         ("client", &["crate::intake", "crate::writer", "crate::server::", "crate::store"]),
         ("fleet", &["crate::intake", "crate::writer", "crate::server::", "crate::store"]),
     ] {

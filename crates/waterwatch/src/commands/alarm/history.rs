@@ -6,15 +6,16 @@ use anyhow::anyhow;
 use jiff::Timestamp;
 use waterwatch_core::alarm::{Event, State};
 
-use super::entry::{Object, peer};
-use super::of_many::listed;
 use super::output;
 use crate::cli::AlarmHistoryOptions;
+use crate::commands::page::json;
 use crate::commands::page::table::{self, Paint, numbers, words};
-use crate::commands::page::time::Clock;
-use crate::commands::page::{json, plain};
 use crate::commands::printed;
 use crate::failure::Failure;
+use crate::shown::event::{EventObject, peer};
+use crate::shown::story::of_many::listed;
+use crate::shown::text::plain;
+use crate::shown::time::Clock;
 use crate::store::reader::{Asked, Page, Reader, Window};
 
 pub(super) fn run(options: &AlarmHistoryOptions) -> Result<(), Failure> {
@@ -53,7 +54,7 @@ pub(super) fn run(options: &AlarmHistoryOptions) -> Result<(), Failure> {
     }
     let (mut out, terminal) = output();
     let done = if look.json {
-        json::array(&mut out, page.events.iter().map(|event| Object::new(event, &page.listeners)))
+        json::array(&mut out, page.events.iter().map(|event| EventObject::new(event, &page.listeners)))
     } else {
         write(&mut out, &page, window, &Clock::system(), terminal)
     };

@@ -4,13 +4,14 @@ use std::io::{self, Write};
 
 use waterwatch_core::alarm::{AlarmSource, Point, State};
 
-use super::output;
-use super::standing::{self, Standing, is_hidden};
+use super::{output, table};
 use crate::cli::AlarmListOptions;
 use crate::commands::page::json;
-use crate::commands::page::time::Clock;
-use crate::commands::{count, notice, printed};
+use crate::commands::printed;
 use crate::failure::Failure;
+use crate::shown::alarm::{self, Standing, is_hidden};
+use crate::shown::time::Clock;
+use crate::shown::{count, notice};
 use crate::store::reader::{Picture, Raises, Reader, Which};
 
 pub(super) fn run(options: &AlarmListOptions) -> Result<(), Failure> {
@@ -57,7 +58,7 @@ impl List {
             Some(state) if options.state.is_empty() => state != State::Normal && !is_hidden(state),
             Some(state) => options.state.contains(&state),
         };
-        let mut standings = standing::worst_first(picture, now_ms);
+        let mut standings = alarm::worst_first(picture, now_ms);
         standings.retain(|standing| standing.is_open() && is_asked(&standing.key.0));
         let disabled_on = standings.iter().filter(|standing| !standing.is_enabled).count();
         let (shown, left_out): (Vec<Standing>, Vec<Standing>) = standings.into_iter().partition(is_shown);
@@ -80,7 +81,7 @@ impl List {
 
     /// The occurrences of which is to be known why they were raised.
     pub(super) fn occurrences(&self) -> Vec<i64> {
-        self.shown.iter().flat_map(|standing| standing::occurrences(&standing.alarm)).collect()
+        self.shown.iter().flat_map(|standing| alarm::occurrences(&standing.alarm)).collect()
     }
 
     pub(super) fn add_raises(&mut self, raises: &Raises) {
@@ -99,7 +100,7 @@ impl List {
             return json::array(out, self.shown.iter().map(Standing::object));
         }
         if !self.shown.is_empty() {
-            standing::write_table(out, &self.shown, clock, terminal)?;
+            table::write(out, &self.shown, clock, terminal)?;
             writeln!(out)?;
         }
         writeln!(out, "{}", self.summary())?;
@@ -132,7 +133,7 @@ impl List {
 /// `2 unacknowledged, 1 shelved`, the worst first.
 fn by_state(states: &[Option<State>]) -> String {
     let mut kinds: Vec<Option<State>> = State::ALL.iter().copied().map(Some).chain([None]).collect();
-    kinds.sort_by_key(|kind| standing::rank_if_known(*kind));
+    kinds.sort_by_key(|kind| alarm::rank_if_known(*kind));
     let parts = kinds.into_iter().filter_map(|kind| {
         let number = states.iter().filter(|state| **state == kind).count();
         (number > 0).then(|| format!("{number} {}", kind.map_or("on and not judged yet", in_words)))

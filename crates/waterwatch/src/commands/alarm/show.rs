@@ -5,13 +5,15 @@ use std::io::{self, Write};
 use waterwatch_core::alarm::{Alarm, AlarmSource, Aside, Chattering};
 use waterwatch_core::settings::PointTexts;
 
-use super::standing::{self, Standing};
-use super::{also_called, key, named, output, unknown};
+use super::{key, output, unknown};
 use crate::cli::AlarmShowOptions;
-use crate::commands::page::time::Clock;
-use crate::commands::page::{json, plain};
+use crate::commands::page::json;
 use crate::commands::printed;
 use crate::failure::Failure;
+use crate::shown::alarm::{self, Standing};
+use crate::shown::text::plain;
+use crate::shown::time::Clock;
+use crate::shown::{also_called, named};
 use crate::store::reader::communication::{Comms, Quality};
 use crate::store::reader::{Picture, Reader, StationAbout, Which};
 
@@ -29,7 +31,7 @@ pub(super) fn run(options: &AlarmShowOptions) -> Result<(), Failure> {
         let of_key = |picture: &Picture| picture.alarms.iter().find(|(of, _)| *of == key).cloned();
         let (picture, _, raises) =
             reader.picture_with_raises(Which::These(which), &clock.zone, |picture| {
-                let occurrences = of_key(picture).map(|(_, alarm)| standing::occurrences(&alarm).collect());
+                let occurrences = of_key(picture).map(|(_, alarm)| alarm::occurrences(&alarm).collect());
                 ((), occurrences.unwrap_or_default())
             })?;
         Ok((picture, raises, is_known))
@@ -43,7 +45,7 @@ pub(super) fn run(options: &AlarmShowOptions) -> Result<(), Failure> {
     let comms = picture
         .stations
         .first()
-        .map(|contact| standing::comms(contact, alarms, &server.settings, clock.now_ms()));
+        .map(|contact| alarm::comms(contact, alarms, &server.settings, clock.now_ms()));
     let heard = picture.stations.first().zip(comms);
     let mut standing = Standing::new(key, known.unwrap_or_default(), heard, alarms, server, clock.now_ms());
     standing.add_raises(&raises);
@@ -94,9 +96,9 @@ pub(super) fn write(
         since_ms => format!(" since {}", clock.minute_and_age(since_ms)),
     };
     let contact_is = match (contact, state, is_enabled) {
-        (true, ..) => standing::marked("on", *quality),
+        (true, ..) => alarm::marked("on", *quality),
         (false, None, true) => "?".to_owned(),
-        (false, ..) => standing::marked("off", *quality),
+        (false, ..) => alarm::marked("off", *quality),
     };
     fact("contact", format!("{contact_is}{since}"))?;
     if let Some(due_ms) = delay_due_ms {

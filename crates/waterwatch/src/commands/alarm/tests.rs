@@ -9,11 +9,12 @@ use waterwatch_core::{Origin, StationId};
 
 use super::explain;
 use super::list::List;
-use super::standing::worst_first;
-use super::story::Story;
 use super::{history, show};
 use crate::cli::{AlarmListOptions, DataOption, LookOptions};
-use crate::commands::page::time::Clock;
+use crate::commands::page::json;
+use crate::shown::alarm::worst_first;
+use crate::shown::story::Story;
+use crate::shown::time::Clock;
 use crate::store::AlarmKey;
 use crate::store::reader::communication::Comms;
 use crate::store::reader::{LastContact, Page, Past, Picture, Raise, Raises, ServerRows, Suppressed, Window};
@@ -416,7 +417,7 @@ fn a_story_for_a_program() {
     let past = played.past(played.occurrence(), 1);
     let clock = clock(1);
     let mut out = Vec::new();
-    explain::write_json(&mut out, &Story::new(&played.key, &past, &clock)).unwrap();
+    json::object(&mut out, &Story::new(&played.key, &past, &clock).object()).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
     {"source":"123","station_id":123,"point":"alarm1","priority":"high","occurrence":4702,"is_open":true,"state":"unacknowledged","quality":"good","lines":[{"sequence":4702,"time":"2026-11-24T01:10:00Z","kind":"raised","count":null,"text":"raised: its report from 10.20.0.7 said that the contact is on."}],"is_cut":false,"now":"It is on, and nobody has acknowledged it."}
     "#);

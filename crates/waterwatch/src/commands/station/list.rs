@@ -4,14 +4,16 @@ use std::io::{self, Write};
 
 use waterwatch_core::StationId;
 
-use super::row::{self, Station};
+use super::said;
 use crate::cli::StationListOptions;
 use crate::commands::alarm::output;
 use crate::commands::page::json;
 use crate::commands::page::table::{self, Paint, numbers, optional, words};
-use crate::commands::page::time::Clock;
-use crate::commands::{count, notice, printed};
+use crate::commands::printed;
 use crate::failure::Failure;
+use crate::shown::station::{self, Station};
+use crate::shown::time::Clock;
+use crate::shown::{count, notice};
 use crate::store::reader::communication::Quality;
 use crate::store::reader::{Reader, Which};
 
@@ -27,7 +29,7 @@ pub(super) fn run(options: &StationListOptions) -> Result<(), Failure> {
     let read = || -> anyhow::Result<_> { Ok(Reader::open(&look.data.file)?.picture(which, &clock.zone)?) };
     let picture = read().map_err(Failure::of_database)?;
     let notice = notice(&picture.server, &clock);
-    let (mut stations, _) = row::of(picture, clock.now_ms());
+    let (mut stations, _) = station::of(picture, clock.now_ms());
     stations.retain(|station| {
         (comms.is_empty() || comms.contains(&station.comms))
             && (quality.is_empty() || quality.contains(&station.quality()))
@@ -77,7 +79,7 @@ pub(super) fn write(
             station.contacts(),
             station.last_date().to_owned(),
             station.ago(clock),
-            station.called(clock),
+            said::name(station, clock),
         ]
     };
     let paint = |station: &Station| match station.quality() {

@@ -3,18 +3,29 @@
 
 use std::io::{self, Write};
 
-use jiff::Timestamp;
-use serde::Serialize;
 use waterwatch_core::alarm::Aside;
 use waterwatch_core::station_life::{Retired, Visit};
 
-use super::row::Station;
-use crate::commands::page::time::{Clock, rfc3339};
-use crate::commands::page::{cut, plain};
+use crate::commands::page::cut;
+use crate::shown::called;
+use crate::shown::station::Station;
+use crate::shown::text::plain;
+use crate::shown::time::Clock;
+use crate::store::reader::communication::Comms;
+
+/// What it is called, and what is to be said of it in few words: `show` has
+/// all of it.
+pub(in crate::commands) fn name(station: &Station, clock: &Clock) -> String {
+    let called = called(&station.about).map(|called| cut(&called));
+    // Nobody waits for one that is paused or retired.
+    let is_expected = !matches!(station.comms, Comms::Paused | Comms::Retired);
+    let never = station.never_heard(clock).filter(|_| is_expected);
+    called.into_iter().chain(never).chain(said(station, clock)).collect::<Vec<_>>().join("; ")
+}
 
 /// It in few words, for a table whose column COMMS says the rest: `until
 /// 2026-11-25`, `Ben is there until 14:30`.
-pub(super) fn said(station: &Station, clock: &Clock) -> Vec<String> {
+fn said(station: &Station, clock: &Clock) -> Vec<String> {
     let mut said = Vec::new();
     if let Some(retired) = station.contact.retired() {
         said.push(format!("on {}", clock.day(retired.at_ms)));
@@ -44,47 +55,4 @@ pub(super) fn write(out: &mut impl Write, station: &Station, clock: &Clock) -> i
         writeln!(out, "  visited      by {by} since {since}, until {until}{reason}")?;
     }
     Ok(())
-}
-
-/// A pause for a program.
-#[derive(Serialize)]
-pub(super) struct PausedObject<'a> {
-    until: Option<Timestamp>,
-    by: &'a str,
-    reason: &'a str,
-}
-
-impl<'a> PausedObject<'a> {
-    pub(super) fn new(Aside { until_ms, by, reason, warned: _ }: &'a Aside) -> PausedObject<'a> {
-        PausedObject { until: rfc3339(*until_ms), by, reason }
-    }
-}
-
-/// A visit for a program.
-#[derive(Serialize)]
-pub(super) struct VisitObject<'a> {
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
-    by: &'a str,
-    reason: Option<&'a str>,
-}
-
-impl<'a> VisitObject<'a> {
-    pub(super) fn new(Visit { since_ms, until_ms, by, reason }: &'a Visit) -> VisitObject<'a> {
-        VisitObject { since: rfc3339(*since_ms), until: rfc3339(*until_ms), by, reason: reason.as_deref() }
-    }
-}
-
-/// A retirement for a program.
-#[derive(Serialize)]
-pub(super) struct RetiredObject<'a> {
-    at: Option<Timestamp>,
-    by: &'a str,
-    reason: &'a str,
-}
-
-impl<'a> RetiredObject<'a> {
-    pub(super) fn new(Retired { at_ms, by, reason }: &'a Retired) -> RetiredObject<'a> {
-        RetiredObject { at: rfc3339(*at_ms), by, reason }
-    }
 }

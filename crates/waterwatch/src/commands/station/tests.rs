@@ -7,10 +7,10 @@ use waterwatch_core::station_life::{Retired, Visit};
 use waterwatch_core::{OpenSpan, Origin, Span, StationId, StationLife};
 
 use super::list;
-use super::row::{self};
-use super::show::Shown;
+use super::show;
 use crate::commands::page::json;
-use crate::commands::page::time::Clock;
+use crate::shown::station::{self, Station, StationInDetail};
+use crate::shown::time::Clock;
 use crate::store::reader::KnownAlarm;
 use crate::store::reader::communication::{Comms, Quality};
 use crate::store::reader::{Detail, LastContact, Picture, Raises, ServerRows, StationAbout};
@@ -59,7 +59,7 @@ fn the_stations_in_the_order_of_their_ids() {
     let on = LastContact { alarm2: true, ..contact(2, 3) };
     let stations = vec![contact(1, 12), on, contact(30, 700)];
     let alarms = vec![raised(2, Point::Alarm2), raised(30, Point::Comms)];
-    let (stations, _) = row::of(Picture { stations, alarms, server: server() }, NOW_MS);
+    let (stations, _) = station::of(Picture { stations, alarms, server: server() }, NOW_MS);
     let mut out = Vec::new();
     list::write(&mut out, &stations, StationId::new(30), &clock(), false).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"
@@ -106,7 +106,7 @@ fn detail() -> Detail {
 
 fn shown(detail: &Detail) -> String {
     let mut out = Vec::new();
-    Shown::new(detail, &clock()).write(&mut out, false).unwrap();
+    show::write(&mut out, &StationInDetail::new(detail, &clock()), false).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -131,7 +131,7 @@ fn all_that_is_known_of_a_station() {
     2026-11-24 02:14  2026-11-24 02:24  alarm1       10
     ");
     let mut out = Vec::new();
-    json::object(&mut out, &Shown::new(&detail(), &clock()).object()).unwrap();
+    json::object(&mut out, &StationInDetail::new(&detail(), &clock()).object()).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
     {"station_id":123,"name":null,"area":null,"comms":"up","quality":"good","state":"unacknowledged","last_date":"2026-11-24 02:45","received_at":"2026-11-24T01:45:48Z","age_s":12,"alarm1":true,"alarm2":false,"reports":42,"on_delay":[],"on_by_another":[],"disabled":[],"location":null,"access_note":null,"telephones":null,"expected_by":null,"paused":null,"visit":null,"retired":null,"peer":"10.20.0.7","listener":"0.0.0.0:54322","points":[{"point":"alarm1","on":true,"quality":"good","state":"unacknowledged","enabled":true},{"point":"alarm2","on":false,"quality":"good","state":"normal","enabled":true},{"point":"comms","on":false,"quality":"good","state":"normal","enabled":true},{"point":"identity","on":false,"quality":"good","state":"normal","enabled":true}],"alarms":[{"source":"123","station_id":123,"name":null,"area":null,"point":"alarm1","label":null,"state":"unacknowledged","enabled":true,"priority":"high","quality":"good","on":true,"contact":true,"contact_since":"2026-11-24T01:36:00Z","delay_until":null,"occurrence":4711,"raised_at":"2026-11-24T01:36:00Z","raised_because":null,"returned_at":null,"acknowledged_at":null,"acknowledged_by":null,"realarm_at":null,"raises":1,"chattering_since":null,"shelved_until":null,"shelved_by":null,"shelved_reason":null,"out_of_service_until":null,"out_of_service_by":null,"out_of_service_reason":null,"suppressed_by":null,"suppressed_by_source":null,"was_on_from":null,"was_on_to":null,"consequence":null,"response":null,"respond_within_min":null,"location":null,"access_note":null,"telephones":null}],"unchanged_since":"2026-11-24T01:36:00Z","unchanged_reports":11,"spans":[{"first_at":"2026-11-24T01:25:00Z","last_at":"2026-11-24T01:35:00Z","alarm1":false,"alarm2":false,"reports":10},{"first_at":"2026-11-24T01:14:00Z","last_at":"2026-11-24T01:24:00Z","alarm1":true,"alarm2":false,"reports":10}]}
     "#);
@@ -172,7 +172,7 @@ fn what_another_device_said_on_is_on_although_the_last_report_says_off() {
     assert!(text.contains(line), "{text}");
     assert!(text.contains("  alarm1       off, good (NORM)\n"), "{text}");
     let mut out = Vec::new();
-    json::object(&mut out, &Shown::new(&detail, &clock()).object()).unwrap();
+    json::object(&mut out, &StationInDetail::new(&detail, &clock()).object()).unwrap();
     let object = String::from_utf8(out).unwrap();
     for wanted in [
         r#""alarm1":false,"alarm2":false,"#,
@@ -181,7 +181,7 @@ fn what_another_device_said_on_is_on_although_the_last_report_says_off() {
     ] {
         assert!(object.contains(wanted), "{wanted} in {object}");
     }
-    let station = row::Station::new(detail.contact.clone(), Comms::Up, &detail.alarms, &server());
+    let station = Station::new(detail.contact.clone(), Comms::Up, &detail.alarms, &server());
     assert_eq!(station.contacts(), "alarm2 (another device said on)");
     // Of one that is shelved, too.
     let mut shelved = detail;
@@ -265,8 +265,8 @@ fn what_people_have_said_of_stations_is_shown_with_its_end_and_name() {
         ..StationAbout::default()
     };
     server.about.stations.insert(StationId::new(2).unwrap(), north);
-    let (mut stations, _) = row::of(Picture { stations, alarms, server }, NOW_MS);
-    stations.sort_by_key(row::Station::is_retired);
+    let (mut stations, _) = station::of(Picture { stations, alarms, server }, NOW_MS);
+    stations.sort_by_key(Station::is_retired);
     let mut out = Vec::new();
     list::write(&mut out, &stations, None, &clock(), false).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"
@@ -339,7 +339,7 @@ fn of_one_that_was_never_heard_nothing_is_known_whatever_people_have_said() {
         let shown = shown(&detail);
         let state = if detail.contact.retired().is_some() { "retired" } else { "?" };
         assert!(shown.contains(&format!("  alarm1       ?, never ({state})\n")), "{shown}");
-        let station = row::Station::new(detail.contact, Comms::New, &detail.alarms, &server());
+        let station = Station::new(detail.contact, Comms::New, &detail.alarms, &server());
         assert_eq!((station.contacts().as_str(), station.quality()), ("?", Quality::Never));
     }
 }
@@ -347,6 +347,6 @@ fn of_one_that_was_never_heard_nothing_is_known_whatever_people_have_said() {
 #[test]
 fn a_station_that_is_paused_and_heard_is_worth_what_is_heard_of_it() {
     let (_, alarms) = said_of().swap_remove(1);
-    let station = row::Station::new(contact(2, 5), Comms::Up, &alarms, &server());
+    let station = Station::new(contact(2, 5), Comms::Up, &alarms, &server());
     assert_eq!((station.comms, station.quality()), (Comms::Paused, Quality::Good));
 }

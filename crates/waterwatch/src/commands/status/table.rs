@@ -6,16 +6,18 @@ use std::io::{self, Write};
 use waterwatch_core::alarm::State;
 
 use super::Picture;
-use crate::commands::alarm::standing::{self, is_hidden};
-use crate::commands::count;
+use crate::commands::alarm::table as alarms;
 use crate::commands::page::table::{self, Paint, numbers, optional, words};
-use crate::commands::station::row::Station;
+use crate::commands::station::said;
+use crate::shown::alarm::is_hidden;
+use crate::shown::count;
+use crate::shown::station::Station;
 use crate::store::reader::communication::{Comms, Quality};
 
 /// Writes the table. Only a `terminal` gets colours.
 pub(super) fn write(out: &mut impl Write, picture: &Picture, terminal: bool) -> io::Result<()> {
     if !picture.others.is_empty() {
-        standing::write_table(out, &picture.others, &picture.clock, terminal)?;
+        alarms::write(out, &picture.others, &picture.clock, terminal)?;
         writeln!(out)?;
     }
     if picture.stations.is_empty() {
@@ -38,7 +40,7 @@ pub(super) fn write(out: &mut impl Write, picture: &Picture, terminal: bool) -> 
                 station.comms.name().to_owned(),
                 station.short(),
                 station.contacts(),
-                station.called(&picture.clock),
+                said::name(station, &picture.clock),
             ]
         };
         let paint = |station: &Station| match station.quality() {

@@ -4,8 +4,8 @@
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::{Event, Kind};
 
-use super::story::Line;
-use crate::commands::page::plain;
+use super::Line;
+use crate::shown::text::plain;
 use crate::store::reader::Suppressed;
 
 /// How many entries, from the first of these on, are told in one sentence.
@@ -60,7 +60,8 @@ pub(super) fn suppressed(others: &Suppressed) -> Line {
 }
 
 /// How many stations, and the first of them.
-pub(super) fn listed(stations: &[StationId]) -> String {
+#[must_use]
+pub fn listed(stations: &[StationId]) -> String {
     /// As many as a person reads in a sentence.
     const NAMED_MAX: usize = 12;
     let named: Vec<String> = stations.iter().take(NAMED_MAX).map(ToString::to_string).collect();

@@ -14,41 +14,43 @@ const DAY_S: i64 = 24 * HOUR_S;
 
 /// What time it is, and where the reader is.
 #[derive(Clone, Debug)]
-pub(in crate::commands) struct Clock {
+pub struct Clock {
     /// Now.
-    pub(in crate::commands) now: Timestamp,
+    pub now: Timestamp,
     /// The zone that times are shown in.
-    pub(in crate::commands) zone: TimeZone,
+    pub zone: TimeZone,
 }
 
 impl Clock {
     /// This machine's.
-    pub(in crate::commands) fn system() -> Clock {
+    pub fn system() -> Clock {
         Clock { now: Timestamp::now(), zone: TimeZone::system() }
     }
 
-    pub(in crate::commands) fn now_ms(&self) -> i64 {
+    /// Now, in milliseconds UTC.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
         self.now.as_millisecond()
     }
 
     /// `2026-11-24 02:10:07 +01:00`
-    pub(in crate::commands) fn exact(&self, time_ms: i64) -> String {
+    pub fn exact(&self, time_ms: i64) -> String {
         self.shown(time_ms, "%Y-%m-%d %H:%M:%S %:z")
     }
 
     /// `2026-11-24 02:10`
-    pub(in crate::commands) fn minute(&self, time_ms: i64) -> String {
+    pub fn minute(&self, time_ms: i64) -> String {
         self.shown(time_ms, "%Y-%m-%d %H:%M")
     }
 
     /// `2026-11-24`
-    pub(in crate::commands) fn day(&self, time_ms: i64) -> String {
+    pub fn day(&self, time_ms: i64) -> String {
         self.shown(time_ms, "%Y-%m-%d")
     }
 
     /// `02:10` if that is today, and else `2026-11-24`: no more than a table has
     /// room for.
-    pub(in crate::commands) fn day_or_time(&self, time_ms: i64) -> String {
+    pub fn day_or_time(&self, time_ms: i64) -> String {
         let day = self.day(time_ms);
         if day == self.day(self.now_ms()) { self.shown(time_ms, "%H:%M") } else { day }
     }
@@ -63,35 +65,35 @@ impl Clock {
 
     /// How many seconds ago that was; `None` for what lies ahead, since the
     /// clock was set back: nobody knows then.
-    pub(in crate::commands) fn age_s(&self, time_ms: i64) -> Option<i64> {
+    pub fn age_s(&self, time_ms: i64) -> Option<i64> {
         let age_ms = self.now_ms().saturating_sub(time_ms);
         (age_ms > -AHEAD_MS).then_some(age_ms.max(0) / 1_000)
     }
 
     /// `3 min`, or `ahead`
-    pub(in crate::commands) fn age(&self, time_ms: i64) -> String {
+    pub fn age(&self, time_ms: i64) -> String {
         self.age_s(time_ms).map_or_else(|| "ahead".to_owned(), span)
     }
 
     /// `3 min ago`, or `ahead of the clock`
-    pub(in crate::commands) fn ago(&self, time_ms: i64) -> String {
+    pub fn ago(&self, time_ms: i64) -> String {
         self.age_s(time_ms)
             .map_or_else(|| "ahead of the clock".to_owned(), |age_s| format!("{} ago", span(age_s)))
     }
 
     /// `2026-11-24 02:10 (3 min ago)`
-    pub(in crate::commands) fn minute_and_age(&self, time_ms: i64) -> String {
+    pub fn minute_and_age(&self, time_ms: i64) -> String {
         format!("{} ({})", self.minute(time_ms), self.ago(time_ms))
     }
 }
 
 /// A time for a program; `None` if no calendar has it.
-pub(in crate::commands) fn rfc3339(time_ms: i64) -> Option<Timestamp> {
+pub fn rfc3339(time_ms: i64) -> Option<Timestamp> {
     Timestamp::from_millisecond(time_ms).ok()
 }
 
 /// `12 s`, `3 min`, `2 h 5 min`, `4 d`: no finer than a person needs.
-pub(in crate::commands) fn span(seconds: i64) -> String {
+pub fn span(seconds: i64) -> String {
     match (seconds / DAY_S, seconds / HOUR_S, seconds / MINUTE_S) {
         (0, 0, 0) => format!("{seconds} s"),
         (0, 0, minutes) => format!("{minutes} min"),

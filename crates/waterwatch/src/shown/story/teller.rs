@@ -1,255 +1,17 @@
-//! An occurrence's story in plain sentences, from the ledger alone: what led to
-//! it, what happened in which order, and how it stands now.
+//! The sentences of single entries.
 
-use std::collections::VecDeque;
-
-use waterwatch_core::alarm::{Alarm, AlarmSource, Event, Kind, Occurrence, Point, Priority, State};
-
-use waterwatch_core::settings::StationSettings;
+use waterwatch_core::alarm::{AlarmSource, Event, Kind, Point, State};
 use waterwatch_core::station_life::without_remark;
 
-use super::entry::peer;
-use super::standing::{is_hidden, which};
-use super::{also_called, named, of_many};
-use crate::commands::page::plain;
-use crate::commands::page::time::{Clock, span};
+use crate::shown::alarm::which;
+use crate::shown::event::peer;
+use crate::shown::text::plain;
+use crate::shown::time::{Clock, span};
 use crate::store::AlarmKey;
-use crate::store::reader::communication::{Comms, Quality};
 use crate::store::reader::{Past, Raises};
 
-/// The story of one occurrence.
-pub(super) struct Story<'a> {
-    pub(super) key: &'a AlarmKey,
-    pub(super) past: &'a Past,
-    pub(super) clock: &'a Clock,
-    /// What is told, in the order of the ledger.
-    told: Vec<&'a Event>,
-}
-
-/// One sentence of it.
-pub(super) struct Line {
-    /// Which entry it tells.
-    pub(super) sequence: i64,
-    /// When that was, in milliseconds UTC.
-    pub(super) time_ms: i64,
-    pub(super) kind: Kind,
-    /// How many stations it is about, if it is about many at once.
-    pub(super) count: Option<usize>,
-    pub(super) text: String,
-}
-
-impl<'a> Story<'a> {
-    pub(super) fn new(key: &'a AlarmKey, past: &'a Past, clock: &'a Clock) -> Story<'a> {
-        let mut told: VecDeque<&Event> = past.events.iter().collect();
-        let settings = past.server.settings.of_source(&key.0);
-        let lately_ms = settings.period_ms.saturating_add(settings.grace_ms);
-        for event in past.before.iter().rev() {
-            if !told.front().is_some_and(|first| leads_to(event, first, lately_ms)) {
-                break;
-            }
-            told.push_front(event);
-        }
-        told.extend(&past.since);
-        let mut story = Story { key, past, clock, told: told.into() };
-        story.add_hearing();
-        story
-    }
-
-    /// Adds what the server says of its own hearing within the story, and just
-    /// before it: what happened while it was blind was seen only afterwards.
-    fn add_hearing(&mut self) {
-        let (Some(first), Some(last)) = (self.told.first(), self.told.last()) else { return };
-        let is_open = self.open().is_some();
-        let seen_from_ms = first.event_time_ms.saturating_sub(self.settings().period_ms);
-        let (first, last) = (first.sequence, last.sequence);
-        let within = self.past.hearing.iter().filter(|event| {
-            let is_before = event.sequence < first;
-            let is_after = event.sequence > last && !is_open;
-            !is_after && (!is_before || event.until_ms.is_some_and(|until_ms| until_ms >= seen_from_ms))
-        });
-        self.told.extend(within);
-        self.told.sort_by_key(|event| event.sequence);
-    }
-
-    /// `Station 123, alarm1 (high), occurrence 4711`, or `…, never raised`
-    pub(super) fn headline(&self) -> String {
-        let (source, point) = self.key;
-        let mut name = named(source);
-        name[..1].make_ascii_uppercase();
-        name += &self.past.server.about.station(source).map(also_called).unwrap_or_default();
-        let which = self
-            .past
-            .occurrence
-            .map_or_else(|| "never raised".to_owned(), |occurrence| format!("occurrence {occurrence}"));
-        format!("{name}, {point} ({}), {which}", self.priority())
-    }
-
-    pub(super) fn priority(&self) -> Priority {
-        self.past.priority.unwrap_or(self.settings().point(self.key.1).priority)
-    }
-
-    /// The occurrence, if it is the current one.
-    pub(super) fn open(&self) -> Option<&'a Occurrence> {
-        let open = self.past.alarm.as_ref().and_then(|alarm| alarm.occurrence.as_ref());
-        open.filter(|open| Some(open.sequence) == self.past.occurrence)
-    }
-
-    /// The alarm's state now.
-    pub(super) fn state(&self) -> State {
-        self.past.alarm.as_ref().map_or(State::Normal, Alarm::state)
-    }
-
-    fn settings(&self) -> &StationSettings {
-        self.past.server.settings.of_source(&self.key.0)
-    }
-
-    fn comms(&self) -> Option<Comms> {
-        let Past { contact, is_silent, .. } = self.past;
-        let contact = contact.as_ref()?;
-        Some(Comms::of(contact, *is_silent, self.settings(), self.clock.now_ms()))
-    }
-
-    /// What the alarm's contact is worth now.
-    pub(super) fn quality(&self) -> Quality {
-        let is_alive = self.past.server.is_alive(self.clock.now_ms());
-        if self.key.1.is_contact() && self.past.contact.as_ref().is_some_and(|contact| !contact.was_heard()) {
-            return Quality::Never;
-        }
-        Quality::of(&self.key.0, self.key.1, self.comms(), is_alive)
-    }
-
-    /// The story's sentences.
-    pub(super) fn lines(&self) -> Vec<Line> {
-        let mut teller = Teller {
-            clock: self.clock,
-            key: self.key,
-            heard_at_ms: self.past.heard_at_ms,
-            raised_at_ms: None,
-            answered_by: None,
-            is_delayed: false,
-            told: None,
-            raises: &self.past.raises,
-        };
-        let mut lines = Vec::new();
-        let mut told = self.told.as_slice();
-        while let Some((event, _)) = told.split_first() {
-            let (alike, rest) = told.split_at(of_many::alike(told));
-            told = rest;
-            if event.stations.is_some() {
-                lines.push(of_many::line(alike));
-                teller.told = alike.last().map(|last| last.sequence);
-                continue;
-            }
-            // A time in which nobody was heard is known at its end.
-            let time_ms = match event.kind {
-                Kind::Blind | Kind::ClockJumped => event.received_at_ms,
-                _ => event.event_time_ms,
-            };
-            let text = teller.sentence(event);
-            teller.told = Some(event.sequence);
-            lines.push(Line { sequence: event.sequence, time_ms, kind: event.kind, count: None, text });
-        }
-        for others in &self.past.suppressed {
-            let place = lines.partition_point(|line| line.sequence < others.sequence);
-            lines.insert(place, of_many::suppressed(others));
-        }
-        lines
-    }
-
-    /// How it stands now.
-    pub(super) fn ending(&self) -> String {
-        let mut ending = match (self.open(), &self.past.alarm) {
-            (Some(open), Some(alarm)) => stands(open, alarm),
-            (_, alarm) => {
-                let over = self.past.occurrence.map_or("It was never raised.", |_| "It is over.");
-                let now = self.goes_on(alarm.as_ref().unwrap_or(&Alarm::default()));
-                format!("{over}{now}")
-            }
-        };
-        match (self.quality(), self.comms()) {
-            (Quality::Good, _) => {}
-            (_, Some(comms @ (Comms::Silent | Comms::Late))) if self.key.1 != Point::Comms => {
-                ending += &format!(" The station is {} now: this was last known.", comms.name());
-            }
-            _ => ending += " No server is seen at work now: this was last known.",
-        }
-        ending
-    }
-
-    /// What the alarm is about now that this occurrence is over.
-    fn goes_on(&self, alarm: &Alarm) -> String {
-        if let Some(open) = &alarm.occurrence {
-            return format!(" Occurrence {} is open now.", open.sequence);
-        }
-        let hidden = &alarm.hidden;
-        let on = if alarm.is_on() { " and on" } else { "" };
-        if let Some(service) = &hidden.service {
-            let (until, by) = (self.clock.minute(service.until_ms), plain(&service.by));
-            return format!(" The alarm is out of service{on} until {until} (by {by}).");
-        }
-        if let Some(shelf) = &hidden.shelf {
-            let (until, by) = (self.clock.minute(shelf.until_ms), plain(&shelf.by));
-            return format!(" The alarm is shelved{on} until {until} (by {by}).");
-        }
-        if let Some(occurrence) = hidden.suppressed_by {
-            let other = which(occurrence, self.past.raises.get(&occurrence).map(AsRef::as_ref));
-            return format!(" The alarm is suppressed{on}: {other} stands for it.");
-        }
-        self.contact_is(alarm)
-    }
-
-    fn is_retired(&self) -> bool {
-        self.past.contact.as_ref().is_some_and(|contact| contact.retired().is_some())
-    }
-
-    /// What its contact is about, while it is no alarm.
-    fn contact_is(&self, alarm: &Alarm) -> String {
-        let reported = self.past.contact.as_ref().is_some_and(|contact| contact.is_on(self.key.1));
-        match (alarm.contact, alarm.delay_due_ms) {
-            (true, Some(due_ms)) => format!(
-                " The contact is on since {}; it is raised at {} if that lasts.",
-                self.clock.exact(alarm.contact_since_ms),
-                self.clock.exact(due_ms)
-            ),
-            (false, _) if reported && !self.settings().point(self.key.1).enabled => {
-                " The contact is on, and its point is disabled.".to_owned()
-            }
-            (false, _) if reported && self.is_retired() => " Its station is retired.".to_owned(),
-            (false, _) if reported => " The contact is on, and no server has judged it yet.".to_owned(),
-            _ => String::new(),
-        }
-    }
-}
-
-/// Whether an entry is part of what led to the one after it: a delay that ran,
-/// what happened while it was hidden, or that reports came from elsewhere within
-/// so long before.
-fn leads_to(event: &Event, next: &Event, lately_ms: i64) -> bool {
-    let began_delay = event.kind == Kind::OnDelayStarted && next.cause.is_none();
-    let hidden = event.to.is_some_and(is_hidden) || (next.cause == Some(event.sequence));
-    let passed_ms = next.event_time_ms.saturating_sub(event.event_time_ms);
-    let moved = event.kind == Kind::OriginChanged && passed_ms < lately_ms;
-    began_delay || hidden || moved
-}
-
-/// How an open occurrence stands.
-fn stands(open: &Occurrence, alarm: &Alarm) -> String {
-    let answered = open.acknowledged.as_ref().map(|by| plain(&by.by));
-    if alarm.chatter.chattering.is_some() {
-        return match answered {
-            Some(by) => format!("It comes and goes, and {by} has acknowledged it."),
-            None => "It comes and goes, and nobody has acknowledged it.".to_owned(),
-        };
-    }
-    match (alarm.is_on(), answered) {
-        (true, Some(by)) => format!("It is on and acknowledged by {by}."),
-        (true, None) => "It is on, and nobody has acknowledged it.".to_owned(),
-        (false, _) => "It has returned to normal and waits for somebody to acknowledge it.".to_owned(),
-    }
-}
-
 /// What must be known of the entries before to tell the next.
-struct Teller<'a> {
+pub(super) struct Teller<'a> {
     clock: &'a Clock,
     key: &'a AlarmKey,
     /// When its station was heard last before it fell silent, if that is known.
@@ -260,14 +22,27 @@ struct Teller<'a> {
     /// Whether an on-delay was told to run.
     is_delayed: bool,
     /// The sequence of the entry that was told last.
-    told: Option<i64>,
+    pub(super) told: Option<i64>,
     /// Whose the occurrences are that stood for it.
     raises: &'a Raises,
 }
 
-impl Teller<'_> {
+impl<'a> Teller<'a> {
+    pub(super) fn new(clock: &'a Clock, key: &'a AlarmKey, past: &'a Past) -> Teller<'a> {
+        Teller {
+            clock,
+            key,
+            heard_at_ms: past.heard_at_ms,
+            raised_at_ms: None,
+            answered_by: None,
+            is_delayed: false,
+            told: None,
+            raises: &past.raises,
+        }
+    }
+
     /// The sentence of one entry.
-    fn sentence(&mut self, event: &Event) -> String {
+    pub(super) fn sentence(&mut self, event: &Event) -> String {
         match event.kind {
             Kind::OnDelayStarted => {
                 self.is_delayed = true;

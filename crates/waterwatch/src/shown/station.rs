@@ -1,58 +1,59 @@
-//! A station in a table or a list for a program: its last contact, whether it
-//! is heard, and the worst of its alarms.
+//! How a station stands: its last contact, whether it is heard, and the worst of
+//! its alarms.
 
-use jiff::Timestamp;
-use serde::Serialize;
+mod detail;
+mod object;
+
 use waterwatch_core::alarm::{Alarm, AlarmSource, Aside, Point, State};
 use waterwatch_core::settings::StationSettings;
 
-use super::said::{PausedObject, RetiredObject, VisitObject, said};
-use crate::commands::alarm::called;
-use crate::commands::alarm::standing::{self, is_hidden, marked, rank, rank_if_known};
-use crate::commands::page;
-use crate::commands::page::time::{Clock, rfc3339};
+use super::alarm::{self, is_hidden, marked, rank, rank_if_known};
+use super::time::Clock;
 use crate::store::reader::KnownAlarm;
 use crate::store::reader::communication::{Comms, Quality};
 use crate::store::reader::{LastContact, Picture, ServerRows, StationAbout};
 
+pub use self::detail::{PointObject, StationDetailObject, StationInDetail};
+pub use self::object::{PausedObject, RetiredObject, StationObject, VisitObject};
+
 /// One station as it stands.
 #[derive(Clone, Debug)]
-pub(in crate::commands) struct Station {
+pub struct Station {
     /// Its last contact.
-    pub(in crate::commands) contact: LastContact,
+    pub contact: LastContact,
     /// Whether it is heard, or what people have said of that.
-    pub(in crate::commands) comms: Comms,
+    pub comms: Comms,
     /// Whether it is heard, whatever they have said.
     heard: Comms,
     /// That it is paused, if it is.
-    pub(in crate::commands) pause: Option<Aside>,
+    pub pause: Option<Aside>,
     /// The worst state of its alarms; `None` if a contact is on that no server
     /// has judged, or it was never heard: nobody knows then. Nor has it one if it
     /// is retired.
-    pub(in crate::commands) state: Option<State>,
+    pub state: Option<State>,
     /// Which of its points are not judged.
-    pub(in crate::commands) disabled: Vec<Point>,
+    pub disabled: Vec<Point>,
     /// Which of its contacts are on, and no alarm yet: the on-delay runs.
-    pub(in crate::commands) delayed: Vec<Point>,
+    pub delayed: Vec<Point>,
     /// Which of its contacts are on by what another device said that reports as
     /// it, although the last report says off.
-    pub(in crate::commands) said_by_another: Vec<Point>,
+    pub said_by_another: Vec<Point>,
     /// How many of its alarms are neither normal nor hidden, or are contacts that
     /// are on and that no server has judged.
-    pub(in crate::commands) alarms: u8,
+    pub alarms: u8,
     /// How many of its alarms nobody has acknowledged.
-    pub(in crate::commands) unacknowledged: u8,
+    pub unacknowledged: u8,
     /// What people say of it.
-    pub(in crate::commands) about: StationAbout,
+    pub about: StationAbout,
 }
 
 /// The stations of a picture, in its order.
-pub(in crate::commands) fn of(picture: Picture, now_ms: i64) -> (Vec<Station>, Vec<KnownAlarm>) {
+pub fn of(picture: Picture, now_ms: i64) -> (Vec<Station>, Vec<KnownAlarm>) {
     let Picture { stations, alarms, server } = picture;
     let stations = stations
         .into_iter()
         .map(|contact| {
-            let comms = standing::comms(&contact, &alarms, &server.settings, now_ms);
+            let comms = alarm::comms(&contact, &alarms, &server.settings, now_ms);
             let of_station = of_station(&alarms, &contact);
             Station::new(contact, comms, of_station, &server)
         })
@@ -113,12 +114,7 @@ fn is_alarm(state: State) -> bool {
 
 impl Station {
     /// A station that is heard like that, with its alarms.
-    pub(in crate::commands) fn new(
-        contact: LastContact,
-        heard: Comms,
-        alarms: &[KnownAlarm],
-        server: &ServerRows,
-    ) -> Station {
+    pub fn new(contact: LastContact, heard: Comms, alarms: &[KnownAlarm], server: &ServerRows) -> Station {
         let settings = server.settings.of(contact.station_id);
         let comms = alarms.iter().find(|((_, point), _)| *point == Point::Comms).map(|(_, alarm)| alarm);
         let pause = comms.and_then(|alarm| alarm.hidden.service.clone());
@@ -148,27 +144,17 @@ impl Station {
     }
 
     /// What its contacts are worth.
-    pub(in crate::commands) fn quality(&self) -> Quality {
+    pub fn quality(&self) -> Quality {
         if self.contact.was_heard() { self.heard.quality() } else { Quality::Never }
     }
 
     /// Whether it is no more.
-    pub(in crate::commands) fn is_retired(&self) -> bool {
+    pub fn is_retired(&self) -> bool {
         self.comms == Comms::Retired
     }
 
-    /// What it is called, and what is to be said of it in few words: `show` has
-    /// all of it.
-    pub(in crate::commands) fn called(&self, clock: &Clock) -> String {
-        let called = called(&self.about).map(|called| page::cut(&called));
-        // Nobody waits for one that is paused or retired.
-        let is_expected = !matches!(self.comms, Comms::Paused | Comms::Retired);
-        let never = self.never_heard(clock).filter(|_| is_expected);
-        called.into_iter().chain(never).chain(said(self, clock)).collect::<Vec<_>>().join("; ")
-    }
-
     /// `expected by 2026-11-24 02:10`, of one that was never heard.
-    pub(in crate::commands) fn never_heard(&self, clock: &Clock) -> Option<String> {
+    pub fn never_heard(&self, clock: &Clock) -> Option<String> {
         if self.contact.was_heard() {
             return None;
         }
@@ -183,7 +169,7 @@ impl Station {
 
     /// Whether an alarm of it is neither normal nor hidden, or a contact is on
     /// that no server has judged.
-    pub(in crate::commands) fn is_in_alarm(&self) -> bool {
+    pub fn is_in_alarm(&self) -> bool {
         match self.state {
             Some(state) => is_alarm(state),
             None if self.is_retired() => false,
@@ -198,13 +184,13 @@ impl Station {
     }
 
     /// Whether one of its contacts is on that is not judged.
-    pub(in crate::commands) fn is_disabled_on(&self) -> bool {
+    pub fn is_disabled_on(&self) -> bool {
         self.disabled.iter().any(|&point| self.contact.is_on(point))
     }
 
     /// Worst first: alarms by their states, those of contacts before silence;
     /// then by how they are heard; then what is hidden. What is retired comes last.
-    pub(in crate::commands) fn rank(&self) -> impl Ord + use<> {
+    pub fn rank(&self) -> impl Ord + use<> {
         let rest = rank_if_known(Some(State::Suppressed));
         let state = match self.state {
             None if !self.is_in_alarm() => rest,
@@ -215,7 +201,7 @@ impl Station {
     }
 
     /// `UNACK`; `NORM?` if that is only what was last known, `?` if nothing is.
-    pub(in crate::commands) fn short(&self) -> String {
+    pub fn short(&self) -> String {
         match self.state {
             None if self.is_retired() => "-".to_owned(),
             None => "?".to_owned(),
@@ -228,7 +214,7 @@ impl Station {
     /// `alarm1 alarm2 (disabled)`, or `-`: what is on; each marked if it is only
     /// what was last known, and with a word if it is no alarm, or if the last report
     /// does not say so.
-    pub(in crate::commands) fn contacts(&self) -> String {
+    pub fn contacts(&self) -> String {
         if !self.contact.was_heard() {
             return "?".to_owned();
         }
@@ -252,12 +238,12 @@ impl Station {
     }
 
     /// When it was heard last, as it is stored.
-    pub(in crate::commands) fn last_date(&self) -> &str {
+    pub fn last_date(&self) -> &str {
         if self.contact.was_heard() { &self.contact.last_date } else { "-" }
     }
 
     /// How long ago it was heard.
-    pub(in crate::commands) fn ago(&self, clock: &Clock) -> String {
+    pub fn ago(&self, clock: &Clock) -> String {
         match self.contact.received_at_ms {
             Some(received_at_ms) => clock.age(received_at_ms),
             None if self.contact.was_heard() => "unknown".to_owned(),
@@ -268,71 +254,4 @@ impl Station {
     fn age_s(&self, clock: &Clock) -> Option<i64> {
         self.contact.received_at_ms.and_then(|received_at_ms| clock.age_s(received_at_ms))
     }
-
-    /// For a program.
-    pub(in crate::commands) fn object(&self, clock: &Clock) -> Object<'_> {
-        let was_heard = self.contact.was_heard();
-        Object {
-            station_id: self.contact.station_id.get(),
-            name: self.about.name.as_deref(),
-            area: self.about.area.as_deref(),
-            comms: self.comms.name(),
-            quality: self.quality().name(),
-            state: self.state.map(State::name),
-            last_date: was_heard.then_some(&self.contact.last_date),
-            received_at: self.contact.received_at_ms.and_then(rfc3339),
-            age_s: self.age_s(clock),
-            alarm1: was_heard.then_some(self.contact.alarm1),
-            alarm2: was_heard.then_some(self.contact.alarm2),
-            reports: self.contact.reports,
-            on_delay: self.delayed.iter().map(|point| point.name()).collect(),
-            on_by_another: self.said_by_another.iter().map(|point| point.name()).collect(),
-            disabled: self.disabled.iter().map(|point| point.name()).collect(),
-            location: self.about.location.as_deref(),
-            access_note: self.about.access_note.as_deref(),
-            telephones: self.about.telephones.as_deref(),
-            expected_by: self.about.expected_by_ms.and_then(rfc3339),
-            paused: self.pause.as_ref().map(PausedObject::new),
-            visit: self.contact.visit(clock.now_ms()).map(VisitObject::new),
-            retired: self.contact.retired().map(RetiredObject::new),
-        }
-    }
-}
-
-/// One station for a program.
-#[derive(Serialize)]
-pub(in crate::commands) struct Object<'a> {
-    station_id: i64,
-    name: Option<&'a str>,
-    area: Option<&'a str>,
-    /// Whether it is heard.
-    comms: &'static str,
-    /// What the contacts are worth.
-    quality: &'static str,
-    /// The worst of its alarms; null if that is not known.
-    state: Option<&'static str>,
-    /// As it is stored: local to the server; null if it was never heard.
-    last_date: Option<&'a str>,
-    /// RFC 3339, UTC; null if a row made by hand says no time.
-    received_at: Option<Timestamp>,
-    age_s: Option<i64>,
-    /// As last reported; null if it was never heard.
-    alarm1: Option<bool>,
-    alarm2: Option<bool>,
-    reports: i64,
-    /// The points whose on-delay runs: on, and no alarm yet.
-    on_delay: Vec<&'static str>,
-    /// The points that are on by what another device said, although the last
-    /// report says off.
-    on_by_another: Vec<&'static str>,
-    /// The points that are not judged.
-    disabled: Vec<&'static str>,
-    location: Option<&'a str>,
-    access_note: Option<&'a str>,
-    telephones: Option<&'a str>,
-    /// When it is expected to be heard for the first time, at the latest.
-    expected_by: Option<Timestamp>,
-    paused: Option<PausedObject<'a>>,
-    visit: Option<VisitObject<'a>>,
-    retired: Option<RetiredObject<'a>>,
 }

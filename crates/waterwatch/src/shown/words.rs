@@ -1,0 +1,47 @@
+//! The closed sets of words that objects have, as the description of the HTTP API
+//! names them: each from the one list that the program goes by.
+
+use serde_json::Value;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+use waterwatch_core::alarm::{Kind, Point, Priority, State};
+
+use crate::store::reader::communication::{Comms, Quality};
+
+/// A type that stands for a set of words in schemas.
+macro_rules! words {
+    ($($(#[doc = $doc:literal])+ $name:ident: $words:expr;)+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Debug)]
+        pub struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                one_of(concat!($($doc),+), $words)
+            }
+        }
+
+        impl ToSchema for $name {}
+    )+};
+}
+
+words! {
+    /// The state of an alarm, after ISA-18.2.
+    AlarmState: State::ALL.iter().map(|state| state.name());
+    /// How urgent an alarm is.
+    AlarmPriority: [Priority::Critical, Priority::High, Priority::Medium, Priority::Low].map(Priority::name);
+    /// What an alarm is about.
+    AlarmPoint: Point::ALL.iter().map(|point| point.name());
+    /// What happened: docs/alarms.md tells each of them.
+    EventKind: Kind::ALL.iter().map(|kind| kind.name());
+    /// How a station is heard.
+    CommsState: Comms::ALL.map(Comms::name);
+    /// What a point is worth: `good` is so, `stale` was so when it was last heard of, `never` was never heard of.
+    PointQuality: Quality::ALL.map(Quality::name);
+}
+
+fn one_of(about: &str, words: impl IntoIterator<Item = &'static str>) -> RefOr<Schema> {
+    let object = ObjectBuilder::new().schema_type(Type::String).description(Some(about.trim()));
+    object.enum_values(Some(words.into_iter().map(Value::from).collect::<Vec<_>>())).into()
+}
