@@ -12,6 +12,7 @@ pub mod silence;
 pub mod station;
 pub mod station_life;
 pub mod together;
+pub mod token;
 pub mod wire;
 
 pub use identity::Contest;
@@ -20,3 +21,4 @@ pub use settings::{AreaId, Settings, StationSettings};
 pub use station::{Novelty, OpenSpan, Span, Station, StationId};
 pub use station_life::StationLife;
 pub use together::Together;
+pub use token::Token;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use waterwatch::store::sqlite::SqliteStore;
-use waterwatch::store::{Alarms, Batch, Contests, Lives, Settled, Slot, Store, StoreError};
+use waterwatch::store::{Alarms, Batch, Contests, Lives, Settled, Slot, Store, StoreError, Tokens};
 use waterwatch_core::settings::Fleet;
 use waterwatch_core::silence::Gap;
 use waterwatch_core::{Station, StationId};
@@ -97,6 +97,10 @@ impl Store for HastyStore {
 
     fn settings(&mut self, fleet: &Fleet) -> anyhow::Result<Settled> {
         self.store.settings(fleet)
+    }
+
+    fn tokens(&self) -> Option<&Tokens> {
+        self.store.tokens()
     }
 
     fn sequence(&self) -> i64 {

@@ -4,6 +4,7 @@
 
 mod alarm;
 mod station;
+mod token;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,6 +20,7 @@ pub use self::alarm::{
     WhichAlarm,
 };
 pub use self::station::{StationCommand, StationListOptions, StationShowOptions};
+pub use self::token::{TokenAddOptions, TokenCommand, TokenListOptions, TokenRevokeOptions};
 
 /// Hears every remote water station, never loses an alarm it has acknowledged.
 #[derive(Debug, Parser)]
@@ -44,6 +46,9 @@ pub enum Command {
     /// Show the stations, and whether they are heard
     #[command(subcommand)]
     Station(StationCommand),
+    /// Say who may speak to the HTTP API
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Play a fleet of stations against a server, for trying it out
     ///
     /// Each station has a connection of its own, reports at its own moment within the period, and at

@@ -8,6 +8,7 @@ use std::time::Instant;
 use thiserror::Error;
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::{AlarmSource, Point, Rejected, State};
+use waterwatch_core::token::{Digest, Rights, Role};
 
 use crate::store::AlarmKey;
 
@@ -98,6 +99,23 @@ pub enum What {
         /// Why.
         reason: Box<str>,
     },
+    /// Make a token for the HTTP API.
+    AddToken {
+        /// What the ledger is to call whoever has it: no token has, or had, this name.
+        name: Box<str>,
+        /// What it may do.
+        role: Role,
+        /// What it may do beyond that.
+        rights: Rights,
+        /// The digest of its secret. The secret itself goes to whoever asked for it,
+        /// and to nobody else.
+        digest: Digest,
+    },
+    /// Revoke a token, unless it is the last one of an admin.
+    RevokeToken {
+        /// Its name.
+        name: Box<str>,
+    },
 }
 
 impl What {
@@ -118,6 +136,7 @@ impl What {
             | What::BeginVisit { station, .. }
             | What::EndVisit { station }
             | What::Retire { station, .. } => Some(*station),
+            What::AddToken { .. } | What::RevokeToken { .. } => None,
         }
     }
 }
@@ -146,8 +165,7 @@ pub enum Outcome {
 pub struct Done {
     /// The sequence of the newest report or event once it was done.
     pub sequence: i64,
-    /// The state of the alarm that it was about; `None` if it was about a
-    /// station as a whole.
+    /// The state of the alarm that it was about; `None` if it was about none.
     pub state: Option<State>,
     /// The occurrence of that alarm that is open: the sequence of the event that
     /// raised it.

@@ -7,6 +7,7 @@ pub mod import;
 pub mod page;
 pub mod station;
 pub mod status;
+pub mod token;
 
 use std::io::{self, ErrorKind};
 

@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::Context;
+use jiff::Timestamp;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -20,7 +21,7 @@ use crate::intake::{self, Intake};
 use crate::store::Store;
 use crate::store::lock::DataLock;
 use crate::store::sqlite::SqliteStore;
-use crate::{lane, log, writer};
+use crate::{lane, log, tokens, writer};
 
 /// How long connections may take to be answered once the server stops.
 const STOP_INTAKE: Duration = Duration::from_secs(3);
@@ -78,6 +79,7 @@ async fn run<S: Store + Send + 'static>(
         .map(|listener| store.listener(&listener.address.to_string()))
         .collect::<anyhow::Result<Vec<u16>>>()?;
 
+    tokens::see_to_an_admin(&mut store, &config.data, Timestamp::now().as_millisecond())?;
     let settled = store.settings(&config.fleet)?;
     let warnings = settled.settings.warnings();
     for (warning, whose) in warnings.iter().take(WARNINGS_NAMED_MAX) {

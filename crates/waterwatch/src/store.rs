@@ -24,8 +24,11 @@ pub mod settings;
 pub mod sqlite;
 pub mod station_list;
 pub mod stations;
+pub mod stopped;
 pub mod sweep;
 pub mod together_rows;
+pub mod token_rows;
+pub mod tokens;
 
 use std::time::Instant;
 
@@ -35,13 +38,15 @@ use waterwatch_core::alarm::Kind;
 use waterwatch_core::alarm::{Alarm, Event};
 use waterwatch_core::settings::Fleet;
 use waterwatch_core::silence::Gap;
-use waterwatch_core::{Contest, Novelty, Settings, Span, Station, StationId, StationLife};
+use waterwatch_core::token::Digest;
+use waterwatch_core::{Contest, Novelty, Settings, Span, Station, StationId, StationLife, Token};
 
 pub use alarms::{AlarmKey, Alarms, SilentTogether};
 pub use contests::Contests;
 pub use lives::Lives;
 pub use settings::{AllowFrom, Settled};
 pub use stations::Slot;
+pub use tokens::Tokens;
 
 /// Holds every station's state, durably.
 ///
@@ -69,6 +74,13 @@ pub trait Store {
 
     /// What is remembered of stations that several devices may report as.
     fn contests(&self) -> &Contests;
+
+    /// All tokens, those that are revoked too. What this gives is shared: copies of it
+    /// follow what is committed, and what is read after a reopening. By default nobody
+    /// may speak over HTTP, and nothing is kept of it.
+    fn tokens(&self) -> Option<&Tokens> {
+        None
+    }
 
     /// The sequence of the newest report or event that is recorded; 0 if there
     /// is none.
@@ -180,6 +192,8 @@ pub struct Batch {
     /// What is remembered of each station that several devices may report as
     /// and of which something else is after it, once; `None`: nothing.
     pub contests: Vec<(StationId, Option<Contest>)>,
+    /// What is known of each token that was added or revoked, after it.
+    pub tokens: Vec<(Digest, Token)>,
     /// How the reports that say nothing new are recorded.
     pub form: Form,
     /// Whether it is recorded that the server is alive at
@@ -225,6 +239,7 @@ impl Batch {
             && self.silent_together.is_empty()
             && self.lives.is_empty()
             && self.contests.is_empty()
+            && self.tokens.is_empty()
             && !self.is_alive
             && !self.has_found
     }

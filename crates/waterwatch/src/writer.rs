@@ -20,6 +20,7 @@ mod sending;
 mod silent;
 mod standing;
 mod together;
+mod tokens;
 mod trouble;
 pub mod watch;
 
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::clock::SystemClock;
 use self::recorder::Recorder;
+pub use self::tokens::{NewToken, add_token, revoke_token};
 use crate::config::Limits;
 use crate::lane::{Submission, Submissions, Taken, Verdict};
 use crate::store::{Settled, Store};

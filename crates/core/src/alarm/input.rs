@@ -5,6 +5,7 @@ use thiserror::Error;
 use super::words::{AlarmSource, Point};
 
 use crate::station::StationId;
+use crate::token::{Right, Role};
 
 /// What can happen to an alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +149,57 @@ pub enum Rejected {
     /// A name or a reason would disturb what it is shown in.
     #[error("{0} has characters that cannot be printed")]
     Unprintable(&'static str),
+    /// A token's right is one of a higher role.
+    #[error("a {role} cannot have the right {right}")]
+    RightBeyondRole {
+        /// Which right.
+        right: Right,
+        /// Which role.
+        role: Role,
+    },
+    /// A token has this name, or had it: the ledger knows whoever has it by that.
+    #[error("the name {name} is taken by a token{}", if *is_revoked { " that was revoked" } else { "" })]
+    TokenNameTaken {
+        /// Which name.
+        name: Box<str>,
+        /// Whether that token was revoked.
+        is_revoked: bool,
+    },
+    /// Its secret is another token's.
+    #[error("another token has this secret")]
+    TokenSecretTaken,
+    /// One more token than there may be.
+    #[error("there are {tokens_max} tokens: revoke one that nobody needs")]
+    TokensMax {
+        /// How many there may be.
+        tokens_max: usize,
+    },
+    /// One more than there may ever have been.
+    #[error("there have been {tokens_max} tokens: their names stay taken, and no more are made")]
+    TokensEverMax {
+        /// How many there may have been.
+        tokens_max: usize,
+    },
+    /// There is no such token.
+    #[error("there is no token {name}")]
+    NoSuchToken {
+        /// Its name.
+        name: Box<str>,
+    },
+    /// Somebody was first.
+    #[error("{by} has revoked it already")]
+    TokenAlreadyRevoked {
+        /// Who.
+        by: Box<str>,
+        /// When, in milliseconds UTC.
+        at_ms: i64,
+    },
+    /// Nobody could change settings and tokens any more.
+    #[error("{name} is the only token of an admin: add another one first")]
+    LastAdmin {
+        /// Its name.
+        name: Box<str>,
+    },
     /// It is not on the shelf.
     #[error("it is not shelved")]
     NotShelved,
@@ -172,7 +224,7 @@ pub fn reason(reason: &str) -> Result<&str, Rejected> {
     fit(reason, "a reason", REASON_CHARS_MAX)
 }
 
-fn fit<'a>(word: &'a str, what: &'static str, chars_max: usize) -> Result<&'a str, Rejected> {
+pub(crate) fn fit<'a>(word: &'a str, what: &'static str, chars_max: usize) -> Result<&'a str, Rejected> {
     let word = word.trim();
     if word.is_empty() {
         return Err(Rejected::Missing(what));

@@ -189,6 +189,14 @@ impl Ledger<'_> {
         self.add(event);
     }
 
+    /// Writes that a token was added or revoked; `described` says which.
+    pub fn of_token(&mut self, kind: Kind, by: Option<&str>, described: &str, now_ms: i64) {
+        debug_assert!(kind.is_about_a_token());
+        let mut event = about(AlarmSource::Server, kind, now_ms);
+        (event.by, event.reason) = (by.map(Into::into), Some(described.into()));
+        self.add(event);
+    }
+
     /// Writes what happened to a station as a whole.
     pub(crate) fn of_station(
         &mut self,

@@ -33,7 +33,7 @@ macro_rules! named {
         }
     };
 }
-pub(super) use named;
+pub(crate) use named;
 
 /// What a source can be in alarm about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -172,8 +172,21 @@ impl Kind {
     pub fn is_about_no_point(self) -> bool {
         matches!(
             self,
-            Kind::Blind | Kind::ClockJumped | Kind::VisitBegan | Kind::VisitEnded | Kind::RetirementEnded
+            Kind::Blind
+                | Kind::ClockJumped
+                | Kind::VisitBegan
+                | Kind::VisitEnded
+                | Kind::RetirementEnded
+                | Kind::TokenAdded
+                | Kind::TokenRevoked
         )
+    }
+
+    /// Whether it tells of a token. That may be written while no server runs, so it
+    /// is no sign that one heard stations.
+    #[must_use]
+    pub fn is_about_a_token(self) -> bool {
+        matches!(self, Kind::TokenAdded | Kind::TokenRevoked)
     }
 }
 
@@ -268,6 +281,10 @@ pub enum Kind {
     Blind,
     /// The clock on the wall jumped from the event's time to its end.
     ClockJumped,
+    /// Somebody made a token for the HTTP API, or the server did at its first start.
+    TokenAdded,
+    /// Somebody revoked a token.
+    TokenRevoked,
 }
 
 named!(Kind {
@@ -306,4 +323,6 @@ named!(Kind {
     SendingRefused => "sending_refused",
     Blind => "blind",
     ClockJumped => "clock_jumped",
+    TokenAdded => "token_added",
+    TokenRevoked => "token_revoked",
 });

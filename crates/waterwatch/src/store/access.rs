@@ -63,11 +63,27 @@ pub fn denial(path: &Path) -> Option<String> {
     ))
 }
 
+/// Who owns the file at `path`, if that is somebody else than this process.
+#[must_use]
+pub fn other_owner(path: &Path) -> Option<String> {
+    let uid = path.metadata().ok()?.uid();
+    (uid != geteuid().as_raw()).then(|| user(uid))
+}
+
+/// Who this process is: `user NAME`.
+#[must_use]
+pub fn this_user() -> String {
+    user(geteuid().as_raw())
+}
+
 /// Who owns a file: `user NAME`, or `user 1234` if nobody knows the name.
 fn owner(path: &Path) -> Option<String> {
-    let uid = path.metadata().ok()?.uid();
+    path.metadata().ok().map(|file| user(file.uid()))
+}
+
+fn user(uid: u32) -> String {
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    Some(format!("user {}", user_name(&users, uid).map_or_else(|| uid.to_string(), str::to_owned)))
+    format!("user {}", user_name(&users, uid).map_or_else(|| uid.to_string(), str::to_owned))
 }
 
 /// The name with this number in a text of the form of `/etc/passwd`.

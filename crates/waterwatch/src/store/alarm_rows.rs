@@ -183,6 +183,21 @@ pub fn read_gaps(connection: &Connection, gaps_max: usize) -> Result<Vec<Gap>, R
     Ok(gaps)
 }
 
+/// The newest entry of the ledger but for those of these kinds; `None` if there is
+/// none.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn read_newest(connection: &Connection, except: fn(Kind) -> bool) -> Result<Option<Event>, RowError> {
+    let except: Vec<String> =
+        Kind::ALL.iter().filter(|kind| except(**kind)).map(|kind| format!("'{kind}'")).collect();
+    let query = format!(
+        "SELECT {EVENT_COLUMNS} FROM alarm_event WHERE kind NOT IN ({}) ORDER BY sequence DESC LIMIT 1",
+        except.join(", ")
+    );
+    connection.prepare(&query)?.query_and_then([], event)?.next().transpose()
+}
+
 /// By an index: a start does not read the whole ledger.
 fn gaps_query() -> String {
     format!(

@@ -8,11 +8,25 @@ use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use thiserror::Error;
 
 /// Nobody else's business: whoever can open the file can lock it, and so
 /// keep the server from starting.
 const LOCK_MODE: u32 = 0o600;
+
+/// Another process has the database.
+#[derive(Debug, Error)]
+#[error(
+    "the database {data} is in use by another waterwatch{owner}; stop that one first, or choose another file \
+     with --data", data = data.display()
+)]
+pub struct InUse {
+    /// Which database.
+    pub data: PathBuf,
+    /// ` (process 123)`, if it says so.
+    owner: String,
+}
 
 /// Held as long as the process writes to the database; the kernel releases
 /// it however the process ends.
@@ -25,7 +39,7 @@ impl DataLock {
     /// Locks the database at `data`, which need not exist yet.
     ///
     /// # Errors
-    /// If another process has it, or the lock file cannot be made.
+    /// [`InUse`] if another process has it, or if the lock file cannot be made.
     pub fn acquire(data: &Path) -> anyhow::Result<DataLock> {
         let path = lock_path(data)?;
         let mut file = OpenOptions::new()
@@ -44,11 +58,7 @@ impl DataLock {
                 let _ = file.read_to_string(&mut owner);
                 let owner = owner.trim();
                 let owner = if owner.is_empty() { String::new() } else { format!(" (process {owner})") };
-                bail!(
-                    "the database {} is in use by another waterwatch{owner}; \
-                     stop that one first, or choose another file with --data",
-                    data.display()
-                );
+                return Err(InUse { data: data.to_owned(), owner }.into());
             }
             Err(TryLockError::Error(error)) => {
                 return Err(error).with_context(|| format!("cannot lock {}", path.display()));

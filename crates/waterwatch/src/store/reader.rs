@@ -18,18 +18,20 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::Context;
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension, ToSql, Transaction};
 use thiserror::Error;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Point};
 use waterwatch_core::settings::StationSettings;
-use waterwatch_core::{Settings, StationId};
+use waterwatch_core::{Settings, StationId, Token};
 
 use super::alarm_rows::{self, RowError, Source};
 use super::alarms::AlarmKey;
 use super::journal;
 use super::schema::{self, Kind, SchemaError};
 use super::settings;
+use super::token_rows;
 
 pub use self::about::{About, StationAbout};
 pub use self::contact::LastContact;
@@ -288,6 +290,19 @@ impl Reader {
             found.extend(settled.into_iter().filter(|id| has_disabled(settings.of(*id))));
         }
         Ok(found)
+    }
+
+    /// All tokens, those that were revoked too, in the order of their names.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn tokens(&self) -> anyhow::Result<Vec<Token>> {
+        if self.kind != Kind::Ours {
+            return Ok(Vec::new());
+        }
+        let read = token_rows::read(&self.connection)
+            .with_context(|| format!("cannot read the tokens in the database {}", self.path.display()))?;
+        Ok(read.into_iter().map(|(_, token)| token).collect())
     }
 
     fn server(&self, moment: &Transaction<'_>) -> Result<ServerRows, ReadError> {

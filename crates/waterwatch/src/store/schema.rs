@@ -1,6 +1,6 @@
 //! What a database file is, and how it becomes ours.
 //!
-//! Version 4 (version 3 knew nothing of stations that fall silent together, or
+//! Version 5 (version 4 had no tokens; version 3 knew nothing of stations that fall silent together, or
 //! that several devices report as;
 //! version 2 had no alarms and no settings; version 1 had the first four columns
 //! of `station_state` and no other table of ours):
@@ -58,6 +58,9 @@
 //! | `point_settings` | `scope`, `point` | what is settled for a point: for a station's id, `area/NAME`, or `fleet`, which each start writes as the configuration says |
 //! | | `enabled`, `priority`, `on_delay_s`, `off_delay_s`, `latched`, `realarm_after_s`, `chatter_raises`, `chatter_window_s` | how it is judged; where empty, as the wider scope |
 //! | | `label`, `consequence`, `response`, `respond_within_min` | what tells an operator what to do |
+//! | `token` | `digest` | who may speak over HTTP: the SHA-256 of a secret, which itself is nowhere |
+//! | | `name`, `role`, `may_acknowledge`, `may_report` | as whom, and what they may do |
+//! | | `created_at`, `created_by`, `revoked_at`, `revoked_by` | who made it and when, nobody if the server itself did; who revoked it, if somebody has |
 //! | `listener` | `listener_id`, `address` | a listener by the number that origins name |
 //! | `server` | `name`, `value` | what the server says of itself: `time_zone`, the zone of `last_date`; `alive_at`, when it was alive, in milliseconds UTC; `period_s` and `grace_s`, what holds for the fleet; `judging`, with the value `since_upgrade` until all that was on in a database that knew no alarms is judged |
 //!
@@ -78,8 +81,8 @@ use rusqlite::{
 use thiserror::Error;
 
 use self::tables::{
-    INDEXES_AND_TRIGGERS, OURS, SINCE_VERSION_2, SINCE_VERSION_3, SINCE_VERSION_4, STATION_STATE,
-    STATION_STATUS,
+    INDEXES_AND_TRIGGERS, OURS, SINCE_VERSION_2, SINCE_VERSION_3, SINCE_VERSION_4, SINCE_VERSION_5,
+    STATION_STATE, STATION_STATUS,
 };
 use super::{access, last_date};
 
@@ -87,7 +90,7 @@ use super::{access, last_date};
 pub const APPLICATION_ID: i32 = 0x7761_7477;
 
 /// The schema that this program reads and writes (`user_version`).
-pub const VERSION: i32 = 4;
+pub const VERSION: i32 = 5;
 
 /// No count and no time in milliseconds comes near it; adding to one below it
 /// never overflows.
@@ -151,6 +154,14 @@ pub enum SchemaError {
         path: PathBuf,
         /// Its version.
         found: i32,
+    },
+    /// No server of ours has had it yet.
+    #[error(
+        "no waterwatch has used {path} yet; start the server on it once (waterwatch serve --data {path})"
+    )]
+    Unused {
+        /// The file.
+        path: PathBuf,
     },
     /// Written by a later version.
     #[error(
@@ -402,6 +413,7 @@ pub fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.execute_batch(SINCE_VERSION_2)?;
     transaction.execute_batch(SINCE_VERSION_3)?;
     transaction.execute_batch(SINCE_VERSION_4)?;
+    transaction.execute_batch(SINCE_VERSION_5)?;
     make_what_is_missing(&transaction)?;
     sign(&transaction)?;
     transaction.commit()
@@ -418,6 +430,7 @@ pub fn adopt(connection: &mut Connection, zone: &TimeZone) -> rusqlite::Result<(
     transaction.execute_batch(SINCE_VERSION_2)?;
     transaction.execute_batch(SINCE_VERSION_3)?;
     transaction.execute_batch(SINCE_VERSION_4)?;
+    transaction.execute_batch(SINCE_VERSION_5)?;
     make_what_is_missing(&transaction)?;
     {
         let mut read = transaction.prepare("SELECT station_id, last_date FROM station_status")?;
@@ -449,7 +462,10 @@ pub fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.execute_batch(SINCE_VERSION_3)?;
         set_unjudged(&transaction)?;
     }
-    transaction.execute_batch(SINCE_VERSION_4)?;
+    if version < 4 {
+        transaction.execute_batch(SINCE_VERSION_4)?;
+    }
+    transaction.execute_batch(SINCE_VERSION_5)?;
     make_what_is_missing(&transaction)?;
     sign(&transaction)?;
     transaction.commit()

@@ -47,6 +47,7 @@ use super::schema::{self, Kind};
 use super::settings::{self, Settled};
 use super::stations::{Slot, Stations};
 use super::sweep::{Marks, Sweep};
+use super::tokens::Tokens;
 use super::{Batch, Store, StoreError};
 use crate::config::Limits;
 
@@ -87,6 +88,7 @@ pub struct SqliteStore {
     alarms: Alarms,
     lives: Lives,
     contests: Contests,
+    tokens: Tokens,
     sequence: i64,
     alive: Alive,
     /// As the ledger had them when it was opened.
@@ -164,6 +166,7 @@ impl SqliteStore {
             alarms: Alarms::default(),
             lives: Lives::default(),
             contests: Contests::default(),
+            tokens: Tokens::default(),
             sequence: 0,
             alive: Alive::default(),
             gaps: Vec::new(),
@@ -188,6 +191,7 @@ impl SqliteStore {
         self.alarms = loaded.alarms;
         self.lives = loaded.lives;
         self.contests = loaded.contests;
+        self.tokens.replace(loaded.tokens);
         self.sequence = loaded.sequence;
         self.alive = loaded.alive;
         self.gaps = loaded.gaps;
@@ -379,6 +383,7 @@ impl SqliteStore {
         self.alarms.apply(batch);
         self.lives.apply(&batch.lives);
         self.contests.apply(&batch.contests);
+        self.tokens.apply(&batch.tokens);
         self.alive.recorded(batch);
         self.knew_no_alarms &= !batch.has_found;
         self.sequence = batch.sequence;
@@ -451,6 +456,10 @@ impl Store for SqliteStore {
 
     fn contests(&self) -> &Contests {
         &self.contests
+    }
+
+    fn tokens(&self) -> Option<&Tokens> {
+        Some(&self.tokens)
     }
 
     fn sequence(&self) -> i64 {

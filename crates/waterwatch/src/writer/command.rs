@@ -7,6 +7,7 @@ use waterwatch_core::alarm::{Alarm, AlarmSource, Input, Order, Point, Rejected, 
 use waterwatch_core::{Origin, StationId, station_life};
 
 use super::draft::{Draft, Ground};
+use super::tokens::NewToken;
 use crate::command::{Command, Done, NotDone, Outcome, What, comms_of};
 use crate::lane::Awaited;
 use crate::store::{AlarmKey, Store};
@@ -84,6 +85,11 @@ impl Draft {
                 let settings = ground.watch.settings();
                 self.retire(store, settings, *station, (by, reason)).map(|()| self.done())
             }
+            What::AddToken { name, role, rights, digest } => {
+                let made = NewToken { name, role: *role, rights: *rights, digest: *digest };
+                self.add_token(store.tokens(), &made, Some(by)).map(|()| self.done())
+            }
+            What::RevokeToken { name } => self.revoke_token(store.tokens(), name, by).map(|()| self.done()),
         }
     }
 
@@ -129,7 +135,7 @@ impl Draft {
         Ok(Done { state: Some(after.map_or(State::Normal, Alarm::state)), occurrence, ..self.done() })
     }
 
-    /// What is done about a station as a whole.
+    /// What is done about no alarm.
     fn done(&self) -> Done {
         Done { sequence: self.batch.sequence, state: None, occurrence: None }
     }

@@ -94,6 +94,7 @@ impl Draft {
             silent_together,
             lives,
             contests,
+            tokens,
             form: _,
             is_alive,
             has_found,
@@ -107,6 +108,7 @@ impl Draft {
         silent_together.clear();
         lives.clear();
         contests.clear();
+        tokens.clear();
         self.new.clear();
         self.heard_again.clear();
         self.last_new = None;

@@ -8,6 +8,7 @@ mod sending;
 mod stations;
 mod time;
 mod together;
+mod tokens;
 mod turns;
 
 use std::cell::Cell;

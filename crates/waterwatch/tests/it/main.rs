@@ -30,6 +30,7 @@ mod simulate;
 mod status;
 mod storm;
 mod tampering;
+mod tokens;
 mod wire;
 mod write_behind;
 

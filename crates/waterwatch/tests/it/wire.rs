@@ -104,7 +104,7 @@ fn station_status_is_the_contract() {
     assert_eq!(types, "integertextintegerinteger");
     let header =
         |pragma: &str| database.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).unwrap();
-    assert_eq!((header("application_id"), header("user_version")), (0x7761_7477, 4));
+    assert_eq!((header("application_id"), header("user_version")), (0x7761_7477, 5));
     // A known station is updated, a new one inserted.
     assert_eq!(server.say(b"123 1 0\n7 0 0\n"), "OK\nOK\n");
     assert_eq!(alarms(&server.data), ["7 0 0", "123 1 0"]);

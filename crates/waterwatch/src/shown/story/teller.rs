@@ -104,6 +104,8 @@ impl<'a> Teller<'a> {
             Kind::VisitBegan => format!("somebody is at the station{}{}.", by(event), because(event)),
             Kind::VisitEnded => format!("nobody is at the station any more{}{}.", by(event), because(event)),
             Kind::RetirementEnded => "the station was heard again after it was retired.".to_owned(),
+            Kind::TokenAdded => format!("a token was added{}{}.", by(event), because(event)),
+            Kind::TokenRevoked => format!("a token was revoked{}{}.", by(event), because(event)),
             Kind::Disabled => format!("closed, since the point was disabled{}.", because(event)),
             Kind::Shelved
             | Kind::Unshelved

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::tz::TimeZone;
 use rusqlite::{OptionalExtension, ToSql, Transaction, named_params};
 use waterwatch_core::StationId;
-use waterwatch_core::alarm::{Alarm, AlarmSource, Event, Point, Priority};
+use waterwatch_core::alarm::{self, Alarm, AlarmSource, Event, Point, Priority};
 
 use super::urgency::priority;
 use super::{KnownAlarm, LastContact, Raises, ReadError, Reader, ServerRows, Suppressed, Which, of_station};
@@ -326,14 +326,20 @@ impl Reader {
         events.truncate(Past::ENTRIES_MAX);
         let begin = before.first().map_or(occurrence, |first| first.sequence);
         let server = Source(&AlarmSource::Server);
+        // The server says of itself also what has nothing to do with hearing.
+        let of_hearing = format!(
+            "source = :server AND point IS NULL AND kind IN ('{}', '{}')",
+            alarm::Kind::Blind.name(),
+            alarm::Kind::ClockJumped.name()
+        );
         let mut hearing = self.entries_of(
             moment,
-            "source = :server AND point IS NULL AND sequence < :begin ORDER BY sequence DESC LIMIT 1",
+            &format!("{of_hearing} AND sequence < :begin ORDER BY sequence DESC LIMIT 1"),
             named_params! { ":server": server, ":begin": begin },
         )?;
         hearing.extend(self.entries_of(
             moment,
-            "source = :server AND point IS NULL AND sequence >= :begin ORDER BY sequence LIMIT :max",
+            &format!("{of_hearing} AND sequence >= :begin ORDER BY sequence LIMIT :max"),
             named_params! { ":server": server, ":begin": begin, ":max": entries_max },
         )?);
         Ok(Past { occurrence: Some(occurrence), before, events, is_cut, hearing, ..Past::default() })

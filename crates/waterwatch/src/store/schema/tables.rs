@@ -177,6 +177,21 @@ CREATE TABLE contest (
 ) STRICT;
 ";
 
+/// What version 5 brought.
+pub(super) const SINCE_VERSION_5: &str = "
+CREATE TABLE token (
+    digest BLOB PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    role TEXT NOT NULL,
+    may_acknowledge INTEGER NOT NULL,
+    may_report INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_by TEXT,
+    revoked_at INTEGER,
+    revoked_by TEXT
+) STRICT, WITHOUT ROWID;
+";
+
 /// Our indexes and triggers by their names: each start makes those again that
 /// somebody dropped.
 pub(super) const INDEXES_AND_TRIGGERS: [(&str, &str); 11] = [
@@ -228,7 +243,7 @@ WHEN EXISTS (SELECT 1 FROM alarm_event WHERE sequence = NEW.sequence) BEGIN
 END";
 
 /// The names of our tables beside the contract's.
-pub(super) const OURS: [&str; 13] = [
+pub(super) const OURS: [&str; 14] = [
     "station_state",
     "span",
     "journal",
@@ -240,6 +255,7 @@ pub(super) const OURS: [&str; 13] = [
     "station_settings",
     "area_settings",
     "point_settings",
+    "token",
     "listener",
     "server",
 ];

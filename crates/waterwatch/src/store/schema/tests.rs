@@ -168,7 +168,7 @@ fn a_newer_database_is_left_alone() {
     let (_folder, path) =
         database(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}", VERSION + 1));
     let refusal = examined(&path).unwrap_err();
-    assert!(refusal.contains("was written by a newer waterwatch (schema 5, this one knows 4)"), "{refusal}");
+    assert!(refusal.contains("was written by a newer waterwatch (schema 6, this one knows 5)"), "{refusal}");
 }
 
 #[test]

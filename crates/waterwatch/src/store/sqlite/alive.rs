@@ -2,6 +2,7 @@
 
 use anyhow::{Context, ensure};
 use rusqlite::{Connection, OptionalExtension, Transaction};
+use waterwatch_core::alarm::Event;
 
 use super::super::Batch;
 use super::super::schema::COUNT_MAX;
@@ -67,10 +68,15 @@ impl Alive {
     }
 }
 
-/// When the newest report or event of a batch was received.
+/// When the newest report or event of a batch was received. What is told of tokens
+/// does not count: it may be recorded while no server runs.
 fn newest_ms(batch: &Batch) -> Option<i64> {
-    match batch.events.last() {
-        Some(event) if event.sequence == batch.sequence => Some(event.received_at_ms),
+    let counts = |event: &&Event| !event.kind.is_about_a_token();
+    let newest = batch.events.iter().rev().find(counts);
+    match newest {
+        Some(event) if batch.changes.is_empty() || event.sequence == batch.sequence => {
+            Some(event.received_at_ms)
+        }
         _ => (!batch.changes.is_empty()).then_some(batch.received_at_ms),
     }
 }

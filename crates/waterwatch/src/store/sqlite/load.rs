@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use anyhow::{Context, bail, ensure};
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, Row, Rows};
+use waterwatch_core::alarm::Kind;
 use waterwatch_core::silence::{Gap, ListeningClock};
-use waterwatch_core::{OpenSpan, Origin, Span, Station, StationId};
+use waterwatch_core::token::Digest;
+use waterwatch_core::{OpenSpan, Origin, Span, Station, StationId, Token};
 
 use super::super::alarm_rows;
 use super::super::alarms::Alarms;
@@ -20,6 +22,7 @@ use super::super::peer;
 use super::super::schema::{self, COUNT_MAX};
 use super::super::stations::Stations;
 use super::super::sweep::Marks;
+use super::super::token_rows;
 use super::alive::Alive;
 
 /// What a database held.
@@ -29,6 +32,7 @@ pub(super) struct Loaded {
     pub(super) alarms: Alarms,
     pub(super) lives: Lives,
     pub(super) contests: Contests,
+    pub(super) tokens: Vec<(Digest, Token)>,
     /// The newest report's or event's.
     pub(super) sequence: i64,
     /// When that was received, in milliseconds UTC; `None` before the first.
@@ -60,6 +64,7 @@ pub(super) fn load(connection: &Connection, zone: &TimeZone) -> anyhow::Result<L
     read_alarms(connection, &mut loaded)?;
     loaded.lives = life_rows::read(connection)?;
     loaded.contests = contest_rows::read(connection)?;
+    loaded.tokens = token_rows::read(connection)?;
     loaded.alive = Alive::read(connection, loaded.newest_ms)?;
     loaded.gaps = alarm_rows::read_gaps(connection, ListeningClock::RATES_MAX)?;
     loaded.knew_no_alarms = schema::is_unjudged(connection)?;
@@ -183,11 +188,13 @@ fn replay(connection: &Connection, loaded: &mut Loaded) -> anyhow::Result<()> {
 /// The facts of alarms, and how far the ledger goes.
 fn read_alarms(connection: &Connection, loaded: &mut Loaded) -> anyhow::Result<()> {
     loaded.alarms = alarm_rows::read_alarms(connection)?;
-    let query =
-        format!("SELECT {} FROM alarm_event ORDER BY sequence DESC LIMIT 1", alarm_rows::EVENT_COLUMNS);
-    if let Some(event) = connection.prepare(&query)?.query_and_then([], alarm_rows::event)?.next() {
-        let event = event?;
+    if let Some(event) = alarm_rows::read_newest(connection, Kind::is_about_a_token)? {
         loaded.saw(event.sequence, event.received_at_ms);
+    }
+    // A token may be added while no server runs: that has its place in the order, and
+    // says nothing of when one heard.
+    if let Some(event) = alarm_rows::read_newest(connection, |_| false)? {
+        loaded.sequence = loaded.sequence.max(event.sequence);
     }
     Ok(())
 }

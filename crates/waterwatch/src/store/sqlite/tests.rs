@@ -14,6 +14,7 @@ use crate::writer::watch::Watch;
 
 mod alarms;
 mod lives;
+mod tokens;
 mod upgrade;
 
 fn open(folder: &Path) -> SqliteStore {

@@ -8,7 +8,7 @@ use waterwatch_core::{Station, StationId};
 
 use super::machine::Machine;
 use crate::store::stations::{Slot, Stations};
-use crate::store::{Alarms, Batch, Contests, Lives, Store, StoreError};
+use crate::store::{Alarms, Batch, Contests, Lives, Store, StoreError, Tokens};
 
 /// What happens at a commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +28,7 @@ pub(in crate::writer) struct Disk {
     alarms: Alarms,
     lives: Lives,
     contests: Contests,
+    tokens: Tokens,
     sequence: i64,
     alive_ms: Option<i64>,
     gaps: Vec<Gap>,
@@ -71,6 +72,7 @@ impl Disk {
         self.alarms.apply(batch);
         self.lives.apply(&batch.lives);
         self.contests.apply(&batch.contests);
+        self.tokens.apply(&batch.tokens);
         self.sequence = batch.sequence;
         let is_back = self.alive_ms.is_some_and(|alive_ms| batch.received_at_ms < alive_ms);
         if batch.is_alive || is_back || !batch.events.is_empty() || !batch.changes.is_empty() {
@@ -112,6 +114,10 @@ impl Store for Disk {
 
     fn contests(&self) -> &Contests {
         &self.contests
+    }
+
+    fn tokens(&self) -> Option<&Tokens> {
+        Some(&self.tokens)
     }
 
     fn sequence(&self) -> i64 {

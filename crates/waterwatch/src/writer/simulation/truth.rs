@@ -231,6 +231,8 @@ impl Truth {
             What::BeginVisit { .. } => (None, Kind::VisitBegan),
             What::EndVisit { .. } => (None, Kind::VisitEnded),
             What::Retire { .. } => (None, Kind::Retired),
+            What::AddToken { .. } => (None, Kind::TokenAdded),
+            What::RevokeToken { .. } => (None, Kind::TokenRevoked),
         };
         let Some(alarm) = alarm else {
             // A visit that is taken over ends, and what is retired is closed.

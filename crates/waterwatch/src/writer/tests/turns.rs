@@ -164,6 +164,10 @@ pub(super) fn say(event: &Event) -> String {
             let stations: String = event.stations.iter().flatten().map(|id| format!(" {id}")).collect();
             format!("{source} {point} {}{stations}{reason}", event.kind)
         }
+        (AlarmSource::Server, None) if event.kind.is_about_a_token() => {
+            let by = event.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+            format!("{}{by}{reason}", event.kind)
+        }
         (AlarmSource::Station(id), None) => format!("{id} {}{reason}", event.kind),
         _ => {
             let lasted_s = (event.until_ms.unwrap() - event.event_time_ms) / 1_000;

@@ -55,7 +55,7 @@ fn a_database_without_alarms_keeps_everything() {
         .execute_batch(
             "DROP TABLE alarm; DROP TABLE alarm_event; DROP TABLE station_settings; DROP TABLE area_settings;
              DROP TABLE point_settings; DROP TABLE silent_together; DROP TABLE station_life;
-             DROP TABLE contest; PRAGMA user_version = 2",
+             DROP TABLE contest; DROP TABLE token; PRAGMA user_version = 2",
         )
         .unwrap();
     assert_eq!(schema::existing(&path).unwrap(), Kind::Older(2));
@@ -87,7 +87,7 @@ fn a_database_without_stations_that_are_silent_together_keeps_its_alarms() {
     Connection::open(&path)
         .unwrap()
         .execute_batch(
-            "DROP TABLE silent_together; DROP TABLE station_life; DROP TABLE contest;
+            "DROP TABLE silent_together; DROP TABLE station_life; DROP TABLE contest; DROP TABLE token;
              DROP INDEX alarm_event_of_many;
              ALTER TABLE alarm_event DROP COLUMN stations;
              ALTER TABLE alarm DROP COLUMN hand_over_due;
@@ -105,6 +105,24 @@ fn a_database_without_stations_that_are_silent_together_keeps_its_alarms() {
     drop(store);
     assert_eq!(schema::existing(&folder.path().join("data.sqlite.schema-3")).unwrap(), Kind::Older(3));
     assert_eq!(rows(&path, &["event", "alarm"]), before);
+}
+
+#[test]
+fn a_database_without_tokens_gets_a_place_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.sqlite");
+    let mut store = open(folder.path());
+    store.commit(&batch(&store, Form::Direct, BEGAN_MS, &[(1, true), (2, false)])).unwrap();
+    let (alarms, sequence) = (store.alarms().clone(), store.sequence());
+    drop(store);
+    Connection::open(&path).unwrap().execute_batch("DROP TABLE token; PRAGMA user_version = 4").unwrap();
+    let before = rows(&path, &["event", "alarm", "state", "status"]);
+    let store = open(folder.path());
+    assert_eq!((store.alarms(), store.sequence()), (&alarms, sequence));
+    assert!(store.tokens().unwrap().is_empty());
+    drop(store);
+    assert_eq!(schema::existing(&folder.path().join("data.sqlite.schema-4")).unwrap(), Kind::Older(4));
+    assert_eq!(rows(&path, &["event", "alarm", "state", "status"]), before);
 }
 
 /// Also if the process dies in between: a start judges a part at a time.
