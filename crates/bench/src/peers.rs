@@ -186,6 +186,8 @@ impl Peer {
             }
             Peer::Waterwatch => {
                 let mut command = Command::new(waterwatch);
+                // A variable, which a version that knows no HTTP leaves alone.
+                command.env("WATERWATCH_HTTP", "127.0.0.1:0");
                 command.args(["serve", "--listen", "127.0.0.1:0", "--data", "data.sqlite"]);
                 Running::announced(command, folder)
             }

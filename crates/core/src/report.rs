@@ -37,6 +37,16 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// What was heard by the listener with this number from this address.
+    #[must_use]
+    pub fn of(listener: u16, address: IpAddr) -> Origin {
+        let peer = match address.to_canonical() {
+            IpAddr::V4(address) => address.to_ipv6_mapped(),
+            IpAddr::V6(address) => address,
+        };
+        Origin { listener, peer: peer.octets() }
+    }
+
     /// The peer's address, if it is known.
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {

@@ -33,6 +33,9 @@ pub struct ServeOptions {
     /// Who may connect to the --listen addresses, such as 10.20.0.0/16; required beyond loopback
     #[arg(long, env = "WATERWATCH_ALLOW", value_name = "RANGE", value_delimiter = ',')]
     pub allow: Vec<Range>,
+    /// The address of the HTTP API, or off [default: 127.0.0.1:8321]
+    #[arg(long, env = "WATERWATCH_HTTP", value_name = "ADDRESS:PORT")]
+    pub http: Option<Http>,
     /// The zone of last_date, such as Europe/Berlin [default: this machine's]
     #[arg(long, env = "WATERWATCH_TIME_ZONE", value_name = "ZONE")]
     pub time_zone: Option<String>,
@@ -52,6 +55,7 @@ pub struct ServeOptions {
 #[serde(deny_unknown_fields)]
 struct File {
     data: Option<PathBuf>,
+    http: Option<Http>,
     time_zone: Option<String>,
     log_format: Option<LogFormat>,
     #[serde(default)]
@@ -81,6 +85,56 @@ pub enum Transport {
     /// As plain text: anyone on the way can read and change it.
     #[default]
     Plain,
+}
+
+/// Where the HTTP API is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Http {
+    /// Nowhere.
+    Off,
+    /// At this address; port 0 lets the system choose.
+    On(SocketAddr),
+}
+
+impl Http {
+    /// Its address, if it is on.
+    #[must_use]
+    pub fn address(self) -> Option<SocketAddr> {
+        match self {
+            Http::Off => None,
+            Http::On(address) => Some(address),
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Http {
+        Http::On(SocketAddr::from(([127, 0, 0, 1], 8321)))
+    }
+}
+
+impl std::str::FromStr for Http {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Http, String> {
+        if text == "off" {
+            return Ok(Http::Off);
+        }
+        text.parse().map(Http::On).map_err(|_| {
+            format!(
+                "\"{text}\" is no IP address and port; write it like 127.0.0.1:8321 or [::1]:8321, or off"
+            )
+        })
+    }
+}
+
+impl TryFrom<String> for Http {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Http, String> {
+        text.parse()
+    }
 }
 
 /// A range of addresses: `10.20.0.0/16`, or one address alone.
@@ -135,6 +189,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Where stations report to; at least one.
     pub listeners: Vec<Listener>,
+    /// Where the HTTP API is.
+    pub http: Http,
     /// The zone of `last_date`.
     pub time_zone: TimeZone,
     /// How the log is written.
@@ -175,6 +231,7 @@ impl Config {
         let config = Config {
             data: options.data.or(file.data).unwrap_or_else(|| PathBuf::from("data.sqlite")),
             listeners: if listeners.is_empty() { vec![Listener::default()] } else { listeners },
+            http: options.http.or(file.http).unwrap_or_default(),
             time_zone: time_zone(options.time_zone.or(file.time_zone).as_deref())?,
             log_format: options.log.log_format.or(file.log_format).unwrap_or_default(),
             fleet: file.points.with(&options.fleet.or(file.fleet).checked()?)?,
@@ -337,6 +394,14 @@ numbers! {
     direct_pages_max: usize, "direct-pages-max", "WATERWATCH_DIRECT_PAGES_MAX", "N", 256, 0..=1_000_000;
     /// Milliseconds that a commit may wait for others to join it under heavy load: they share a sync, and no station notices [default: 10]
     commit_wait_ms_max: u64, "commit-wait-ms-max", "WATERWATCH_COMMIT_WAIT_MS_MAX", "MILLISECONDS", 10, 0..=1_000;
+    /// HTTP connections in all: hundreds of open pages, and programs [default: 1024]
+    http_connections_max: usize, "http-connections-max", "WATERWATCH_HTTP_CONNECTIONS_MAX", "N", 1_024, 1..=1_000_000;
+    /// Seconds an HTTP connection may take to begin and end the head of a request; so long an idle one is kept [default: 10]
+    http_head_timeout_s: u64, "http-head-timeout-s", "WATERWATCH_HTTP_HEAD_TIMEOUT_S", "SECONDS", 10, 1..=3_600;
+    /// Seconds an HTTP request may take to arrive in whole and to be answered [default: 10]
+    http_timeout_s: u64, "http-timeout-s", "WATERWATCH_HTTP_TIMEOUT_S", "SECONDS", 10, 1..=3_600;
+    /// Bytes that the body of an HTTP request may have: a thousand reports fit [default: 262144]
+    http_body_bytes_max: usize, "http-body-bytes-max", "WATERWATCH_HTTP_BODY_BYTES_MAX", "BYTES", 262_144, 1_024..=16_777_216;
     /// Seconds that last_date may be behind under heavy load; each time all of its pages are written [default: 10]
     last_date_lag_s_max: u64, "last-date-lag-s-max", "WATERWATCH_LAST_DATE_LAG_S_MAX", "SECONDS", 10, 1..=3_600;
     /// Bytes of the journal, about: what a start after a crash has to read, two seconds' worth [default: 268435456]

@@ -7,7 +7,7 @@ mod admission;
 mod connection;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -35,8 +35,9 @@ const BACKLOG: u32 = 4096;
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// File descriptors that are left to everything but connections: the
-/// database, its log and index, the listeners, standard streams, the runtime.
-const FILES_RESERVED: u64 = 64;
+/// database, its log and index, the listeners, standard streams, the runtime,
+/// and those who look at the database.
+const FILES_RESERVED: u64 = 128;
 
 /// Accepts stations and lets their connections run.
 #[derive(Clone, Debug)]
@@ -107,7 +108,7 @@ impl Intake {
         stopping: CancellationToken,
         hang_up: watch::Receiver<()>,
     ) -> Intake {
-        let connections_max = limits.connections_max.min(connections_allowed());
+        let connections_max = limits.connections_max.min(connections_allowed(limits.http_connections_max));
         if connections_max < limits.connections_max {
             tracing::info!(
                 connections_max,
@@ -181,7 +182,7 @@ impl Intake {
         Some(Connection::new(
             stream,
             peer,
-            origin_of(listener, address),
+            Origin::of(listener, address),
             place,
             self.lane.speaker(),
             Arc::clone(&self.shared),
@@ -220,18 +221,11 @@ impl Intake {
     }
 }
 
-fn origin_of(listener: u16, address: IpAddr) -> Origin {
-    let peer = match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped(),
-        IpAddr::V6(address) => address,
-    };
-    Origin { listener, peer: peer.octets() }
-}
-
 /// How many connections the open files that the system allows leave room
 /// for, after asking for as many as it gives.
-fn connections_allowed() -> usize {
+fn connections_allowed(http_connections_max: usize) -> usize {
     open_files::raise().map_or(usize::MAX, |files| {
-        usize::try_from(files.saturating_sub(FILES_RESERVED)).unwrap_or(usize::MAX).max(1)
+        let files = usize::try_from(files.saturating_sub(FILES_RESERVED)).unwrap_or(usize::MAX);
+        files.saturating_sub(http_connections_max).max(1)
     })
 }

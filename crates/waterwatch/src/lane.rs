@@ -154,6 +154,12 @@ impl Drop for Answer {
 }
 
 impl Lane {
+    /// What lines were refused of late.
+    #[must_use]
+    pub fn refused(&self) -> &Refused {
+        &self.entrance.0.refused
+    }
+
     /// An end for one connection.
     #[must_use]
     pub fn speaker(&self) -> Speaker {

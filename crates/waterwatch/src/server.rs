@@ -17,11 +17,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, ServeOptions, Transport};
 use crate::failure::Failure;
+use crate::health::Health;
 use crate::intake::{self, Intake};
 use crate::store::Store;
 use crate::store::lock::DataLock;
 use crate::store::sqlite::SqliteStore;
-use crate::{lane, log, tokens, writer};
+use crate::web::{Parts, Web};
+use crate::{endpoint, lane, log, tokens, web, writer};
 
 /// How long connections may take to be answered once the server stops.
 const STOP_INTAKE: Duration = Duration::from_secs(3);
@@ -74,12 +76,22 @@ async fn run<S: Store + Send + 'static>(
     // server must not be changed while that server still has the address.
     let lock = DataLock::acquire(&config.data)?;
     let bound = config.listeners.iter().map(intake::bind).collect::<anyhow::Result<Vec<_>>>()?;
+    let http = config.http.address().map(web::bind).transpose()?;
     let mut store = open(&config, lock)?;
     let numbers = (config.listeners.iter())
         .map(|listener| store.listener(&listener.address.to_string()))
         .collect::<anyhow::Result<Vec<u16>>>()?;
 
     tokens::see_to_an_admin(&mut store, &config.data, Timestamp::now().as_millisecond())?;
+    let http_number = match &http {
+        // By what it was told to be: port 0 is another one after each start.
+        Some(_) => {
+            config.http.address().map(|address| store.listener(&format!("http {address}"))).transpose()?
+        }
+        None => None,
+    };
+    // A store that only measures has none: nobody may speak over HTTP then.
+    let known = store.tokens().cloned().unwrap_or_default();
     let settled = store.settings(&config.fleet)?;
     let warnings = settled.settings.warnings();
     for (warning, whose) in warnings.iter().take(WARNINGS_NAMED_MAX) {
@@ -90,15 +102,37 @@ async fn run<S: Store + Send + 'static>(
     }
 
     let (hang_up, hung_up) = watch::channel(());
-    // Whoever speaks for operators has a copy; nobody does yet.
-    let (lane, _operators, submissions) = lane::open(config.limits.lane_bytes_max);
+    let health = Arc::new(Health::default());
+    let (lane, operators, submissions) = lane::open(config.limits.lane_bytes_max);
     let writer = {
         let (limits, stopping) = (config.limits.clone(), stopping.clone());
-        let hang_up = move || hang_up.send_replace(());
-        Writer::start(move || writer::run(submissions, store, &limits, settled, &hang_up, &stopping))?
+        let (hang_up, health) = (move || hang_up.send_replace(()), Arc::clone(&health));
+        Writer::start(move || writer::run(submissions, store, &limits, settled, &hang_up, &stopping, health))?
     };
-    let intake = Intake::new(lane, config.limits, stopping.clone(), hung_up);
     let mut listeners = JoinSet::new();
+    let http_address = http.as_ref().map(|bound| bound.address);
+    if let (Some(bound), Some(listener)) = (http, http_number) {
+        let listening = numbers.iter().copied().zip(&config.listeners);
+        let named = listening.map(|(number, listener)| (number, listener.address.to_string()));
+        let web = Web::new(Parts {
+            operators,
+            lane: lane.clone(),
+            listener,
+            listeners: named.chain([(listener, format!("http {}", bound.address))]).collect(),
+            health,
+            tokens: known,
+            limits: config.limits.clone(),
+            stopping: stopping.clone(),
+        });
+        if !bound.address.ip().to_canonical().is_loopback() {
+            tracing::warn!(
+                address = %bound.address,
+                "HTTP is plain text here: whoever is on the way can read tokens and use them"
+            );
+        }
+        listeners.spawn(web.serve(bound));
+    }
+    let intake = Intake::new(lane, config.limits, stopping.clone(), hung_up);
     let mut printed = std::io::stdout().lock();
     for ((bound, listener), number) in bound.into_iter().zip(&config.listeners).zip(numbers) {
         if !bound.address.ip().to_canonical().is_loopback() {
@@ -111,6 +145,12 @@ async fn run<S: Store + Send + 'static>(
         let address = bound.address;
         listeners.spawn(intake.clone().serve(bound, number));
         writeln!(printed, "listening stations {address}").context("cannot write to standard output")?;
+    }
+    if let Some(address) = http_address {
+        if let Err(error) = endpoint::write(&config.data, address) {
+            tracing::warn!("commands do not find the server by its database: {error:#}");
+        }
+        writeln!(printed, "listening http {address}").context("cannot write to standard output")?;
     }
     drop((intake, printed));
     accepting.store(true, Ordering::SeqCst);
@@ -131,6 +171,11 @@ async fn run<S: Store + Send + 'static>(
     if answered.is_err() {
         tracing::warn!("some connections did not end in time; they are closed unanswered");
         listeners.shutdown().await;
+    }
+    if http_address.is_some()
+        && let Err(error) = endpoint::remove(&config.data)
+    {
+        tracing::warn!("{error:#}");
     }
     let done = writer.finish(stop_by).await;
     signals.abort();

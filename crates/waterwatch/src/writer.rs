@@ -24,19 +24,23 @@ mod tokens;
 mod trouble;
 pub mod watch;
 
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 
 use self::clock::SystemClock;
 use self::recorder::Recorder;
 pub use self::tokens::{NewToken, add_token, revoke_token};
 use crate::config::Limits;
+use crate::health::Health;
 use crate::lane::{Submission, Submissions, Taken, Verdict};
 use crate::store::{Settled, Store};
 
 /// Runs until the intake is gone and everything taken is recorded.
 ///
 /// `hang_up` closes every connection: what it acknowledged is durable, what
-/// it waits for will be sent again. `stopping` ends retries early.
+/// it waits for will be sent again. `stopping` ends retries early. `health` is
+/// told how it goes.
 ///
 /// # Errors
 /// When the database cannot be trusted or opened again: whoever supervises
@@ -48,9 +52,11 @@ pub fn run<S: Store>(
     settled: Settled,
     hang_up: impl Fn(),
     stopping: &CancellationToken,
+    health: Arc<Health>,
 ) -> anyhow::Result<()> {
     let mut recorder =
-        Recorder::start(store, settled, SystemClock, limits.clone(), hang_up, stopping.clone());
+        Recorder::start(store, settled, SystemClock, limits.clone(), hang_up, stopping.clone())
+            .with_health(health);
     recorder.watch.listen_to(submissions.refused());
     loop {
         let due = Some(recorder.due());

@@ -16,10 +16,11 @@ use waterwatch_core::Token;
 use waterwatch_core::token::{Right, Rights};
 
 use super::alarm::output;
-use super::page::{json, plain};
+use super::page::json;
 use super::printed;
 use crate::cli::{TokenAddOptions, TokenCommand, TokenRevokeOptions};
 use crate::failure::Failure;
+use crate::shown::text::plain;
 use crate::store::lock::InUse;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{access, stopped};

@@ -5,6 +5,7 @@
 //! It knows no thread and no lane, and its time is given: tests and the
 //! simulation drive it turn by turn.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -19,6 +20,7 @@ use super::pace::Pace;
 use super::trouble::Trouble;
 use super::watch::Watch;
 use crate::config::Limits;
+use crate::health::Health;
 use crate::lane::{Awaited, Verdict};
 use crate::store::{Settled, Store, StoreError};
 
@@ -56,6 +58,7 @@ pub(super) struct Recorder<S, C, H> {
     unstored: bool,
     /// The last commit may have failed or not.
     doubtful: bool,
+    health: Arc<Health>,
 }
 
 impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
@@ -84,7 +87,14 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
             found: false,
             unstored: false,
             doubtful: false,
+            health: Arc::default(),
         }
+    }
+
+    /// The same; how it goes is told there.
+    #[must_use]
+    pub(super) fn with_health(self, health: Arc<Health>) -> Recorder<S, C, H> {
+        Recorder { health, ..self }
     }
 
     /// One turn, with the commands and the reports that came since the last
@@ -101,6 +111,7 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
     ) -> anyhow::Result<Option<Vec<Verdict>>> {
         let now = self.clock.now();
         self.turn(now);
+        self.health.turns(!self.trouble.is_there());
         self.find(now)?;
         let commands = command::in_time(commands, self.clock.instant());
         if commands.is_empty() && heard.len() == 0 && !self.watch.is_due() {
@@ -188,6 +199,7 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
             match self.store.commit(&self.draft.batch) {
                 Ok(()) => {
                     self.trouble.over(self.clock.instant());
+                    self.health.turns(true);
                     self.doubtful = false;
                     self.watch.recorded(&self.draft.batch, &self.store);
                     return Ok(true);
@@ -195,6 +207,7 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
                 Err(StoreError::Unavailable(reason)) => {
                     let now = self.clock.instant();
                     self.trouble.goes_on(&reason, now);
+                    self.health.turns(false);
                     // Also if it is stored in the end: nobody was heard meanwhile.
                     self.unstored = true;
                     let given_up =

@@ -176,7 +176,8 @@ fn run_on(store: FaultyStore, limits: &Limits, submissions: &[&[&str]]) -> Outco
         let writer = scope.spawn(move || {
             let hang_ups = Cell::new(0);
             let hang_up = || hang_ups.set(hang_ups.get() + 1);
-            let ended = run(receiver, store, limits, Settled::default(), hang_up, &CancellationToken::new());
+            let (stopping, health) = (CancellationToken::new(), Arc::default());
+            let ended = run(receiver, store, limits, Settled::default(), hang_up, &stopping, health);
             (ended, hang_ups.get())
         });
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -22,7 +22,8 @@ pub fn waterwatch() -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WATERWATCH_")) {
         command.env_remove(name);
     }
-    command.env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
+    // Servers side by side do not share the port that HTTP has by itself.
+    command.env_remove("NOTIFY_SOCKET").env("WATERWATCH_HTTP", "127.0.0.1:0").stdin(Stdio::null());
     command
 }
 

@@ -64,6 +64,7 @@ fn dependencies_point_one_way() {
         ("lane", &["crate::intake", "crate::writer", "crate::server::", "crate::store"]),
         ("intake", &["crate::writer", "crate::server::", "crate::store"]),
         ("shown", &["crate::cli", "crate::commands", "crate::web", "axum", "crate::writer", "crate::intake"]),
+        ("web", &["crate::writer", "crate::intake", "crate::server::", "crate::store::sqlite"]),
         ("client", &["crate::intake", "crate::writer", "crate::server::", "crate::store"]),
         ("fleet", &["crate::intake", "crate::writer", "crate::server::", "crate::store"]),
     ] {

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, helpers included")]
 
 mod alarms;
+mod api;
 mod backup;
 mod client;
 mod config;
@@ -31,6 +32,7 @@ mod status;
 mod storm;
 mod tampering;
 mod tokens;
+mod web;
 mod wire;
 mod write_behind;
 

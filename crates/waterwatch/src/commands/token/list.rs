@@ -10,10 +10,12 @@ use waterwatch_core::token::Right;
 use crate::cli::TokenListOptions;
 use crate::commands::alarm::output;
 use crate::commands::page::table::{self, Paint, optional, words};
-use crate::commands::page::time::{Clock, rfc3339};
-use crate::commands::page::{cut, json, plain};
-use crate::commands::{count, printed};
+use crate::commands::page::{cut, json};
+use crate::commands::printed;
 use crate::failure::Failure;
+use crate::shown::count;
+use crate::shown::text::plain;
+use crate::shown::time::{Clock, rfc3339};
 use crate::store::reader::Reader;
 
 /// A token, for programs.

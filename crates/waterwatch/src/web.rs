@@ -1,0 +1,145 @@
+//! HTTP: the API under `/api/v1`, health, metrics.
+//!
+//! It decides nothing and stores nothing: what operators want goes to the
+//! writer by [`Operators`], reports by the [`Lane`], and whatever is asked is
+//! read beside the writer. Whoever asks, and however slowly, holds up no
+//! report.
+
+pub mod access;
+mod api;
+mod extract;
+mod health;
+mod listener;
+pub mod problem;
+mod timely;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use self::api::Document;
+use self::problem::{Kind, Problem};
+use crate::config::Limits;
+use crate::health::Health;
+use crate::lane::{Lane, Operators};
+use crate::store::Tokens;
+
+pub use self::listener::{Bound, bind};
+
+/// All that the handlers reach; cheap to copy.
+#[derive(Clone, Debug)]
+pub struct Web(Arc<Parts>);
+
+/// What the web is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The way to the writer for what operators want.
+    pub operators: Operators,
+    /// The way to the writer for reports.
+    pub lane: Lane,
+    /// The number by which reports that arrive here name this listener.
+    pub listener: u16,
+    /// The addresses of all listeners, by their numbers.
+    pub listeners: HashMap<u16, String>,
+    /// Whether the writer turns, and can store.
+    pub health: Arc<Health>,
+    /// Who may ask for what.
+    pub tokens: Tokens,
+    /// Every limit.
+    pub limits: Limits,
+    /// Cancelled when the server stops.
+    pub stopping: CancellationToken,
+}
+
+impl std::ops::Deref for Web {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// Where a request came from.
+#[derive(Clone, Copy, Debug)]
+struct Peer(SocketAddr);
+
+/// Until when a request must be there in whole, and be answered: whoever waits
+/// longer has given up.
+#[derive(Clone, Copy, Debug)]
+struct Deadline(Instant);
+
+/// What a late answer may take beyond its deadline: a command that the writer
+/// has taken is answered for certain as soon as its disk answers.
+const ANSWER_GRACE: Duration = Duration::from_secs(10);
+
+impl Web {
+    /// A web of these parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Web {
+        Web(Arc::new(parts))
+    }
+
+    /// Serves until the server stops, and then until all are answered.
+    pub async fn serve(self, bound: Bound) {
+        let (limits, stopping) = (self.limits.clone(), self.stopping.clone());
+        listener::serve(bound, self.router(), &limits, stopping).await;
+    }
+
+    /// Every route there is.
+    fn router(self) -> Router {
+        let (routes, described) = api::routes(&self).split_for_parts();
+        routes
+            .fallback(async || {
+                Problem::new(Kind::NotFound, "there is no such page; /api/v1/openapi.json lists all")
+            })
+            .method_not_allowed_fallback(async || {
+                Problem::new(Kind::MethodNotAllowed, "this page does not take that method")
+            })
+            .layer(Extension(Document::of(described)))
+            .layer(middleware::from_fn_with_state(self.clone(), within_its_time))
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(middleware::map_response(harden))
+            .with_state(self)
+    }
+}
+
+/// Gives each request its deadline, and an answer if it passes.
+async fn within_its_time(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+    let deadline = Instant::now() + Duration::from_secs(web.limits.http_timeout_s);
+    request.extensions_mut().insert(Deadline(deadline));
+    match tokio::time::timeout_at((deadline + ANSWER_GRACE).into(), next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(
+            Kind::Timeout,
+            "there was no answer in time; whether anything was done is not known: look again",
+        )
+        .into_response(),
+    }
+}
+
+fn panicked(_panic: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("a request failed by a mistake of the server; its panic is in the log");
+    Problem::new(Kind::Internal, "the server made a mistake; its log says more").into_response()
+}
+
+/// What holds for every answer: nothing of it is kept by caches on the way, and
+/// nobody guesses its type.
+async fn harden(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        let again = HeaderValue::from_static("1");
+        response.headers_mut().entry(header::RETRY_AFTER).or_insert(again);
+    }
+    response
+}

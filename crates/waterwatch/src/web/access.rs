@@ -1,0 +1,146 @@
+//! Who may ask for what: each route says it once, where it is listed; the
+//! request is checked by it, and the OpenAPI document says it.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
+use utoipa_axum::router::UtoipaMethodRouter;
+use waterwatch_core::Token;
+use waterwatch_core::token::{Right, Role};
+
+use super::problem::{Kind, MEDIA_TYPE, Problem};
+use super::{Peer, Web};
+use crate::log::Seldom;
+
+/// The name of the way to say who asks, in the OpenAPI document.
+pub(super) const SCHEME: &str = "token";
+
+/// What a token must have for a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Access {
+    role: Role,
+    right: Option<Right>,
+}
+
+impl Access {
+    /// Whoever has a token.
+    pub(super) const VIEWER: Access = Access { role: Role::Viewer, right: None };
+    /// Operators, and admins.
+    pub(super) const OPERATOR: Access = Access { role: Role::Operator, right: None };
+    /// Admins.
+    pub(super) const ADMIN: Access = Access { role: Role::Admin, right: None };
+    /// Operators that may answer alarms.
+    pub(super) const ACKNOWLEDGE: Access = Access { role: Role::Operator, right: Some(Right::Acknowledge) };
+    /// Whoever may send reports.
+    pub(super) const REPORT: Access = Access { role: Role::Viewer, right: Some(Right::Report) };
+
+    fn allows(self, token: &Token) -> bool {
+        let has_right = self.right.is_none_or(|right| token.rights.has(right));
+        token.role >= self.role && has_right
+    }
+
+    /// What is wanted, in words.
+    fn wanted(self) -> String {
+        let role = self.role.name();
+        match self.right.map(Right::name) {
+            None => format!("this needs the role {role}"),
+            Some(right) if self.role == Role::Viewer => format!("this needs the right to {right}"),
+            Some(right) => format!("this needs the role {role}, and the right to {right}"),
+        }
+    }
+
+    /// Routes that only such tokens reach, described as such.
+    pub(super) fn guards(self, routes: UtoipaMethodRouter<Web>, web: &Web) -> UtoipaMethodRouter<Web> {
+        let (schemas, mut paths, methods) = routes;
+        for item in paths.paths.values_mut() {
+            operations(item).for_each(|operation| self.describe(operation));
+        }
+        let guard = middleware::from_fn_with_state((self, web.clone()), guard);
+        (schemas, paths, methods.route_layer(guard))
+    }
+
+    fn describe(self, operation: &mut Operation) {
+        operation.security = Some(vec![SecurityRequirement::new(SCHEME, [] as [&str; 0])]);
+        let access = json!({ "role": self.role.name(), "right": self.right.map(Right::name) });
+        operation.extensions = Some(Extensions::builder().add("x-access", access).build());
+        let sentence = self.wanted();
+        let description = operation.description.take().unwrap_or_default();
+        operation.description = Some(format!("{description}\n\nAccess: {sentence}.").trim_start().to_owned());
+        for (status, why) in [("401", "No valid token"), ("403", "The token does not allow it")] {
+            operation.responses.responses.insert(status.to_owned(), problem(why).into());
+        }
+    }
+}
+
+/// A response with a problem, for the OpenAPI document.
+pub(super) fn problem(why: &str) -> utoipa::openapi::Response {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    ResponseBuilder::new().description(why).content(MEDIA_TYPE, content).build()
+}
+
+/// All operations of a path.
+pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, options, head, patch, trace, .. } = item;
+    [get, put, post, delete, options, head, patch, trace].into_iter().filter_map(Option::as_mut)
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(super) struct Caller(pub(super) Arc<Token>);
+
+impl FromRequestParts<Web> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _web: &Web) -> Result<Caller, Problem> {
+        // Whoever forgot the guard reaches nothing.
+        parts
+            .extensions
+            .get::<Caller>()
+            .cloned()
+            .ok_or_else(|| Problem::new(Kind::Internal, "this page has no guard; nobody may ask for it"))
+    }
+}
+
+async fn guard(State((access, web)): State<(Access, Web)>, mut request: Request, next: Next) -> Response {
+    match caller(&web, request.headers()) {
+        Ok(token) if access.allows(&token) => {
+            request.extensions_mut().insert(Caller(token));
+            next.run(request).await
+        }
+        Ok(token) => {
+            let detail = format!("the token \"{}\" does not allow this: {}", token.name, access.wanted());
+            Problem::new(Kind::Forbidden, detail).into_response()
+        }
+        Err(why) => {
+            static NO_TOKEN: Seldom = Seldom::new(Seldom::EVERY);
+            let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+            NO_TOKEN.say(|held_back| {
+                tracing::warn!(?peer, held_back, "refused an HTTP request: {}", why.detail());
+            });
+            why.into_response()
+        }
+    }
+}
+
+/// The token that is sent as `Authorization: Bearer …`.
+fn caller(web: &Web, headers: &HeaderMap) -> Result<Arc<Token>, Problem> {
+    let Some(said) = headers.get(header::AUTHORIZATION) else {
+        return Err(Problem::new(Kind::Unauthorized, "send a token: Authorization: Bearer ww_…"));
+    };
+    let secret = said.to_str().ok().and_then(|said| {
+        let (scheme, secret) = said.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
+    });
+    secret
+        .and_then(|secret| web.tokens.find(secret))
+        .ok_or_else(|| Problem::new(Kind::Unauthorized, "this token is not valid, or was revoked"))
+}

@@ -1,0 +1,128 @@
+//! Handing what an operator wants to the writer, and saying what became of it.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use waterwatch_core::alarm::{NAME_CHARS_MAX, State};
+
+use crate::command::{Command, Done, Outcome, What};
+use crate::web::Web;
+use crate::web::access::Caller;
+use crate::web::problem::{Kind, Problem};
+
+/// How long a command may wait until it is decided: a person waits no longer,
+/// and one whose time has passed is certainly not done.
+const DECIDED_WITHIN: Duration = Duration::from_secs(5);
+
+/// What a command came to.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DoneObject {
+    /// The sequence of the newest report or event once it was done: the ledger up to it has what was done.
+    #[schema(example = 4711)]
+    sequence: i64,
+    /// The state of the alarm after it; null where it was about a station as a whole.
+    #[schema(example = "acknowledged")]
+    state: Option<&'static str>,
+    /// The occurrence that is open after it, if one is.
+    #[schema(example = 4702)]
+    occurrence: Option<i64>,
+}
+
+impl From<Done> for DoneObject {
+    fn from(Done { sequence, state, occurrence }: Done) -> DoneObject {
+        DoneObject { sequence, state: state.map(State::name), occurrence }
+    }
+}
+
+/// A request in which nothing but who wants it may be said.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ByOrder {
+    /// For whom this is done, if the token speaks for a person: the ledger names both.
+    #[schema(example = "Ana", max_length = 60)]
+    #[serde(default)]
+    pub(super) on_behalf_of: Option<String>,
+}
+
+/// A request with an end and a reason.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UntilOrder {
+    /// When it ends by itself, RFC 3339.
+    #[schema(value_type = String, format = DateTime, example = "2026-11-24T18:00:00Z")]
+    pub(super) until: Timestamp,
+    /// Why.
+    #[schema(example = "pump is being replaced", max_length = 500)]
+    pub(super) reason: String,
+    /// For whom this is done, if the token speaks for a person: the ledger names both.
+    #[schema(example = "Ana", max_length = 60)]
+    #[serde(default)]
+    pub(super) on_behalf_of: Option<String>,
+}
+
+/// A request with a reason.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReasonOrder {
+    /// Why.
+    #[schema(example = "the well is filled in", max_length = 500)]
+    pub(super) reason: String,
+    /// For whom this is done, if the token speaks for a person: the ledger names both.
+    #[schema(example = "Ana", max_length = 60)]
+    #[serde(default)]
+    pub(super) on_behalf_of: Option<String>,
+}
+
+/// Hands it to the writer, and waits for what becomes of it.
+pub(super) async fn ask(
+    web: &Web,
+    caller: &Caller,
+    on_behalf_of: Option<&str>,
+    what: What,
+) -> Result<Done, Problem> {
+    let by = by(&caller.0.name, on_behalf_of)?;
+    let deadline = Instant::now() + DECIDED_WITHIN;
+    match web.operators.ask(Command { what, by, deadline }).await {
+        Outcome::Done(done) => Ok(done),
+        Outcome::Rejected(rejected) => Err(rejected.into()),
+        Outcome::NotDone(why) => Err(why.into()),
+        Outcome::Unknown => Err(Problem::new(
+            Kind::Timeout,
+            "the server ended before it was certain; whether it was done is in the ledger: look again",
+        )),
+    }
+}
+
+/// Who wants it, as the ledger names it: `Ana (by gateway)` for whoever speaks for
+/// somebody else.
+fn by(token: &str, on_behalf_of: Option<&str>) -> Result<Box<str>, Problem> {
+    let Some(person) = on_behalf_of else { return Ok(token.into()) };
+    let by = format!("{} (by {token})", person.trim());
+    let unfit = |why: String| Err(Problem::unfit("on_behalf_of", why));
+    match () {
+        () if person.trim().is_empty() => unfit("it must name somebody, or be left out".to_owned()),
+        () if by.chars().any(char::is_control) => {
+            unfit("it has characters that cannot be printed".to_owned())
+        }
+        () if by.chars().count() > NAME_CHARS_MAX => {
+            unfit(format!("with the name of the token it may have {NAME_CHARS_MAX} characters"))
+        }
+        () => Ok(by.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ledger_names_the_person_and_the_token() {
+        assert_eq!(by("pager", None).as_deref(), Ok("pager"));
+        assert_eq!(by("pager", Some(" Ana ")).as_deref(), Ok("Ana (by pager)"));
+        for wrong in [" ", "A\nna", &"x".repeat(NAME_CHARS_MAX)] {
+            assert!(by("pager", Some(wrong)).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What operators do to stations as a whole.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use jiff::Timestamp;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::order::{ByOrder, DoneObject, ReasonOrder, UntilOrder, ask};
+use crate::command::What;
+use crate::web::Web;
+use crate::web::access::Caller;
+use crate::web::extract::{Json, StationPath};
+use crate::web::problem::Problem;
+
+/// Pause a station
+///
+/// Until a time its silence is no alarm; its contacts go on. It is its `comms` taken out of service.
+#[utoipa::path(post, path = "/stations/{id}/pause", tag = "stations", request_body = UntilOrder,
+    params(("id" = String, Path, description = "The station's id")),
+    responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn pause(
+    State(web): State<Web>,
+    caller: Caller,
+    StationPath(station): StationPath,
+    Json(order): Json<UntilOrder>,
+) -> Result<Answer<DoneObject>, Problem> {
+    let what = What::Pause { station, until_ms: order.until.as_millisecond(), reason: order.reason.into() };
+    Ok(Answer(ask(&web, &caller, order.on_behalf_of.as_deref(), what).await?.into()))
+}
+
+/// End a pause
+#[utoipa::path(post, path = "/stations/{id}/resume", tag = "stations", request_body = ByOrder,
+    params(("id" = String, Path, description = "The station's id")),
+    responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn resume(
+    State(web): State<Web>,
+    caller: Caller,
+    StationPath(station): StationPath,
+    Json(order): Json<ByOrder>,
+) -> Result<Answer<DoneObject>, Problem> {
+    Ok(Answer(ask(&web, &caller, order.on_behalf_of.as_deref(), What::Resume { station }).await?.into()))
+}
+
+/// Somebody is at a station.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VisitOrder {
+    /// When they will have left at the latest, RFC 3339.
+    #[schema(value_type = String, format = DateTime, example = "2026-11-24T18:00:00Z")]
+    until: Timestamp,
+    /// What for.
+    #[schema(example = "yearly inspection", max_length = 500)]
+    #[serde(default)]
+    reason: Option<String>,
+    /// Who it is, if it is not whom the token names: the ledger names both.
+    #[schema(example = "Ana", max_length = 60)]
+    #[serde(default)]
+    on_behalf_of: Option<String>,
+}
+
+/// Say that somebody is at a station
+///
+/// What is raised meanwhile is raised as ever, and says that somebody is there. Asked again, it says anew until when.
+#[utoipa::path(post, path = "/stations/{id}/visit", tag = "stations", request_body = VisitOrder,
+    params(("id" = String, Path, description = "The station's id")),
+    responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn begin_visit(
+    State(web): State<Web>,
+    caller: Caller,
+    StationPath(station): StationPath,
+    Json(order): Json<VisitOrder>,
+) -> Result<Answer<DoneObject>, Problem> {
+    let until_ms = order.until.as_millisecond();
+    let what = What::BeginVisit { station, until_ms, reason: order.reason.map(Into::into) };
+    Ok(Answer(ask(&web, &caller, order.on_behalf_of.as_deref(), what).await?.into()))
+}
+
+/// Say that nobody is at a station any more
+#[utoipa::path(post, path = "/stations/{id}/end-visit", tag = "stations", request_body = ByOrder,
+    params(("id" = String, Path, description = "The station's id")),
+    responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn end_visit(
+    State(web): State<Web>,
+    caller: Caller,
+    StationPath(station): StationPath,
+    Json(order): Json<ByOrder>,
+) -> Result<Answer<DoneObject>, Problem> {
+    Ok(Answer(ask(&web, &caller, order.on_behalf_of.as_deref(), What::EndVisit { station }).await?.into()))
+}
+
+/// Retire a station
+///
+/// It is no more: nothing of it is an alarm, and its silence is none. Its history stays. Should it report again, it is back.
+#[utoipa::path(post, path = "/stations/{id}/retire", tag = "stations", request_body = ReasonOrder,
+    params(("id" = String, Path, description = "The station's id")),
+    responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn retire(
+    State(web): State<Web>,
+    caller: Caller,
+    StationPath(station): StationPath,
+    Json(order): Json<ReasonOrder>,
+) -> Result<Answer<DoneObject>, Problem> {
+    let what = What::Retire { station, reason: order.reason.into() };
+    Ok(Answer(ask(&web, &caller, order.on_behalf_of.as_deref(), what).await?.into()))
+}

@@ -1,0 +1,134 @@
+//! Who may ask: the tokens.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use waterwatch_core::Token;
+use waterwatch_core::token::{Right, Rights, Role};
+
+use super::order::{DoneObject, ask};
+use crate::command::What;
+use crate::tokens::Secret;
+use crate::web::Web;
+use crate::web::access::Caller;
+use crate::web::extract::{Json, NamePath};
+use crate::web::problem::Problem;
+
+/// All tokens.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TokensObject {
+    /// In the order of their names, those that were revoked too. No secret is known to the server.
+    tokens: Vec<TokenObject>,
+}
+
+/// One token.
+#[derive(Debug, Serialize, ToSchema)]
+struct TokenObject {
+    /// What the ledger calls whoever has it.
+    #[schema(example = "pager")]
+    name: String,
+    /// viewer, operator or admin.
+    #[schema(example = "operator")]
+    role: &'static str,
+    /// What it may do beyond its role: acknowledge, report.
+    may: Vec<&'static str>,
+    /// When it was made.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    created_at: Option<Timestamp>,
+    /// Who made it; null if the server did, at its first start.
+    created_by: Option<String>,
+    /// Since when it is valid no more; null if it is.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    revoked_at: Option<Timestamp>,
+    /// Who revoked it.
+    revoked_by: Option<String>,
+}
+
+impl TokenObject {
+    fn new(token: &Token) -> TokenObject {
+        let time = |ms| Timestamp::from_millisecond(ms).ok();
+        TokenObject {
+            name: token.name.to_string(),
+            role: token.role.name(),
+            may: token.rights.iter().map(Right::name).collect(),
+            created_at: time(token.created_at_ms),
+            created_by: token.created_by.as_deref().map(str::to_owned),
+            revoked_at: token.revoked.as_ref().and_then(|revoked| time(revoked.at_ms)),
+            revoked_by: token.revoked.as_ref().map(|revoked| revoked.by.to_string()),
+        }
+    }
+}
+
+/// The tokens
+#[utoipa::path(get, path = "/tokens", tag = "tokens", responses((status = 200, body = TokensObject)))]
+pub(super) async fn list(State(web): State<Web>) -> Answer<TokensObject> {
+    let tokens = web.tokens.all();
+    Answer(TokensObject { tokens: tokens.iter().map(|token| TokenObject::new(token)).collect() })
+}
+
+/// A token that is to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenOrder {
+    /// What the ledger calls whoever has it; no other token has, or had, this name.
+    #[schema(example = "pager", min_length = 1, max_length = 64)]
+    name: String,
+    /// viewer: look; operator: set alarms aside; admin: change settings and tokens.
+    #[schema(example = "operator")]
+    role: String,
+    /// What it may do beyond its role: acknowledge alarms, report as a station does.
+    #[schema(example = json!(["acknowledge"]))]
+    #[serde(default)]
+    may: Vec<String>,
+}
+
+/// A token that was made.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MadeObject {
+    /// Its name.
+    #[schema(example = "pager")]
+    name: String,
+    /// Its secret, which is shown this once and cannot be found out again.
+    secret: String,
+}
+
+/// Make a token
+#[utoipa::path(post, path = "/tokens", tag = "tokens", request_body = TokenOrder,
+    responses((status = 200, body = MadeObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn add(
+    State(web): State<Web>,
+    caller: Caller,
+    Json(order): Json<TokenOrder>,
+) -> Result<Answer<MadeObject>, Problem> {
+    let role = Role::from_name(&order.role)
+        .ok_or_else(|| Problem::unfit("role", "it must be viewer, operator or admin"))?;
+    let rights = order.may.iter().map(|right| {
+        let unknown = || Problem::unfit("may", "there are acknowledge and report");
+        Right::from_name(right).ok_or_else(unknown)
+    });
+    let rights = rights.collect::<Result<Rights, Problem>>()?;
+    let secret = Secret::random().map_err(|error| {
+        tracing::error!(%error, "the system gives no random numbers");
+        Problem::new(crate::web::problem::Kind::Internal, "the system gives no random numbers")
+    })?;
+    let name = order.name.trim().to_owned();
+    let what = What::AddToken { name: name.clone().into(), role, rights, digest: secret.digest() };
+    ask(&web, &caller, None, what).await?;
+    Ok(Answer(MadeObject { name, secret: secret.reveal().to_owned() }))
+}
+
+/// Revoke a token
+///
+/// It is valid no more, at once. Its name stays taken, since the ledger names it.
+#[utoipa::path(delete, path = "/tokens/{name}", tag = "tokens",
+    params(("name" = String, Path, description = "The token's name")),
+    responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn revoke(
+    State(web): State<Web>,
+    caller: Caller,
+    NamePath(name): NamePath,
+) -> Result<Answer<DoneObject>, Problem> {
+    Ok(Answer(ask(&web, &caller, None, What::RevokeToken { name: name.into() }).await?.into()))
+}

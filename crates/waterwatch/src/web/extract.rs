@@ -1,0 +1,213 @@
+//! What handlers are given: bodies, queries and paths that were checked, with an
+//! error that names the field.
+
+use std::fmt;
+use std::str::FromStr;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use tokio::time::timeout_at;
+use waterwatch_core::StationId;
+use waterwatch_core::alarm::{AlarmSource, Point};
+
+use super::problem::{Kind, Problem};
+use super::{Deadline, Web};
+use crate::store::AlarmKey;
+
+/// A body of JSON.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Web> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, web: &Web) -> Result<Json<T>, Problem> {
+        read(&json_body(request, web).await?).map(Json)
+    }
+}
+
+/// The bytes of a body that says that it is JSON.
+pub(super) async fn json_body(request: Request, web: &Web) -> Result<Bytes, Problem> {
+    is_json(request.headers())?;
+    body(request, web.limits.http_body_bytes_max).await
+}
+
+/// Reads a body of JSON; a field that is wrong is named.
+pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        let detail = inner.to_string();
+        match inner.classify() {
+            serde_json::error::Category::Data if path != "." => Problem::unfit(path, detail),
+            serde_json::error::Category::Data => Problem::new(Kind::Unfit, detail),
+            _ => Problem::new(Kind::BadRequest, format!("the body is no JSON: {detail}")),
+        }
+    })?;
+    json.end().map_err(|error| Problem::new(Kind::BadRequest, format!("the body is no JSON: {error}")))?;
+    Ok(read)
+}
+
+fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let said = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+    let essence = said.and_then(|said| said.split(';').next()).map(str::trim);
+    match essence {
+        Some(essence) if essence.eq_ignore_ascii_case("application/json") => Ok(()),
+        Some(_) => Err(Problem::new(Kind::MediaType, "send the body as content-type: application/json")),
+        None => Err(Problem::new(Kind::MediaType, "say content-type: application/json, and send JSON")),
+    }
+}
+
+/// The whole body, within its limit and its time.
+async fn body(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
+    let too_large = || Problem::new(Kind::TooLarge, format!("a body may have {bytes_max} bytes"));
+    let deadline = request.extensions().get::<Deadline>().copied();
+    let said: Option<u64> =
+        (request.headers().get(header::CONTENT_LENGTH)).and_then(|length| length.to_str().ok()?.parse().ok());
+    if said.is_some_and(|length| length > bytes_max as u64) {
+        return Err(too_large());
+    }
+    let collecting = Limited::new(request.into_body(), bytes_max).collect();
+    let collected = match deadline {
+        Some(Deadline(deadline)) => timeout_at(deadline.into(), collecting)
+            .await
+            .map_err(|_| Problem::new(Kind::TooSlow, "the body did not arrive in time (http_timeout_s)"))?,
+        None => collecting.await,
+    };
+    collected.map(Collected::to_bytes).map_err(|error| match error.downcast_ref::<LengthLimitError>() {
+        Some(_) => too_large(),
+        None => Problem::new(Kind::BadRequest, "the body ended early"),
+    })
+}
+
+/// A query; what it must not have is named.
+pub(super) struct QueryString<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequestParts<Web> for QueryString<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _web: &Web) -> Result<QueryString<T>, Problem> {
+        let query = axum::extract::Query::<T>::try_from_uri(&parts.uri);
+        query.map(|query| QueryString(query.0)).map_err(|rejection| {
+            let text = rejection.body_text();
+            let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+            match text.split_once(": ") {
+                Some((field, detail)) if !field.contains(' ') => {
+                    Problem::unfit(field.to_owned(), detail.to_owned())
+                }
+                _ => Problem::new(Kind::Unfit, text.to_owned()),
+            }
+        })
+    }
+}
+
+/// Values with commas between them, such as `unacknowledged,acknowledged`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct List<T>(pub(super) Vec<T>);
+
+impl<T> Default for List<T> {
+    fn default() -> List<T> {
+        List(Vec::new())
+    }
+}
+
+impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<List<T>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let values = text.split(',').filter(|value| !value.is_empty()).map(str::parse);
+        values.collect::<Result<_, _>>().map(List).map_err(D::Error::custom)
+    }
+}
+
+/// `/…/{source}/{point}`: which alarm.
+pub(super) struct AlarmPath(pub(super) AlarmKey);
+
+impl FromRequestParts<Web> for AlarmPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<AlarmPath, Problem> {
+        let Path((source, point)) = path::<(String, String)>(parts, web).await?;
+        let source = source_of(&source).ok_or_else(|| no_source(&source))?;
+        let point =
+            Point::from_name(&point).filter(|point| Point::of(&source).contains(point)).ok_or_else(|| {
+                let points: Vec<&str> = Point::of(&source).iter().map(|point| point.name()).collect();
+                Problem::new(
+                    Kind::NotFound,
+                    format!("{source} has no such point; it has {}", points.join(", ")),
+                )
+            })?;
+        Ok(AlarmPath((source, point)))
+    }
+}
+
+/// `/…/{id}`: which station.
+pub(super) struct StationPath(pub(super) StationId);
+
+impl FromRequestParts<Web> for StationPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<StationPath, Problem> {
+        let Path(id) = path::<String>(parts, web).await?;
+        let id = StationId::from_digits(id.as_bytes()).ok_or_else(|| {
+            Problem::new(Kind::NotFound, format!("a station's id is a number from 0 to {}", StationId::MAX))
+        })?;
+        Ok(StationPath(id))
+    }
+}
+
+/// `/…/{name}`: which area, or which token.
+pub(super) struct NamePath(pub(super) String);
+
+impl FromRequestParts<Web> for NamePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<NamePath, Problem> {
+        Ok(NamePath(path::<String>(parts, web).await?.0))
+    }
+}
+
+async fn path<T: DeserializeOwned + Send>(parts: &mut Parts, web: &Web) -> Result<Path<T>, Problem> {
+    Path::<T>::from_request_parts(parts, web)
+        .await
+        .map_err(|rejection| Problem::new(Kind::NotFound, rejection.body_text()))
+}
+
+/// Reads `123`, `area:North`, `area/North` or `server`.
+pub(super) fn source_of(text: &str) -> Option<AlarmSource> {
+    if text == "server" {
+        return Some(AlarmSource::Server);
+    }
+    match text.strip_prefix("area:").or_else(|| text.strip_prefix("area/")) {
+        Some(name) => (!name.is_empty()).then(|| AlarmSource::Area(name.into())),
+        None => StationId::from_digits(text.as_bytes()).map(AlarmSource::Station),
+    }
+}
+
+fn no_source(text: &str) -> Problem {
+    let text: String = text.escape_debug().take(80).collect();
+    Problem::new(
+        Kind::NotFound,
+        format!("\"{text}\" has no alarms; write a station's id such as 123, area:NAME, or server"),
+    )
+}
+
+/// A number that may also be written as a text, since there are greater ones
+/// than JavaScript can hold (2^53).
+pub(super) fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Number(i64),
+        Text(String),
+    }
+    let refused = || D::Error::custom("it must be a whole number, or a text with one");
+    match Either::deserialize(deserializer).map_err(|_| refused())? {
+        Either::Number(number) => Ok(number),
+        Either::Text(text) => text.parse().map_err(|_| refused()),
+    }
+}

@@ -1,0 +1,189 @@
+//! Errors as programs read them: problem details after RFC 9457.
+
+use std::borrow::Cow;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+use waterwatch_core::alarm::Rejected;
+
+use crate::command::NotDone;
+
+/// The media type of a problem.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// What kinds of problems there are: each has its status, its type and its title.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The request cannot be read.
+    BadRequest,
+    /// No token, or one that is not valid.
+    Unauthorized,
+    /// The token does not allow that.
+    Forbidden,
+    /// There is no such page, station, alarm.
+    NotFound,
+    /// The page does not take that method.
+    MethodNotAllowed,
+    /// The request did not arrive in time.
+    TooSlow,
+    /// It does not fit how things stand.
+    Conflict,
+    /// More bytes than a request may have.
+    TooLarge,
+    /// It is no JSON.
+    MediaType,
+    /// A field says what cannot be meant.
+    Unfit,
+    /// A mistake of the server.
+    Internal,
+    /// Not done, for certain: ask again.
+    Unavailable,
+    /// It is not known whether it was done.
+    Timeout,
+}
+
+impl Kind {
+    fn words(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Kind::BadRequest => (StatusCode::BAD_REQUEST, "bad-request", "The request cannot be read"),
+            Kind::Unauthorized => (StatusCode::UNAUTHORIZED, "no-token", "A valid token is needed"),
+            Kind::Forbidden => (StatusCode::FORBIDDEN, "not-allowed", "The token does not allow this"),
+            Kind::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such thing"),
+            Kind::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here")
+            }
+            Kind::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too-slow", "The request did not arrive in time"),
+            Kind::Conflict => (StatusCode::CONFLICT, "conflict", "It does not fit how things stand"),
+            Kind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large"),
+            Kind::MediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "The media type is not supported")
+            }
+            Kind::Unfit => (StatusCode::UNPROCESSABLE_ENTITY, "unfit", "A field cannot be meant"),
+            Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server made a mistake"),
+            Kind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "not-done", "It was not done; ask again"),
+            Kind::Timeout => {
+                (StatusCode::GATEWAY_TIMEOUT, "not-known", "It is not known whether it was done")
+            }
+        }
+    }
+}
+
+/// Why a request was not answered as wished (RFC 9457).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Problem {
+    /// What kind of problem it is: `urn:waterwatch:problem:` and a word that never changes.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:waterwatch:problem:conflict")]
+    kind: Cow<'static, str>,
+    /// The same for people; the same for all of its kind.
+    #[schema(example = "It does not fit how things stand")]
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(example = 409)]
+    status: u16,
+    /// What is wrong with this request, and what to do.
+    #[schema(example = "occurrence 12 is not open: the one that is open is 17")]
+    detail: Cow<'static, str>,
+    /// Which field of the request is wrong, if one is: `until`, `points.alarm1.on_delay_s`, `[3].station_id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "occurrence")]
+    field: Option<Cow<'static, str>>,
+    /// The occurrence that is open, where another was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 17)]
+    current_occurrence: Option<i64>,
+}
+
+impl Problem {
+    /// A problem of this kind.
+    pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Problem {
+        let (status, word, title) = kind.words();
+        Problem {
+            kind: format!("urn:waterwatch:problem:{word}").into(),
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            field: None,
+            current_occurrence: None,
+        }
+    }
+
+    /// The same, about a field.
+    #[must_use]
+    pub fn of_field(self, field: impl Into<Cow<'static, str>>) -> Problem {
+        Problem { field: Some(field.into()), ..self }
+    }
+
+    /// A field that says what cannot be meant.
+    pub fn unfit(field: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Problem {
+        Problem::new(Kind::Unfit, detail).of_field(field)
+    }
+
+    /// What it is about, and what to do.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+impl From<Rejected> for Problem {
+    fn from(rejected: Rejected) -> Problem {
+        let detail = rejected.to_string();
+        let unfit = |field: &'static str| Problem::unfit(field, detail.clone());
+        let of_word = |what: &str| match what {
+            "a name" => "on_behalf_of",
+            "the name of a token" => "name",
+            _ => "reason",
+        };
+        match rejected {
+            Rejected::OtherOccurrence { current, .. } => Problem {
+                current_occurrence: current,
+                ..Problem::new(Kind::Conflict, detail).of_field("occurrence")
+            },
+            Rejected::NoSuchAlarm { .. } | Rejected::NoSuchToken { .. } => {
+                Problem::new(Kind::NotFound, detail)
+            }
+            Rejected::RightBeyondRole { .. } => unfit("may"),
+            Rejected::TokenNameTaken { .. } => Problem::new(Kind::Conflict, detail).of_field("name"),
+            Rejected::EndHasPassed | Rejected::EndTooFar { .. } => unfit("until"),
+            Rejected::Missing(what) | Rejected::Unprintable(what) | Rejected::TooLong { what, .. } => {
+                unfit(of_word(what))
+            }
+            Rejected::AlreadyAcknowledged { .. }
+            | Rejected::NotVisited
+            | Rejected::AlreadyRetired { .. }
+            | Rejected::StationRetired
+            | Rejected::StationsMax { .. }
+            | Rejected::TokenSecretTaken
+            | Rejected::TokensMax { .. }
+            | Rejected::TokensEverMax { .. }
+            | Rejected::TokenAlreadyRevoked { .. }
+            | Rejected::LastAdmin { .. }
+            | Rejected::NotShelved
+            | Rejected::NotOutOfService => Problem::new(Kind::Conflict, detail),
+        }
+    }
+}
+
+impl From<NotDone> for Problem {
+    fn from(why: NotDone) -> Problem {
+        Problem::new(Kind::Unavailable, format!("{why}; nothing has changed: ask again"))
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        // Numbers and texts: it cannot fail.
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"waterwatch\""));
+        }
+        response
+    }
+}

@@ -1,0 +1,7 @@
+//! HTTP: who may ask for what, what is answered, and what becomes of requests
+//! that are wrong, slow or many.
+
+mod access;
+mod commands;
+mod limits;
+mod reports;

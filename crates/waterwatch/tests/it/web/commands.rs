@@ -1,0 +1,170 @@
+//! What operators do, through the real server.
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::harness::{Server, open, run, stdout, wait_for};
+
+/// What the ledger has of an alarm's kind: by whom, and why.
+fn entries(server: &Server, kind: &str) -> Vec<(String, Option<String>)> {
+    entries_of(&server.data, kind)
+}
+
+fn entries_of(data: &std::path::Path, kind: &str) -> Vec<(String, Option<String>)> {
+    let database = open(data);
+    let mut statement =
+        database.prepare("SELECT \"by\", reason FROM alarm_event WHERE kind = ?1 ORDER BY sequence").unwrap();
+    let rows = statement.query_map([kind], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+/// The occurrence that is open of `alarm1` of station 7.
+fn raised(server: &Server) -> i64 {
+    assert_eq!(server.say(b"7 1 0\n"), "OK\n");
+    open(&server.data)
+        .query_row("SELECT occurrence FROM alarm WHERE source = 7 AND point = 'alarm1'", [], |row| row.get(0))
+        .unwrap()
+}
+
+#[test]
+fn an_acknowledgement_is_of_the_occurrence_that_was_seen_and_survives_kill() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    let occurrence = raised(&server);
+    let path = "/api/v1/alarms/7/alarm1/acknowledge";
+    let answer = api.post(path, &json!({"occurrence": occurrence + 1}));
+    let detail = answer.problem(409).to_owned();
+    assert!(detail.contains(&format!("the one that is open is {occurrence}")), "{detail}");
+    assert_eq!(
+        (&answer.body["field"], &answer.body["current_occurrence"]),
+        (&json!("occurrence"), &json!(occurrence))
+    );
+    assert_eq!(entries(&server, "acknowledged"), []);
+
+    let done = api.post(path, &json!({"occurrence": occurrence.to_string(), "on_behalf_of": "Ana"})).ok();
+    assert_eq!((&done["state"], &done["occurrence"]), (&json!("acknowledged"), &json!(occurrence)));
+    let data = server.data.clone();
+    server.kill();
+    assert_eq!(entries_of(&data, "acknowledged"), [("Ana (by admin)".to_owned(), None)]);
+    let shown = run(&["alarm", "show", "7", "alarm1", "--json"], folder.path());
+    let shown: Value = serde_json::from_str(&stdout(&shown)).unwrap();
+    assert_eq!(
+        (&shown["state"], &shown["acknowledged_by"]),
+        (&json!("acknowledged"), &json!("Ana (by admin)"))
+    );
+
+    let server = Server::start(folder.path(), &[]);
+    let again = server.api().post(path, &json!({"occurrence": occurrence}));
+    assert!(again.problem(409).contains("Ana (by admin) has acknowledged it already"));
+}
+
+#[test]
+fn many_occurrences_are_acknowledged_at_once_with_a_result_for_each() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    let occurrence = raised(&server);
+    let one = |source: &str, point: &str, occurrence: i64| json!({"source": source, "point": point, "occurrence": occurrence});
+    let body = json!({"occurrences": [
+        one("7", "alarm1", occurrence), one("7", "alarm2", 3), one("area:Nowhere", "comms", 1), one("8", "alarm9", 1),
+    ]});
+    let results = api.post("/api/v1/alarms/acknowledge", &body).ok()["results"].clone();
+    assert_eq!(results[0]["done"]["state"], "acknowledged");
+    let statuses: Vec<Option<i64>> =
+        (1..4).map(|place| results[place]["problem"]["status"].as_i64()).collect();
+    assert_eq!(statuses, [Some(409), Some(404), Some(404)], "{results}");
+    assert_eq!(results[3]["problem"]["field"], "occurrences[3].point");
+    for count in [0, 101] {
+        let body = json!({"occurrences": vec![one("7", "alarm1", occurrence); count]});
+        api.post("/api/v1/alarms/acknowledge", &body).problem(422);
+    }
+    assert_eq!(entries(&server, "acknowledged").len(), 1);
+}
+
+#[test]
+fn alarms_are_set_aside_and_taken_back() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    raised(&server);
+    let until = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1)).to_string();
+    let order = json!({"until": until, "reason": "pump is being replaced"});
+    let post = |what: &str, body: &Value| {
+        api.post(&format!("/api/v1/alarms/7/alarm1/{what}"), body).ok()["state"].clone()
+    };
+    assert_eq!(post("shelve", &order), "shelved");
+    assert_eq!(post("out-of-service", &order), "out_of_service");
+    assert_eq!(post("return-to-service", &json!({})), "shelved");
+    assert_eq!(post("unshelve", &json!({"on_behalf_of": "Ben"})), "unacknowledged");
+    assert!(api.post("/api/v1/alarms/7/alarm1/unshelve", &json!({})).problem(409).contains("not shelved"));
+    assert_eq!(
+        entries(&server, "shelved"),
+        [("admin".to_owned(), Some("pump is being replaced".to_owned()))]
+    );
+    assert_eq!(entries(&server, "unshelved")[0].0, "Ben (by admin)");
+
+    let station = |what: &str, body: &Value| api.post(&format!("/api/v1/stations/7/{what}"), body).ok();
+    station("pause", &order);
+    station("resume", &json!({}));
+    station("visit", &json!({"until": until}));
+    station("end-visit", &json!({}));
+    station("retire", &json!({"reason": "filled in"}));
+    api.post("/api/v1/stations/7/retire", &json!({"reason": "filled in"})).problem(409);
+    let kinds = ["out_of_service", "returned_to_service", "visit_began", "visit_ended", "retired"];
+    for kind in kinds {
+        assert!(!entries(&server, kind).is_empty(), "no entry {kind}");
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_is_named_and_changes_nothing() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    let occurrence = raised(&server);
+    let events = || -> i64 {
+        open(&server.data).query_row("SELECT count(*) FROM alarm_event", [], |row| row.get(0)).unwrap()
+    };
+    let before = events();
+    let later = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1)).to_string();
+    let shelve = "/api/v1/alarms/7/alarm1/shelve";
+    for (path, body, status, field) in [
+        (shelve, json!({"until": "2001-01-01T00:00:00Z", "reason": "x"}), 422, Some("until")),
+        (shelve, json!({"until": "2999-01-01T00:00:00Z", "reason": "x"}), 422, Some("until")),
+        (shelve, json!({"until": "tomorrow", "reason": "x"}), 422, Some("until")),
+        (shelve, json!({"until": 7, "reason": "x"}), 422, Some("until")),
+        (shelve, json!({"until": later, "reason": " "}), 422, Some("reason")),
+        (shelve, json!({"until": later, "reason": "x".repeat(501)}), 422, Some("reason")),
+        (shelve, json!({"until": later, "reason": "a\u{1b}[2J"}), 422, Some("reason")),
+        (shelve, json!({"until": later, "reason": "x", "by": "Ana"}), 422, Some("by")),
+        (shelve, json!({"until": later, "reason": "x", "on_behalf_of": ""}), 422, Some("on_behalf_of")),
+        (shelve, json!({"reason": "x"}), 422, None),
+        (shelve, json!([]), 422, None),
+        ("/api/v1/alarms/7/alarm1/acknowledge", json!({"occurrence": 1.5}), 422, Some("occurrence")),
+        ("/api/v1/alarms/7/alarm1/acknowledge", json!({"occurrence": "one"}), 422, Some("occurrence")),
+        ("/api/v1/alarms/7/alarm3/acknowledge", json!({"occurrence": occurrence}), 404, None),
+        ("/api/v1/alarms/x/alarm1/acknowledge", json!({"occurrence": occurrence}), 404, None),
+        ("/api/v1/alarms/-7/alarm1/acknowledge", json!({"occurrence": occurrence}), 404, None),
+        ("/api/v1/alarms/area:Nowhere/comms/acknowledge", json!({"occurrence": occurrence}), 404, None),
+        ("/api/v1/alarms/server/alarm1/acknowledge", json!({"occurrence": occurrence}), 404, None),
+        ("/api/v1/stations/99999999999999999999/retire", json!({"reason": "x"}), 404, None),
+        ("/api/v1/nothing", json!({}), 404, None),
+        ("/api/v1/refused", json!({}), 405, None),
+    ] {
+        let answer = api.post(path, &body);
+        answer.problem(status);
+        assert_eq!(answer.body["field"].as_str(), field, "{path} {body}: {}", answer.body);
+    }
+    api.put("/api/v1/alarms/7/alarm1/shelve", &json!({})).problem(405);
+    assert_eq!(events(), before);
+}
+
+#[test]
+fn health_is_told_without_a_token() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let anyone = server.api().with_token(None);
+    assert_eq!(anyone.get("/healthz").ok(), json!({"status": "alive"}));
+    wait_for("the server to be ready", || (anyone.get("/readyz").status == 200).then_some(()));
+}

@@ -1,0 +1,153 @@
+//! Requests that are huge, slow, or very many: each has a clear answer, and
+//! stations are heard meanwhile.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::api::Api;
+use crate::harness::{PATIENCE, Server, wait_for};
+
+fn connect(api: &Api) -> TcpStream {
+    let stream = TcpStream::connect(api.address).expect("the server accepts");
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// All that comes until the end.
+fn rest(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
+        Err(error) => panic!("neither a byte nor an end: {error}"),
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[test]
+fn a_body_that_is_too_large_or_no_json_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &["--http-body-bytes-max", "2048"]);
+    let api = server.api();
+    let post = |body: String, media_type: &'static str| {
+        Api::send(api.request(Method::POST, "/api/v1/reports").header("content-type", media_type).body(body))
+    };
+    let huge = post(format!("[{}]", " ".repeat(5_000_000)), "application/json");
+    assert!(huge.problem(413).contains("2048 bytes"), "{}", huge.body);
+    post("{}".to_owned(), "text/plain").problem(415);
+    post("{".to_owned(), "application/json").problem(400);
+    post("[] []".to_owned(), "application/json").problem(400);
+    post("[".repeat(2_000), "application/json").problem(400);
+    // The same without saying how long it is.
+    let mut stream = connect(&api);
+    let token = server.token();
+    write!(
+        stream,
+        "POST /api/v1/reports HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
+        token.trim()
+    )
+    .unwrap();
+    let chunk = format!("400\r\n{}\r\n", " ".repeat(0x400));
+    for _ in 0..8 {
+        // It may have been cut off by then.
+        let _ = stream.write_all(chunk.as_bytes());
+    }
+    assert!(rest(&mut stream).starts_with("HTTP/1.1 413 "));
+}
+
+#[test]
+fn whoever_is_slow_is_cut_off_and_told_so() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &["--http-head-timeout-s", "1", "--http-timeout-s", "1"]);
+    let api = server.api();
+    let started = Instant::now();
+    let (mut idle, mut head, mut body) = (connect(&api), connect(&api), connect(&api));
+    head.write_all(b"GET /healthz HTTP/1.1\r\nhost:").unwrap();
+    let token = server.token();
+    write!(
+        body,
+        "POST /api/v1/reports HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: 100\r\n\r\n{{",
+        token.trim()
+    )
+    .unwrap();
+    let slow = rest(&mut body);
+    assert!(slow.starts_with("HTTP/1.1 408 ") && slow.contains("http_timeout_s"), "{slow}");
+    rest(&mut head);
+    rest(&mut idle);
+    assert!(started.elapsed() < PATIENCE / 2);
+    // Also one that was answered and then says nothing more.
+    let mut kept = connect(&api);
+    kept.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    assert!(rest(&mut kept).starts_with("HTTP/1.1 200 OK"));
+}
+
+#[test]
+fn a_head_that_is_too_large_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    for head in [format!("x: {}\r\n", "y".repeat(100_000)), "x: y\r\n".repeat(100)] {
+        let mut stream = connect(&api);
+        let _ = stream.write_all(format!("GET /healthz HTTP/1.1\r\nhost: x\r\n{head}\r\n").as_bytes());
+        let answer = rest(&mut stream);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    }
+    assert_eq!(api.get("/healthz").status, 200);
+}
+
+#[test]
+fn thousands_of_idle_connections_hold_up_neither_stations_nor_health_for_long() {
+    let folder = TempDir::new().unwrap();
+    let server =
+        Server::start(folder.path(), &["--http-connections-max", "100", "--http-head-timeout-s", "2"]);
+    let api = server.api();
+    let mut idle: Vec<TcpStream> = (0..2_000).map(|_| connect(&api)).collect();
+    assert_eq!(server.say(b"7 1 0\n"), "OK\n");
+    let refused = rest(idle.last_mut().unwrap());
+    assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("http_connections_max"), "{refused}");
+    wait_for("the idle ones to be cut off", || {
+        let fresh = Api::new(api.address, None);
+        let answer = fresh.request(Method::GET, "/healthz").timeout(Duration::from_secs(5)).send();
+        answer.is_ok_and(|answer| answer.status() == 200).then_some(())
+    });
+    server.running.wait_for_log("http_connections_max are open");
+    assert_eq!(
+        api.post("/api/v1/reports", &json!({"station_id": 7, "alarm1": false, "alarm2": false})).status,
+        200
+    );
+}
+
+#[test]
+fn a_stopping_server_answers_what_was_asked_and_closes_the_rest() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    let idle: Vec<TcpStream> = (0..50).map(|_| connect(&api)).collect();
+    let mut half = connect(&api);
+    half.write_all(b"POST /api/v1/reports HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n").unwrap();
+    let started = Instant::now();
+    let log = server.stop();
+    assert!(started.elapsed() < Duration::from_secs(5), "{log}");
+    drop(idle);
+}
+
+#[test]
+fn http_can_be_off_and_an_address_that_is_taken_is_named() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &["--http", "off"]);
+    assert_eq!(server.say(b"7 0 0\n"), "OK\n");
+    assert!(!server.running.printed().contains("http"), "{}", server.running.printed());
+    server.stop();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut ended = Server::try_start(folder.path(), &["--http", &address], |_| ()).err().expect("it ends");
+    assert_eq!(ended.wait().code(), Some(1));
+    assert!(ended.logged().contains(&format!("cannot listen for HTTP on {address}")), "{}", ended.logged());
+}

@@ -1,0 +1,80 @@
+//! Reports by HTTP.
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::harness::{Server, alarms, wait_for};
+
+#[test]
+fn reports_are_stored_before_they_are_answered() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &["--stations-max", "3"]);
+    let api = server.api();
+    let one = json!({"station_id": 123, "alarm1": false, "alarm2": true});
+    assert_eq!(
+        api.post("/api/v1/reports", &one).ok()["results"],
+        json!([{"stored": true, "code": null, "detail": null}])
+    );
+    let many = json!([
+        {"station_id": "9223372036854775807", "alarm1": true, "alarm2": false},
+        {"station_id": 5, "alarm1": false, "alarm2": false},
+        {"station_id": 6, "alarm1": false, "alarm2": false},
+    ]);
+    let answer = api.post("/api/v1/reports", &many).ok();
+    let stored: Vec<bool> = answer["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|result| result["stored"].as_bool().unwrap())
+        .collect();
+    assert_eq!(stored, [true, true, false]);
+    assert_eq!(answer["results"][2]["code"], "stations_max");
+    let data = server.data.clone();
+    server.kill();
+    assert_eq!(alarms(&data), ["5 0 0", "123 0 1", "9223372036854775807 1 0"]);
+}
+
+#[test]
+fn a_report_that_is_wrong_is_named_and_none_of_its_request_is_stored() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    let good = json!({"station_id": 1, "alarm1": false, "alarm2": false});
+    for (wrong, status, field) in [
+        (json!({"station_id": -1, "alarm1": false, "alarm2": false}), 422, Some("station_id")),
+        (json!([good, {"station_id": -1, "alarm1": false, "alarm2": false}]), 422, Some("[1].station_id")),
+        (json!([good, {"station_id": "x", "alarm1": false, "alarm2": false}]), 422, Some("[1].station_id")),
+        (json!([good, {"station_id": 2, "alarm1": 1, "alarm2": false}]), 422, Some("[1].alarm1")),
+        (json!({"station_id": 2, "alarm1": true}), 422, None),
+        (json!({"station_id": 2, "alarm1": true, "alarm2": true, "level_mm": 7}), 422, Some("level_mm")),
+        (json!([]), 422, None),
+        (json!("1 0 0"), 422, None),
+        (json!(vec![&good; 1001]), 422, None),
+    ] {
+        let answer = api.post("/api/v1/reports", &wrong);
+        answer.problem(status);
+        assert_eq!(answer.body["field"].as_str(), field, "{}", answer.body);
+    }
+    assert_eq!(alarms(&server.data), Vec::<String>::new());
+    assert_eq!(api.post("/api/v1/reports", &json!(vec![&good; 1000])).status, 200);
+    wait_for("the report to be there", || (alarms(&server.data) == ["1 0 0"]).then_some(()));
+}
+
+#[test]
+fn what_was_refused_is_listed_with_where_it_came_from() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    assert!(server.say(b"123;0;1\n").starts_with("ERR fields"));
+    let lines = server.api().get("/api/v1/refused").ok()["lines"].clone();
+    assert_eq!(lines.as_array().unwrap().len(), 1);
+    assert_eq!((&lines[0]["code"], &lines[0]["text"]), (&json!("fields"), &json!("123;0;1")));
+    let none = |query: &str| server.api().get(&format!("/api/v1/refused?{query}")).ok()["lines"] == json!([]);
+    assert!(none("code=empty,http") && none("peer=10.0.0.1") && !none("code=empty,fields&peer=127.0.0.1"));
+    for (query, field) in [("peer=here", "peer"), ("colour=red", "colour"), ("code=fields&limit=7", "limit")]
+    {
+        let answer = server.api().get(&format!("/api/v1/refused?{query}"));
+        answer.problem(422);
+        assert_eq!(answer.body["field"], field, "{}", answer.body);
+    }
+    assert_eq!((&lines[0]["peer"], &lines[0]["listener"]), (&json!("127.0.0.1"), &json!("127.0.0.1:0")));
+}
