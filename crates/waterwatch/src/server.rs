@@ -133,7 +133,7 @@ async fn run<S: Store + Send + 'static>(
         listeners.spawn(web.serve(bound));
     }
     let intake = Intake::new(lane, config.limits, stopping.clone(), hung_up);
-    let mut printed = std::io::stdout().lock();
+    let mut announced = String::new();
     for ((bound, listener), number) in bound.into_iter().zip(&config.listeners).zip(numbers) {
         if !bound.address.ip().to_canonical().is_loopback() {
             let Transport::Plain = listener.transport;
@@ -144,15 +144,17 @@ async fn run<S: Store + Send + 'static>(
         }
         let address = bound.address;
         listeners.spawn(intake.clone().serve(bound, number));
-        writeln!(printed, "listening stations {address}").context("cannot write to standard output")?;
+        announced += &format!("listening stations {address}\n");
     }
     if let Some(address) = http_address {
         if let Err(error) = endpoint::write(&config.data, address) {
             tracing::warn!("commands do not find the server by its database: {error:#}");
         }
-        writeln!(printed, "listening http {address}").context("cannot write to standard output")?;
+        announced += &format!("listening http {address}\n");
     }
-    drop((intake, printed));
+    drop(intake);
+    // All at once: whoever reads one line and closes the pipe has them all.
+    std::io::stdout().write_all(announced.as_bytes()).context("cannot write to standard output")?;
     accepting.store(true, Ordering::SeqCst);
     tell_supervisor(NotifyState::Ready);
 

@@ -4,11 +4,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use tokio::time::timeout_at;
@@ -63,26 +63,40 @@ fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
+/// Bytes of a body that is too large that are still taken, and thrown away: a
+/// connection that is closed before they are would take the answer along.
+const THROWN_AWAY_MAX: usize = 1024 * 1024;
+
 /// The whole body, within its limit and its time.
 async fn body(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
-    let too_large = || Problem::new(Kind::TooLarge, format!("a body may have {bytes_max} bytes"));
     let deadline = request.extensions().get::<Deadline>().copied();
-    let said: Option<u64> =
-        (request.headers().get(header::CONTENT_LENGTH)).and_then(|length| length.to_str().ok()?.parse().ok());
-    if said.is_some_and(|length| length > bytes_max as u64) {
-        return Err(too_large());
+    let taking = take(request.into_body(), bytes_max);
+    match deadline {
+        Some(Deadline(deadline)) => timeout_at(deadline.into(), taking).await.unwrap_or_else(|_| {
+            Err(Problem::new(Kind::TooSlow, "the body did not arrive in time (http_timeout_s)"))
+        }),
+        None => taking.await,
     }
-    let collecting = Limited::new(request.into_body(), bytes_max).collect();
-    let collected = match deadline {
-        Some(Deadline(deadline)) => timeout_at(deadline.into(), collecting)
-            .await
-            .map_err(|_| Problem::new(Kind::TooSlow, "the body did not arrive in time (http_timeout_s)"))?,
-        None => collecting.await,
-    };
-    collected.map(Collected::to_bytes).map_err(|error| match error.downcast_ref::<LengthLimitError>() {
-        Some(_) => too_large(),
-        None => Problem::new(Kind::BadRequest, "the body ended early"),
-    })
+}
+
+async fn take(mut body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+    let mut taken = Vec::new();
+    let mut bytes = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::new(Kind::BadRequest, "the body ended early"))?;
+        let Ok(piece) = frame.into_data() else { continue };
+        bytes += piece.len();
+        if bytes <= bytes_max {
+            taken.extend_from_slice(&piece);
+        } else if bytes > bytes_max.saturating_add(THROWN_AWAY_MAX) {
+            break;
+        }
+    }
+    if bytes > bytes_max {
+        let detail = format!("a body may have {bytes_max} bytes (http_body_bytes_max)");
+        return Err(Problem::new(Kind::TooLarge, detail));
+    }
+    Ok(taken.into())
 }
 
 /// A query; what it must not have is named.

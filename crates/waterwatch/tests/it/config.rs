@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::harness::{Server, run, stderr, stdout};
+use crate::harness::{Server, run, stderr, stdout, waterwatch};
 
 /// Starts a server that must refuse its configuration: exit code 2 and what
 /// it says.
@@ -171,7 +171,7 @@ fn help_is_what_it_was() {
         "import",
     ] {
         let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
-        let output = run(&arguments, folder.path());
+        let output = waterwatch().env_remove("WATERWATCH_HTTP").args(&arguments).output().unwrap();
         assert!(output.status.success());
         let name = if command.is_empty() { "waterwatch".to_owned() } else { command.replace(' ', "_") };
         insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false }, {

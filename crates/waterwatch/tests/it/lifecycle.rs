@@ -12,10 +12,12 @@ use crate::harness::{PATIENCE, Peer, Server, alarms, listening, run, stderr, wai
 fn it_prints_a_line_for_each_listener_once_it_accepts() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &["--listen", "127.0.0.1:0", "--listen", "[::1]:0"]);
-    let printed = wait_for("both lines", || {
+    let printed = wait_for("all lines", || {
         let printed = server.running.printed();
-        (printed.lines().count() == 2).then_some(printed)
+        (printed.lines().count() == 3).then_some(printed)
     });
+    assert_eq!(listening(&printed).len(), 2);
+    assert!(printed.lines().last().unwrap().starts_with("listening http 127.0.0.1:"), "{printed}");
     for address in listening(&printed) {
         let mut peer = Peer::connect(address);
         peer.send(format!("{} 0 1\n", address.port()));

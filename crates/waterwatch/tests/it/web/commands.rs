@@ -111,7 +111,7 @@ fn alarms_are_set_aside_and_taken_back() {
     station("end-visit", &json!({}));
     station("retire", &json!({"reason": "filled in"}));
     api.post("/api/v1/stations/7/retire", &json!({"reason": "filled in"})).problem(409);
-    let kinds = ["out_of_service", "returned_to_service", "visit_began", "visit_ended", "retired"];
+    let kinds = ["taken_out_of_service", "returned_to_service", "visit_began", "visit_ended", "retired"];
     for kind in kinds {
         assert!(!entries(&server, kind).is_empty(), "no entry {kind}");
     }

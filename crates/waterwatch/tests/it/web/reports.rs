@@ -64,10 +64,10 @@ fn a_report_that_is_wrong_is_named_and_none_of_its_request_is_stored() {
 fn what_was_refused_is_listed_with_where_it_came_from() {
     let folder = TempDir::new().unwrap();
     let server = Server::start(folder.path(), &[]);
-    assert!(server.say(b"123;0;1\n").starts_with("ERR fields"));
+    assert!(server.say(b"123 0\n").starts_with("ERR fields"));
     let lines = server.api().get("/api/v1/refused").ok()["lines"].clone();
     assert_eq!(lines.as_array().unwrap().len(), 1);
-    assert_eq!((&lines[0]["code"], &lines[0]["text"]), (&json!("fields"), &json!("123;0;1")));
+    assert_eq!((&lines[0]["code"], &lines[0]["text"]), (&json!("fields"), &json!("123 0")));
     let none = |query: &str| server.api().get(&format!("/api/v1/refused?{query}")).ok()["lines"] == json!([]);
     assert!(none("code=empty,http") && none("peer=10.0.0.1") && !none("code=empty,fields&peer=127.0.0.1"));
     for (query, field) in [("peer=here", "peer"), ("colour=red", "colour"), ("code=fields&limit=7", "limit")]
