@@ -57,6 +57,7 @@ fn json_has_every_field() {
     let fields: Vec<&str> = first.keys().map(String::as_str).collect();
     let mut wanted = [
         "station_id",
+        "id",
         "comms",
         "quality",
         "state",

@@ -13,8 +13,11 @@ use crate::shown::words::{AlarmPoint, AlarmState, CommsState, PointQuality};
 /// One station as it stands.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct StationObject {
-    /// Its number.
+    /// Its number. Those above 2^53 - 1 are exact in `id` alone for programs that have no
+    /// larger integers.
     pub station_id: i64,
+    /// The same as a text.
+    pub id: String,
     /// What it is called.
     pub name: Option<String>,
     /// The area that it is in.
@@ -135,6 +138,7 @@ impl Station {
         let owned = |text: &Option<Box<str>>| text.as_deref().map(ToOwned::to_owned);
         StationObject {
             station_id: self.contact.station_id.get(),
+            id: self.contact.station_id.to_string(),
             name: owned(&self.about.name),
             area: owned(&self.about.area),
             comms: self.comms.name(),
