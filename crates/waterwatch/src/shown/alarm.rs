@@ -14,7 +14,7 @@ use crate::store::AlarmKey;
 use crate::store::reader::KnownAlarm;
 use crate::store::reader::communication::{Comms, Quality};
 use crate::store::reader::urgency::priority;
-use crate::store::reader::{LastContact, Picture, Raise, Raises, ServerRows, StationAbout};
+use crate::store::reader::{LastContact, OneAlarm, Picture, Raise, Raises, ServerRows, StationAbout};
 
 pub use self::object::AlarmObject;
 
@@ -190,6 +190,21 @@ impl Standing {
             key,
             alarm,
         }
+    }
+
+    /// Of an alarm that was read alone, and how its station is heard.
+    #[must_use]
+    pub fn of_one(one: &OneAlarm, now_ms: i64) -> (Standing, Option<Comms>) {
+        let OneAlarm { key, contact, alarms, priority, raises, server } = one;
+        let known = alarms.iter().find(|(of, _)| of == key).map(|(_, alarm)| Arc::clone(alarm));
+        let comms = contact.as_ref().map(|contact| comms(contact, alarms, &server.settings, now_ms));
+        let station = contact.as_ref().zip(comms);
+        let mut standing =
+            Standing::new(key.clone(), known.unwrap_or_default(), station, alarms, server, now_ms);
+        // Of those that it stands for, none is among these alarms.
+        standing.priority = *priority;
+        standing.add_raises(raises);
+        (standing, comms)
     }
 
     /// Adds what is known of its [`occurrences`].

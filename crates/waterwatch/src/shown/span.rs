@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use waterwatch_core::Span;
 
 use super::time::rfc3339;
+use crate::store::reader::Timeline;
 
 /// A time in which a station went on saying the same.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -25,7 +26,7 @@ pub struct SpanObject {
 }
 
 impl SpanObject {
-    /// Of a span that is over.
+    /// Of a span.
     #[must_use]
     pub fn new(span: &Span) -> SpanObject {
         SpanObject {
@@ -34,6 +35,27 @@ impl SpanObject {
             alarm1: span.alarm1,
             alarm2: span.alarm2,
             reports: span.reports,
+        }
+    }
+}
+
+/// What a station went on saying within some time.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TimelineObject {
+    /// The span that lasts, if it began by the end of that time.
+    pub open: Option<SpanObject>,
+    /// The spans that are over, the newest first.
+    pub spans: Vec<SpanObject>,
+    /// Whether there are earlier ones within that time.
+    pub is_cut: bool,
+}
+
+impl From<&Timeline> for TimelineObject {
+    fn from(Timeline { open, spans, is_cut }: &Timeline) -> TimelineObject {
+        TimelineObject {
+            open: open.as_ref().map(SpanObject::new),
+            spans: spans.iter().map(SpanObject::new).collect(),
+            is_cut: *is_cut,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The rows of the ledger and of the alarms' facts, both ways. What is read
 //! is checked: a database may come from anywhere.
 
+use std::collections::BTreeSet;
+
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, Row, Transaction, params};
 use thiserror::Error;
@@ -85,6 +87,74 @@ pub fn read_alarms(connection: &Connection) -> Result<Alarms, RowError> {
         }
     }
     Ok(alarms)
+}
+
+/// The alarms of one source that are not at rest, in the order of their points: by
+/// the key of their rows, and of those who share a silence by going through the
+/// entries of `silent_together`, some 8,192 stations each, without keeping them.
+///
+/// # Errors
+/// If a row cannot be read.
+pub fn read_alarms_of(
+    connection: &Connection,
+    source: &AlarmSource,
+) -> Result<Vec<(AlarmKey, Alarm)>, RowError> {
+    let query = format!("SELECT {ALARM_COLUMNS} FROM alarm WHERE source = ?1");
+    let mut statement = connection.prepare_cached(&query)?;
+    let mut alarms: Vec<(AlarmKey, Alarm)> =
+        statement.query_and_then([Source(source)], alarm)?.collect::<Result<_, _>>()?;
+    alarms.retain(|(_, alarm)| !alarm.is_at_rest());
+    if let AlarmSource::Station(id) = source
+        && !alarms.iter().any(|((_, point), _)| *point == Point::Comms)
+        && let Some(shared) = shared(connection, *id)?
+    {
+        alarms.push(((source.clone(), Point::Comms), shared));
+    }
+    alarms.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(alarms)
+}
+
+/// The silence that a station shares: what the newest entry says that names it.
+fn shared(connection: &Connection, id: StationId) -> Result<Option<Alarm>, RowError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT entry, occurrence, silent_since, stations FROM silent_together ORDER BY entry DESC",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let mut cells = Cells { row, next: 1, is: Table::Together };
+        let occurrence = cells.count()?;
+        let since_ms = cells.optional(Cells::time)?;
+        let names_it = station_list::contains(cells.blob()?, id).ok_or_else(|| cells.unfit())?;
+        if names_it {
+            return Ok(since_ms.map(|since_ms| Alarm::silent_together(occurrence, since_ms)));
+        }
+    }
+    Ok(None)
+}
+
+/// The stations for whose silence an occurrence stands, in order, by an index; of
+/// those that stand for themselves by now some may be among them.
+///
+/// # Errors
+/// If a row cannot be read.
+pub fn read_members(connection: &Connection, occurrence: i64) -> Result<Vec<StationId>, RowError> {
+    let mut members = BTreeSet::new();
+    let mut entries = connection.prepare_cached(
+        "SELECT entry, occurrence, silent_since, stations FROM silent_together WHERE occurrence = ?1
+         ORDER BY entry",
+    )?;
+    for entry in entries.query_and_then([occurrence], together)? {
+        match entry? {
+            Entry::Joined(together) => members.extend(together.stations),
+            Entry::Left(stations) => members.retain(|id| stations.binary_search(id).is_err()),
+        }
+    }
+    let mut own = connection.prepare_cached("SELECT source FROM alarm WHERE suppressed_by = ?1")?;
+    let mut rows = own.query([occurrence])?;
+    while let Some(row) = rows.next()? {
+        members.extend(row.get_ref(0)?.as_i64().ok().and_then(StationId::new));
+    }
+    Ok(members.into_iter().collect())
 }
 
 /// An entry of `silent_together`.

@@ -21,19 +21,32 @@ pub fn read(connection: &Connection) -> anyhow::Result<Lives> {
     let mut rows = statement.query([])?;
     let mut lives = Vec::new();
     while let Some(row) = rows.next()? {
-        let number: i64 = row.get(0)?;
-        let read = || {
-            let id = StationId::new(number).context("no station has a negative id")?;
-            anyhow::Ok((id, Some(life(row)?)))
-        };
-        let read = read();
-        lives.push(
-            read.with_context(|| format!("in station_life, the row of station {number} cannot be read"))?,
-        );
+        let (id, life) = station(row)?;
+        lives.push((id, Some(life)));
     }
     let mut read = Lives::default();
     read.apply(&lives);
     Ok(read)
+}
+
+/// What holds of one station, if people said something of it as a whole.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_of(connection: &Connection, id: StationId) -> anyhow::Result<Option<StationLife>> {
+    let query = format!("SELECT {COLUMNS} FROM station_life WHERE station_id = ?1");
+    let mut statement = connection.prepare_cached(&query)?;
+    let mut rows = statement.query([id.get()])?;
+    rows.next()?.map(|row| Ok(station(row)?.1)).transpose()
+}
+
+fn station(row: &Row<'_>) -> anyhow::Result<(StationId, StationLife)> {
+    let number: i64 = row.get(0)?;
+    let read = || {
+        let id = StationId::new(number).context("no station has a negative id")?;
+        anyhow::Ok((id, life(row)?))
+    };
+    read().with_context(|| format!("in station_life, the row of station {number} cannot be read"))
 }
 
 fn life(row: &Row<'_>) -> anyhow::Result<StationLife> {

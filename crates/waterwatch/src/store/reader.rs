@@ -10,7 +10,9 @@ pub mod communication;
 mod contact;
 mod ledger;
 mod of_many;
+mod one;
 mod raises;
+mod spans;
 mod station;
 pub mod urgency;
 
@@ -36,7 +38,9 @@ use super::token_rows;
 pub use self::about::{About, StationAbout};
 pub use self::contact::LastContact;
 pub use self::ledger::{Asked, Page, Past, Window};
+pub use self::one::OneAlarm;
 pub use self::raises::{Raise, Raises, Suppressed};
+pub use self::spans::Timeline;
 pub use self::station::Detail;
 
 /// Why it could not be read.
@@ -92,6 +96,9 @@ pub enum ReadError {
         error: RowError,
     },
 }
+
+/// How many statements a reader keeps prepared: all that are used again.
+const STATEMENTS_MAX: usize = 64;
 
 /// A database that is only looked at.
 #[derive(Debug)]
@@ -157,6 +164,7 @@ impl Reader {
     pub fn open(path: &Path) -> Result<Reader, SchemaError> {
         let kind = schema::existing(path)?;
         let connection = schema::open_read_only(path).map_err(|error| schema::not_read(path, error))?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         Ok(Reader { path: path.to_owned(), kind, connection })
     }
 
@@ -208,44 +216,51 @@ impl Reader {
     /// # Errors
     /// If a row cannot be read, or SQLite cannot read the file.
     pub fn knows(&self, source: &AlarmSource, point: Option<Point>) -> Result<bool, ReadError> {
+        self.look(|moment| self.knows_in(moment, source, point))
+    }
+
+    fn knows_in(
+        &self,
+        moment: &Transaction<'_>,
+        source: &AlarmSource,
+        point: Option<Point>,
+    ) -> Result<bool, ReadError> {
         if point.is_some_and(|point| !Point::of(source).contains(&point)) {
             return Ok(false);
         }
-        self.look(|moment| {
-            let exists = |query: &str, of: &[&dyn ToSql]| -> Result<bool, ReadError> {
-                let found: Option<i64> = moment
-                    .query_row(query, of, |row| row.get(0))
-                    .optional()
-                    .map_err(|error| self.not_read(error))?;
-                Ok(found.is_some())
-            };
-            let is_configured = match source {
-                AlarmSource::Station(id) => {
-                    !self.contacts(moment, Which::These(&[*id]), &TimeZone::UTC)?.is_empty()
-                }
-                // All that an area has by itself is that its stations are silent.
-                AlarmSource::Area(name)
-                    if self.kind == Kind::Ours && point.is_none_or(|of| of == Point::Comms) =>
-                {
-                    exists("SELECT 1 FROM area_settings WHERE area = ?1", &[name])?
-                        || exists("SELECT 1 FROM station_settings WHERE area = ?1 LIMIT 1", &[name])?
-                }
-                AlarmSource::Area(_) => false,
-                AlarmSource::Server => point.is_none_or(|of| of == Point::NewStations),
-            };
-            if is_configured || self.kind != Kind::Ours {
-                return Ok(is_configured);
+        let exists = |query: &str, of: &[&dyn ToSql]| -> Result<bool, ReadError> {
+            let found: Option<i64> = moment
+                .query_row(query, of, |row| row.get(0))
+                .optional()
+                .map_err(|error| self.not_read(error))?;
+            Ok(found.is_some())
+        };
+        let is_configured = match source {
+            AlarmSource::Station(id) => {
+                !self.contacts(moment, Which::These(&[*id]), &TimeZone::UTC)?.is_empty()
             }
-            let (source, point) = (Source(source), point.map(Point::name));
-            for table in ["alarm", "alarm_event"] {
-                let query =
-                    format!("SELECT 1 FROM {table} WHERE source = ?1 AND (?2 IS NULL OR point = ?2) LIMIT 1");
-                if exists(&query, &[&source, &point])? {
-                    return Ok(true);
-                }
+            // All that an area has by itself is that its stations are silent.
+            AlarmSource::Area(name)
+                if self.kind == Kind::Ours && point.is_none_or(|of| of == Point::Comms) =>
+            {
+                exists("SELECT 1 FROM area_settings WHERE area = ?1", &[name])?
+                    || exists("SELECT 1 FROM station_settings WHERE area = ?1 LIMIT 1", &[name])?
             }
-            Ok(false)
-        })
+            AlarmSource::Area(_) => false,
+            AlarmSource::Server => point.is_none_or(|of| of == Point::NewStations),
+        };
+        if is_configured || self.kind != Kind::Ours {
+            return Ok(is_configured);
+        }
+        let (source, point) = (Source(source), point.map(Point::name));
+        for table in ["alarm", "alarm_event"] {
+            let query =
+                format!("SELECT 1 FROM {table} WHERE source = ?1 AND (?2 IS NULL OR point = ?2) LIMIT 1");
+            if exists(&query, &[&source, &point])? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// One read transaction.
@@ -265,6 +280,19 @@ impl Reader {
             alarms.iter().map(|(key, alarm)| (key, Arc::clone(alarm))).collect();
         alarms.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         Ok(alarms)
+    }
+
+    /// The alarms of one source, in the order of their points.
+    fn alarms_of(
+        &self,
+        moment: &Transaction<'_>,
+        source: &AlarmSource,
+    ) -> Result<Vec<KnownAlarm>, ReadError> {
+        if self.kind != Kind::Ours {
+            return Ok(Vec::new());
+        }
+        let alarms = alarm_rows::read_alarms_of(moment, source).map_err(|error| self.of_row(error))?;
+        Ok(alarms.into_iter().map(|(key, alarm)| (key, Arc::new(alarm))).collect())
     }
 
     /// The stations that have a contact on, or a point that is disabled.
@@ -309,16 +337,35 @@ impl Reader {
         if self.kind != Kind::Ours {
             return Ok(ServerRows::default());
         }
-        let text = |name: &str| -> Result<Option<String>, ReadError> {
-            moment
-                .query_row("SELECT value FROM server WHERE name = ?1", [name], |row| row.get(0))
-                .optional()
-                .map_err(|error| self.not_read(error))
-        };
-        let number = |name| text(name).map(|text| text.and_then(|text| text.parse::<i64>().ok()));
-        let settings = settings::read_published(moment)
-            .map_err(|error| ReadError::Settings { path: self.path.clone(), error })?;
-        Ok(ServerRows { settings, alive_until_ms: number("alive_at")?, about: self.about(moment)? })
+        let settings = settings::read_published(moment).map_err(|error| self.of_settings(error))?;
+        Ok(ServerRows { settings, alive_until_ms: self.alive_until_ms(moment)?, about: self.about(moment)? })
+    }
+
+    /// The same, as far as it concerns these stations and this area.
+    fn server_for(
+        &self,
+        moment: &Transaction<'_>,
+        ids: &[StationId],
+        area: Option<&str>,
+    ) -> Result<ServerRows, ReadError> {
+        if self.kind != Kind::Ours {
+            return Ok(ServerRows::default());
+        }
+        let settings = settings::read_published_of(moment, ids).map_err(|error| self.of_settings(error))?;
+        let about = self.about_of(moment, ids, area)?;
+        Ok(ServerRows { settings, alive_until_ms: self.alive_until_ms(moment)?, about })
+    }
+
+    fn alive_until_ms(&self, moment: &Transaction<'_>) -> Result<Option<i64>, ReadError> {
+        let text: Option<String> = moment
+            .query_row("SELECT value FROM server WHERE name = 'alive_at'", [], |row| row.get(0))
+            .optional()
+            .map_err(|error| self.not_read(error))?;
+        Ok(text.and_then(|text| text.parse().ok()))
+    }
+
+    fn of_settings(&self, error: anyhow::Error) -> ReadError {
+        ReadError::Settings { path: self.path.clone(), error }
     }
 
     /// The addresses of the listeners by their numbers.
@@ -330,7 +377,7 @@ impl Reader {
         read().map_err(|error| self.not_read(error))
     }
 
-    fn not_read(&self, error: rusqlite::Error) -> ReadError {
+    pub(super) fn not_read(&self, error: rusqlite::Error) -> ReadError {
         schema::not_read(&self.path, error).into()
     }
 
@@ -353,3 +400,6 @@ fn of_station(key: &AlarmKey) -> Option<StationId> {
         AlarmSource::Area(_) | AlarmSource::Server => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

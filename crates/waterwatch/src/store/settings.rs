@@ -1,6 +1,7 @@
 //! Settings in the database: what the fleet, an area or a station says, and
 //! what holds for each station in the end.
 
+mod by_key;
 mod stations;
 
 use std::collections::HashMap;
@@ -8,7 +9,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use waterwatch_core::alarm::{Point, Priority};
 use waterwatch_core::settings::{
     Fleet, GRACE_S, PERIOD_S, PointOverrides, RESPOND_WITHIN_MIN, Said, Setting, StationOverrides, Unfit,
@@ -18,6 +19,7 @@ use waterwatch_core::{Settings, StationId};
 use self::stations::read_stations;
 use super::schema::describe;
 
+pub(super) use self::by_key::read_published_of;
 pub use self::stations::AllowFrom;
 
 /// The scope of the configuration.
@@ -104,20 +106,27 @@ pub(super) struct Ignored {
 /// configuration says of the fleet. What cannot be meant was complained of
 /// by that start.
 pub(super) fn read_published(connection: &Connection) -> anyhow::Result<Settings> {
+    let overrides = published_fleet(connection)?;
+    let (settled, _) = read(connection, &Fleet { overrides, ..Fleet::default() })?;
+    Ok(settled.settings)
+}
+
+/// What the last start published of the fleet.
+fn published_fleet(connection: &Connection) -> anyhow::Result<StationOverrides> {
     let number = |name: &'static str, range| -> anyhow::Result<Option<u32>> {
         let text: Option<String> = connection
-            .query_row("SELECT value FROM server WHERE name = ?1", [name], |row| row.get(0))
+            .prepare_cached("SELECT value FROM server WHERE name = ?1")?
+            .query_row([name], |row| row.get(0))
             .optional()?;
         let number = text.and_then(|text| text.parse().ok()).map(Said::Number);
         Ok(number.and_then(|number| number.number(name, range).ok()))
     };
-    let overrides = StationOverrides {
+    let mut points = read_points(connection, Some(&FLEET), &mut Vec::new())?;
+    Ok(StationOverrides {
         period_s: number("period_s", &PERIOD_S)?,
         grace_s: number("grace_s", &GRACE_S)?,
-        points: read_points(connection, &mut Vec::new())?.remove(&Scope::Fleet).unwrap_or_default(),
-    };
-    let (settled, _) = read(connection, &Fleet { overrides, ..Fleet::default() })?;
-    Ok(settled.settings)
+        points: points.remove(&Scope::Fleet).unwrap_or_default(),
+    })
 }
 
 /// What holds for each station, and what cannot be meant.
@@ -126,10 +135,10 @@ pub(super) fn read(connection: &Connection, fleet: &Fleet) -> rusqlite::Result<(
     let mut settings = Settings::of_fleet(fleet.overrides.resolve()).with_together(fleet.together);
     let mut expected_by = Vec::new();
     let mut allow_from = AllowFrom::default();
-    let mut points = read_points(connection, &mut ignored)?;
-    let areas = read_areas(connection, &mut points, &mut ignored)?;
+    let mut points = read_points(connection, None, &mut ignored)?;
+    let areas = read_areas(connection, None, &mut points, &mut ignored)?;
     let mut own = Vec::new();
-    for (id, station) in read_stations(connection, &mut ignored)? {
+    for (id, station) in read_stations(connection, None, &mut ignored)? {
         let says = StationOverrides {
             period_s: station.period_s,
             grace_s: station.grace_s,
@@ -155,15 +164,17 @@ pub(super) fn read(connection: &Connection, fleet: &Fleet) -> rusqlite::Result<(
 
 type Points = [PointOverrides; Point::ALL.len()];
 
-/// What each area says. Its points are taken out of `points`.
+/// What each area says, or `only` this one. Its points are taken out of `points`.
 fn read_areas(
     connection: &Connection,
+    only: Option<&dyn ToSql>,
     points: &mut HashMap<Scope, Points>,
     ignored: &mut Vec<Ignored>,
 ) -> rusqlite::Result<HashMap<Box<str>, StationOverrides>> {
     let mut areas: HashMap<Box<str>, StationOverrides> = HashMap::new();
-    let mut statement = connection.prepare("SELECT area, period_s, grace_s FROM area_settings")?;
-    let mut rows = statement.query([])?;
+    let query = "SELECT area, period_s, grace_s FROM area_settings";
+    let mut statement = connection.prepare_cached(&narrowed(query, "area", only))?;
+    let mut rows = statement.query(only.as_slice())?;
     while let Some(row) = rows.next()? {
         let read = || -> Result<(Box<str>, StationOverrides), Unfit> {
             let period_s = number(row, 1, "period_s", &PERIOD_S)?;
@@ -191,15 +202,17 @@ fn read_areas(
 /// The columns of `point_settings` before those of [`Setting::ALL`].
 const BEFORE_SETTINGS: usize = 3;
 
+/// What is said of points, or of those in `only` this scope.
 fn read_points(
     connection: &Connection,
+    only: Option<&dyn ToSql>,
     ignored: &mut Vec<Ignored>,
 ) -> rusqlite::Result<HashMap<Scope, Points>> {
     let mut scopes: HashMap<Scope, Points> = HashMap::new();
     let settings = Setting::ALL.map(Setting::name).join(", ");
-    let mut statement = connection
-        .prepare(&format!("SELECT scope, point, respond_within_min, {settings} FROM point_settings"))?;
-    let mut rows = statement.query([])?;
+    let query = format!("SELECT scope, point, respond_within_min, {settings} FROM point_settings");
+    let mut statement = connection.prepare_cached(&narrowed(&query, "scope", only))?;
+    let mut rows = statement.query(only.as_slice())?;
     while let Some(row) = rows.next()? {
         let read = || -> Result<(Scope, Point, PointOverrides), Unfit> {
             let scope = scope(value(row, 0))?;
@@ -226,6 +239,14 @@ fn read_points(
         }
     }
     Ok(scopes)
+}
+
+/// A query for all rows, or for those of one key.
+fn narrowed(query: &str, key: &str, only: Option<&dyn ToSql>) -> String {
+    match only {
+        Some(_) => format!("{query} WHERE {key} = ?1"),
+        None => query.to_owned(),
+    }
 }
 
 fn scope(value: ValueRef<'_>) -> Result<Scope, Unfit> {

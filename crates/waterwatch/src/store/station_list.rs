@@ -28,15 +28,46 @@ pub fn encode(stations: &[StationId]) -> Vec<u8> {
 /// The stations in these bytes; `None` if no server wrote them.
 #[must_use]
 pub fn decode(bytes: &[u8]) -> Option<Box<[StationId]>> {
-    let (&VERSION, mut rest) = bytes.split_first()? else { return None };
-    let mut stations = Vec::with_capacity(rest.len());
-    let mut before = 0_i64;
-    while !rest.is_empty() {
+    let mut stations = Vec::with_capacity(bytes.len());
+    let mut steps = Steps::of(bytes)?;
+    while !steps.rest.is_empty() {
+        stations.push(steps.next()?);
+    }
+    Some(stations.into())
+}
+
+/// Whether a station is in these bytes, of which no more is read than is needed;
+/// `None` if no server wrote what is read.
+#[must_use]
+pub fn contains(bytes: &[u8], station: StationId) -> Option<bool> {
+    let mut steps = Steps::of(bytes)?;
+    while !steps.rest.is_empty() {
+        let next = steps.next()?;
+        if next >= station {
+            return Some(next == station);
+        }
+    }
+    Some(false)
+}
+
+/// The stations in bytes, one after the other.
+struct Steps<'a> {
+    rest: &'a [u8],
+    before: i64,
+}
+
+impl<'a> Steps<'a> {
+    fn of(bytes: &'a [u8]) -> Option<Steps<'a>> {
+        let (&VERSION, rest) = bytes.split_first()? else { return None };
+        Some(Steps { rest, before: 0 })
+    }
+
+    fn next(&mut self) -> Option<StationId> {
         let mut step = 0_u64;
         let mut shift = 0;
         loop {
-            let (&byte, after) = rest.split_first()?;
-            rest = after;
+            let (&byte, after) = self.rest.split_first()?;
+            self.rest = after;
             // Nine bytes have the 63 bits of the largest id.
             if shift > 56 {
                 return None;
@@ -47,10 +78,9 @@ pub fn decode(bytes: &[u8]) -> Option<Box<[StationId]>> {
                 break;
             }
         }
-        before = before.checked_add(i64::try_from(step).ok()?)?;
-        stations.push(StationId::new(before)?);
+        self.before = self.before.checked_add(i64::try_from(step).ok()?)?;
+        StationId::new(self.before)
     }
-    Some(stations.into())
 }
 
 #[cfg(test)]
@@ -66,7 +96,15 @@ mod tests {
             let mut stations: Vec<StationId> = numbers.into_iter().filter_map(StationId::new).collect();
             stations.sort_unstable();
             stations.dedup();
-            prop_assert_eq!(decode(&encode(&stations)), Some(stations.into()));
+            let bytes = encode(&stations);
+            for &id in &stations {
+                prop_assert_eq!(contains(&bytes, id), Some(true));
+            }
+            for number in near - 3..near + 25 {
+                let Some(id) = StationId::new(number) else { continue };
+                prop_assert_eq!(contains(&bytes, id), Some(stations.contains(&id)));
+            }
+            prop_assert_eq!(decode(&bytes), Some(stations.into()));
         }
 
         #[test]

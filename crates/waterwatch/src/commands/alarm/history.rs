@@ -39,6 +39,7 @@ pub(super) fn run(options: &AlarmHistoryOptions) -> Result<(), Failure> {
         until_ms: until.map(Timestamp::as_millisecond),
         window,
         entries_max: *limit as usize,
+        ..Asked::default()
     };
     let read = || -> anyhow::Result<_> {
         let reader = Reader::open(&look.data.file)?;
@@ -103,7 +104,7 @@ pub(super) fn write(
     match window {
         _ if !page.is_cut => Ok(()),
         Window::After(_) => writeln!(out, "\nthere are more: go on with --after {}", last.sequence),
-        Window::Newest => {
+        Window::Newest | Window::Before(_) => {
             writeln!(out, "\nthere are earlier ones: --limit shows more, --after 0 begins with the first")
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use waterwatch_core::alarm::{Alarm, AlarmSource, Aside, Chattering};
+use waterwatch_core::alarm::{Alarm, Aside, Chattering};
 use waterwatch_core::settings::PointTexts;
 
 use super::{key, output, unknown};
@@ -15,40 +15,17 @@ use crate::shown::text::plain;
 use crate::shown::time::Clock;
 use crate::shown::{also_called, named};
 use crate::store::reader::communication::{Comms, Quality};
-use crate::store::reader::{Picture, Reader, StationAbout, Which};
+use crate::store::reader::{Reader, StationAbout};
 
 pub(super) fn run(options: &AlarmShowOptions) -> Result<(), Failure> {
     let clock = Clock::system();
     let key = key(&options.alarm);
-    let station = match key.0 {
-        AlarmSource::Station(id) => Some(id),
-        AlarmSource::Area(_) | AlarmSource::Server => None,
-    };
-    let read = || -> anyhow::Result<_> {
-        let which = station.as_slice();
-        let reader = Reader::open(&options.look.data.file)?;
-        let is_known = reader.knows(&key.0, Some(key.1))?;
-        let of_key = |picture: &Picture| picture.alarms.iter().find(|(of, _)| *of == key).cloned();
-        let (picture, _, raises) =
-            reader.picture_with_raises(Which::These(which), &clock.zone, |picture| {
-                let occurrences = of_key(picture).map(|(_, alarm)| alarm::occurrences(&alarm).collect());
-                ((), occurrences.unwrap_or_default())
-            })?;
-        Ok((picture, raises, is_known))
-    };
-    let (picture, raises, is_known) = read().map_err(Failure::of_database)?;
-    if !is_known {
+    let read =
+        || -> anyhow::Result<_> { Ok(Reader::open(&options.look.data.file)?.alarm(&key, &clock.zone)?) };
+    let Some(one) = read().map_err(Failure::of_database)? else {
         return Err(unknown(&key.0, Some(key.1)));
-    }
-    let (alarms, server) = (&picture.alarms, &picture.server);
-    let known = alarms.iter().find(|(of, _)| *of == key).map(|(_, alarm)| alarm.clone());
-    let comms = picture
-        .stations
-        .first()
-        .map(|contact| alarm::comms(contact, alarms, &server.settings, clock.now_ms()));
-    let heard = picture.stations.first().zip(comms);
-    let mut standing = Standing::new(key, known.unwrap_or_default(), heard, alarms, server, clock.now_ms());
-    standing.add_raises(&raises);
+    };
+    let (standing, comms) = Standing::of_one(&one, clock.now_ms());
     let (mut out, _) = output();
     let done = if options.look.json {
         json::object(&mut out, &standing.object())

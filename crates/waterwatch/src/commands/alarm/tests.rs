@@ -596,7 +596,7 @@ fn all_facts_of_one_alarm() {
 fn the_ledger_as_a_table() {
     let mut played = Played::new(station(123), Point::Alarm1);
     played.at(0, Input::Contact(true)).blind(1, 2).at(5, Input::Shelve(order(65))).at(65, Input::Time);
-    let page = Page { events: played.events, is_cut: true, listeners: HashMap::new() };
+    let page = Page { events: played.events, is_cut: true, next: None, listeners: HashMap::new() };
     let table = |window| {
         let mut out = Vec::new();
         history::write(&mut out, &page, window, &clock(70), false).unwrap();

@@ -1,14 +1,15 @@
 //! What people say of stations and points, for those who look at them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Row, Transaction};
+use rusqlite::{Row, Rows, Transaction, params};
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::{AlarmSource, Point};
 use waterwatch_core::settings::{PointTexts, RESPOND_WITHIN_MIN};
 
 use super::{ReadError, Reader};
+use crate::store::schema::Kind;
 
 /// What people say of stations and points.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,50 +73,141 @@ impl Reader {
     pub(super) fn about(&self, moment: &Transaction<'_>) -> Result<About, ReadError> {
         read(moment).map_err(|error| self.not_read(error))
     }
+
+    /// What people say of these stations, and of points that concern them or this
+    /// area.
+    pub(super) fn about_of(
+        &self,
+        moment: &Transaction<'_>,
+        ids: &[StationId],
+        area: Option<&str>,
+    ) -> Result<About, ReadError> {
+        read_of(moment, ids, area).map_err(|error| self.not_read(error))
+    }
+
+    /// What people say of the stations of a page, at most 1,000 of them, and of
+    /// their points: three reads by key a station.
+    ///
+    /// # Errors
+    /// If SQLite cannot read the file.
+    pub fn about_these(&self, ids: &[StationId]) -> Result<About, ReadError> {
+        debug_assert!(ids.len() <= 1_000, "a page");
+        self.look(|moment| {
+            if self.kind == Kind::Ours { self.about_of(moment, ids, None) } else { Ok(About::default()) }
+        })
+    }
+
+    /// Stations whose name begins like this, letters of ASCII in either case, by
+    /// name and id; those after `after`, at most so many. By an index, so that it
+    /// costs what it gives.
+    ///
+    /// # Errors
+    /// If SQLite cannot read the file.
+    pub fn stations_named(
+        &self,
+        prefix: &str,
+        after: Option<(&str, StationId)>,
+        stations_max: usize,
+    ) -> Result<Vec<(StationId, Box<str>)>, ReadError> {
+        if self.kind != Kind::Ours {
+            return Ok(Vec::new());
+        }
+        let (after_name, after_id) = after.map_or((prefix, i64::MIN), |(name, id)| (name, id.get()));
+        let stations_max = i64::try_from(stations_max).unwrap_or(i64::MAX);
+        // No name is behind it that begins like this.
+        let end = format!("{prefix}{}", char::MAX);
+        self.look(|moment| {
+            let read = || -> rusqlite::Result<Vec<(i64, Box<str>)>> {
+                let mut statement = moment.prepare_cached(NAMED)?;
+                let rows = statement.query_map(params![after_name, after_id, end, stations_max], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?;
+                rows.collect()
+            };
+            let rows = read().map_err(|error| self.not_read(error))?;
+            Ok(rows.into_iter().filter_map(|(id, name)| Some((StationId::new(id)?, name))).collect())
+        })
+    }
 }
+
+/// Where the names begin is found by the index, and so is where they end.
+pub(super) const NAMED: &str = "SELECT station_id, name FROM station_settings
+    WHERE name COLLATE NOCASE >= ?1 AND name COLLATE NOCASE < ?3
+    AND (name COLLATE NOCASE > ?1 OR station_id > ?2)
+    ORDER BY name COLLATE NOCASE, station_id LIMIT ?4";
+
+const STATIONS: &str =
+    "SELECT station_id, name, area, location, access_note, telephones, expected_by FROM station_settings";
+
+const POINTS: &str =
+    "SELECT scope, point, label, consequence, response, respond_within_min FROM point_settings";
 
 fn read(moment: &Transaction<'_>) -> rusqlite::Result<About> {
     let mut about = About::default();
-    let mut statement = moment.prepare(
-        "SELECT station_id, name, area, location, access_note, telephones, expected_by FROM station_settings",
-    )?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let Some(id) = StationId::new(row.get(0)?) else { continue };
-        let station = StationAbout {
-            name: text(row, 1),
-            area: text(row, 2),
-            location: text(row, 3),
-            access_note: text(row, 4),
-            telephones: text(row, 5),
-            expected_by_ms: row.get(6)?,
-        };
-        if station != StationAbout::default() {
-            about.stations.insert(id, station);
-        }
-    }
-    let mut statement = moment.prepare(
-        "SELECT scope, point, label, consequence, response, respond_within_min FROM point_settings",
-    )?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let (Some(scope), Some(point)) = (scope(row), text(row, 1).and_then(|name| Point::from_name(&name)))
-        else {
-            continue;
-        };
-        let respond_within_min: Option<u32> =
-            row.get_ref(5)?.as_i64().ok().and_then(|min| min.try_into().ok());
-        let texts = PointTexts {
-            label: text(row, 2),
-            consequence: text(row, 3),
-            response: text(row, 4),
-            respond_within_min: respond_within_min.filter(|min| RESPOND_WITHIN_MIN.contains(min)),
-        };
-        if texts != PointTexts::default() {
-            about.points.insert((scope, point), texts);
-        }
-    }
+    about.add_stations(moment.prepare(STATIONS)?.query([])?)?;
+    about.add_points(moment.prepare(POINTS)?.query([])?)?;
     Ok(about)
+}
+
+/// What is said of these stations, of their areas' points, of those of another
+/// area, and of the fleet's: by key.
+fn read_of(moment: &Transaction<'_>, ids: &[StationId], area: Option<&str>) -> rusqlite::Result<About> {
+    let mut about = About::default();
+    let mut stations = moment.prepare_cached(&format!("{STATIONS} WHERE station_id = ?1"))?;
+    let mut points = moment.prepare_cached(&format!("{POINTS} WHERE scope = ?1"))?;
+    for id in ids {
+        about.add_stations(stations.query([id.get()])?)?;
+        about.add_points(points.query([id.get()])?)?;
+    }
+    let areas = about.stations.values().filter_map(|station| station.area.clone());
+    let areas: BTreeSet<Box<str>> = areas.chain(area.map(Into::into)).collect();
+    for area in areas {
+        about.add_points(points.query([format!("area/{area}")])?)?;
+    }
+    about.add_points(points.query(["fleet"])?)?;
+    Ok(about)
+}
+
+impl About {
+    fn add_stations(&mut self, mut rows: Rows<'_>) -> rusqlite::Result<()> {
+        while let Some(row) = rows.next()? {
+            let Some(id) = StationId::new(row.get(0)?) else { continue };
+            let station = StationAbout {
+                name: text(row, 1),
+                area: text(row, 2),
+                location: text(row, 3),
+                access_note: text(row, 4),
+                telephones: text(row, 5),
+                expected_by_ms: row.get(6)?,
+            };
+            if station != StationAbout::default() {
+                self.stations.insert(id, station);
+            }
+        }
+        Ok(())
+    }
+
+    fn add_points(&mut self, mut rows: Rows<'_>) -> rusqlite::Result<()> {
+        while let Some(row) = rows.next()? {
+            let (Some(scope), Some(point)) =
+                (scope(row), text(row, 1).and_then(|name| Point::from_name(&name)))
+            else {
+                continue;
+            };
+            let respond_within_min: Option<u32> =
+                row.get_ref(5)?.as_i64().ok().and_then(|min| min.try_into().ok());
+            let texts = PointTexts {
+                label: text(row, 2),
+                consequence: text(row, 3),
+                response: text(row, 4),
+                respond_within_min: respond_within_min.filter(|min| RESPOND_WITHIN_MIN.contains(min)),
+            };
+            if texts != PointTexts::default() {
+                self.points.insert((scope, point), texts);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A text; `None` if it is empty.

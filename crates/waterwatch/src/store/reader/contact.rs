@@ -23,6 +23,9 @@ const CONTRACT: &str = "SELECT station_id, last_date, alarm1, alarm2, NULL, NULL
 /// The commits that no row has yet, or not every.
 pub(super) const JOURNAL: &str = "SELECT sequence, received_at, entries FROM journal ORDER BY sequence";
 
+/// So many stations at most are looked up one by one; of more, all are read.
+const BY_KEY_MAX: usize = 1_000;
+
 /// A station's last contact, as it is recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastContact {
@@ -58,11 +61,21 @@ impl Reader {
             Kind::Ours => self.rows(moment, OURS, which, zone)?,
             Kind::Contract => return self.rows(moment, CONTRACT, which, zone),
         };
-        self.add_never_heard(moment, &mut stations, which)?;
+        let few = match which {
+            Which::These(ids) if ids.len() <= BY_KEY_MAX => Some(ids),
+            Which::These(_) | Which::After { .. } | Which::InAlarm => None,
+        };
+        match few {
+            Some(ids) => self.add_these_never_heard(moment, &mut stations, ids)?,
+            None => self.add_never_heard(moment, &mut stations, which)?,
+        }
         if !stations.is_empty() {
             self.add_journal(moment, &mut stations)?;
             self.set_last_date(moment, &mut stations)?;
-            self.add_lives(moment, &mut stations)?;
+            match few {
+                Some(_) => self.add_these_lives(moment, &mut stations)?,
+                None => self.add_lives(moment, &mut stations)?,
+            }
         }
         Ok(stations)
     }
@@ -80,7 +93,7 @@ impl Reader {
             Which::InAlarm => unreachable!("whoever asks has looked up which these are"),
             Which::These(ids) => {
                 let query = format!("{query} WHERE station_id = ?1");
-                let mut statement = moment.prepare(&query).map_err(not_read)?;
+                let mut statement = moment.prepare_cached(&query).map_err(not_read)?;
                 for id in ids {
                     let mut rows = statement.query([id.get()]).map_err(not_read)?;
                     if let Some(row) = rows.next().map_err(not_read)? {
@@ -139,6 +152,46 @@ impl Reader {
         if stations.len() > heard {
             stations.sort_by_key(|station| station.station_id);
             stations.truncate(stations_max);
+        }
+        Ok(())
+    }
+
+    /// The same of a few stations, by key.
+    fn add_these_never_heard(
+        &self,
+        moment: &Transaction<'_>,
+        stations: &mut Vec<LastContact>,
+        ids: &[StationId],
+    ) -> Result<(), ReadError> {
+        let is_known = |id: &StationId| -> rusqlite::Result<bool> {
+            let mut statement = moment.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM station_settings WHERE station_id = ?1)
+                 OR EXISTS (SELECT 1 FROM station_life WHERE station_id = ?1)
+                 OR EXISTS (SELECT 1 FROM alarm WHERE source = ?1)",
+            )?;
+            statement.query_row([id.get()], |row| row.get(0))
+        };
+        let heard = stations.len();
+        for id in ids {
+            if stations[..heard].binary_search_by_key(id, |station| station.station_id).is_err()
+                && is_known(id).map_err(|error| self.not_read(error))?
+            {
+                stations.push(LastContact::never_heard(*id));
+            }
+        }
+        stations.sort_by_key(|station| station.station_id);
+        Ok(())
+    }
+
+    fn add_these_lives(
+        &self,
+        moment: &Transaction<'_>,
+        stations: &mut [LastContact],
+    ) -> Result<(), ReadError> {
+        for station in stations {
+            let life = life_rows::read_of(moment, station.station_id)
+                .map_err(|error| ReadError::Life { path: self.path.clone(), error })?;
+            station.life = life.map(Box::new);
         }
         Ok(())
     }

@@ -5,16 +5,15 @@ use std::collections::HashMap;
 use jiff::tz::TimeZone;
 use rusqlite::{OptionalExtension, ToSql, Transaction, named_params};
 use waterwatch_core::StationId;
-use waterwatch_core::alarm::{self, Alarm, AlarmSource, Event, Point, Priority};
+use waterwatch_core::alarm::{Alarm, AlarmSource, Event, Kind as EventKind, Point, Priority};
 
-use super::urgency::priority;
 use super::{KnownAlarm, LastContact, Raises, ReadError, Reader, ServerRows, Suppressed, Which, of_station};
 use crate::store::alarm_rows::{self, EVENT_COLUMNS, HAPPENED_BEFORE, Source};
 use crate::store::alarms::AlarmKey;
 use crate::store::schema::Kind;
 
 /// Which part of the ledger is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Asked {
     /// Of this source only.
     pub source: Option<AlarmSource>,
@@ -24,6 +23,14 @@ pub struct Asked {
     pub since_ms: Option<i64>,
     /// What happened until then, in milliseconds UTC.
     pub until_ms: Option<i64>,
+    /// Of this occurrence only.
+    pub occurrence: Option<i64>,
+    /// Of these kinds only; of all if there is none.
+    pub kinds: Vec<EventKind>,
+    /// Of this area and of the stations that are in it now only.
+    pub area: Option<Box<str>>,
+    /// By this person or program only.
+    pub by: Option<Box<str>>,
     /// From where on.
     pub window: Window,
     /// At most so many entries.
@@ -31,13 +38,20 @@ pub struct Asked {
 }
 
 /// From where on the ledger is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Window {
     /// The first after this sequence.
     After(i64),
+    /// The newest before this sequence.
+    Before(i64),
     /// The newest.
+    #[default]
     Newest,
 }
+
+/// How many entries are looked at, at most, for those of some kinds, of an area or
+/// by somebody, which no index has: some 50 ms. A page that ends there says so.
+const LOOKED_AT_MAX: i64 = 20_000;
 
 /// A part of the ledger.
 #[derive(Debug, Default)]
@@ -45,8 +59,11 @@ pub struct Page {
     /// Its entries, the newest last.
     pub events: Vec<Event>,
     /// Whether there are more beyond: later ones after [`Window::After`],
-    /// earlier ones before [`Window::Newest`].
+    /// else earlier ones.
     pub is_cut: bool,
+    /// Where to read on: if [`is_cut`](Self::is_cut), or if so much was looked at
+    /// without finding as many as were asked for, that there may be more.
+    pub next: Option<Window>,
     /// The addresses of the listeners by the numbers that origins name.
     pub listeners: HashMap<u16, String>,
 }
@@ -99,11 +116,40 @@ impl Past {
     const BEFORE_MAX: usize = 64;
 }
 
+/// What no index has: conditions, and what they name.
+struct Sieve {
+    conditions: String,
+    names: Vec<(&'static str, Box<dyn ToSql>)>,
+}
+
+impl Sieve {
+    fn of(asked: &Asked) -> Option<Sieve> {
+        let Asked { kinds, area, by, .. } = asked;
+        let mut sieve = Sieve { conditions: String::new(), names: Vec::new() };
+        if !kinds.is_empty() {
+            let kinds: Vec<String> = kinds.iter().map(|kind| format!("'{}'", kind.name())).collect();
+            sieve.conditions += &format!(" AND kind IN ({})", kinds.join(", "));
+        }
+        if let Some(area) = area {
+            sieve.conditions += " AND (source = 'area/' || :area OR (typeof(source) = 'integer'
+                AND EXISTS (SELECT 1 FROM station_settings WHERE station_id = source AND area = :area)))";
+            sieve.names.push((":area", Box::new(area.clone())));
+        }
+        if let Some(by) = by {
+            sieve.conditions += " AND \"by\" = :by";
+            sieve.names.push((":by", Box::new(by.clone())));
+        }
+        (!sieve.conditions.is_empty()).then_some(sieve)
+    }
+}
+
 /// What it is read by.
 type Names<'a> = &'a [(&'a str, &'a dyn ToSql)];
 
 impl Reader {
-    /// A part of the ledger.
+    /// A part of the ledger. What is asked of source, point, occurrence and time is
+    /// found by indexes; among what is found so, at most 20,000 entries are looked at
+    /// for the rest.
     ///
     /// # Errors
     /// If an entry cannot be read, or SQLite cannot read the file.
@@ -112,17 +158,18 @@ impl Reader {
             if self.kind != Kind::Ours {
                 return Ok(Page::default());
             }
-            let Asked { source, point, since_ms, until_ms, window, entries_max } = asked;
+            let Asked { source, point, since_ms, until_ms, occurrence, window, entries_max, .. } = asked;
             let of_comms = point.is_none_or(|point| point == Point::Comms);
             let id = match source {
-                Some(AlarmSource::Station(id)) if of_comms => Some(*id),
+                Some(AlarmSource::Station(id)) if of_comms && occurrence.is_none() => Some(*id),
                 _ => None,
             };
             let source = source.as_ref().map(Source);
             let point = point.map(Point::name);
-            let (mut after, order) = match window {
-                Window::After(sequence) => (*sequence, "ASC"),
-                Window::Newest => (0, "DESC"),
+            let (mut after, before, order) = match window {
+                Window::After(sequence) => (*sequence, i64::MAX, "ASC"),
+                Window::Before(sequence) => (0, *sequence, "DESC"),
+                Window::Newest => (0, i64::MAX, "DESC"),
             };
             // Where to begin is found by an index: the ledger is kept for ever.
             if let Some(since_ms) = since_ms {
@@ -131,9 +178,8 @@ impl Reader {
                     None => return Ok(Page { listeners: self.listeners(moment)?, ..Page::default() }),
                 }
             }
-            let limit = i64::try_from(*entries_max).unwrap_or(i64::MAX).saturating_add(1);
-            let mut names: Vec<(&str, &dyn ToSql)> = vec![(":after", &after), (":limit", &limit)];
-            let mut conditions = String::from("sequence > :after");
+            let mut names: Vec<(&str, &dyn ToSql)> = vec![(":after", &after), (":before", &before)];
+            let mut conditions = String::from("sequence > :after AND sequence < :before");
             let mut ask = |name, value: Option<_>, condition: &str| {
                 if let Some(value) = value {
                     names.push((name, value));
@@ -142,7 +188,7 @@ impl Reader {
             };
             // What is said of many stations at once is said of each.
             let of_many = match id {
-                Some(id) => self.of_many_with(moment, id, after, i64::MAX)?,
+                Some(id) => self.of_many_with(moment, id, after, before)?,
                 None => Vec::new(),
             };
             let is_of_source = if of_many.is_empty() {
@@ -153,48 +199,97 @@ impl Reader {
             };
             ask(":source", source.as_ref().map(|source| source as &dyn ToSql), &is_of_source);
             ask(":point", point.as_ref().map(|point| point as &dyn ToSql), " AND point = :point");
+            ask(
+                ":occurrence",
+                occurrence.as_ref().map(|occurrence| occurrence as &dyn ToSql),
+                " AND occurrence = :occurrence",
+            );
             ask(":since", since_ms.as_ref().map(|ms| ms as &dyn ToSql), " AND +received_at >= :since");
             ask(":until", until_ms.as_ref().map(|ms| ms as &dyn ToSql), " AND event_time <= :until");
-            let entries = |more: &str, names: Names<'_>| {
-                let query = format!("{conditions}{more} ORDER BY sequence {order} LIMIT :limit");
-                self.entries_of(moment, &query, names)
-            };
             let later = match until_ms {
                 Some(until_ms) => {
                     alarm_rows::all_later(moment, *until_ms).map_err(|error| self.not_read(error))?
                 }
                 None => None,
             };
-            let mut events = match &later {
-                None => entries("", &names)?,
+            let mut asked_for = vec![(conditions.clone(), None)];
+            if let Some(later) = &later {
                 // What came to be known later is not gone through; the little of it
                 // that had happened by then, such as a time of blindness, is found by
                 // an index.
-                Some(later) => {
-                    let until: (&str, &dyn ToSql) = (":later", later);
-                    let mut events = entries(" AND sequence < :later", &[&names[..], &[until]].concat())?;
-                    events.extend(entries(&format!(" AND sequence IN ({HAPPENED_BEFORE})"), &names)?);
-                    events.sort_by_key(|event| event.sequence);
-                    events.dedup_by_key(|event| event.sequence);
-                    if *window == Window::Newest {
-                        events.reverse();
-                    }
-                    events
+                asked_for = vec![
+                    (format!("{conditions} AND sequence < :later"), Some((":later", later as &dyn ToSql))),
+                    (format!("{conditions} AND sequence IN ({HAPPENED_BEFORE})"), None),
+                ];
+            }
+            let sieve = Sieve::of(asked);
+            let looked_at = match &sieve {
+                Some(_) => {
+                    let (conditions, later) = &asked_for[0];
+                    let names: Vec<_> = names.iter().copied().chain(*later).collect();
+                    self.last_looked_at(moment, conditions, order, &names)?
                 }
+                None => None,
             };
-            let is_cut = events.len() > *entries_max;
-            events.truncate(*entries_max);
-            if *window == Window::Newest {
+            let limit = i64::try_from(*entries_max).unwrap_or(i64::MAX).saturating_add(1);
+            let mut events = Vec::new();
+            for (conditions, later) in asked_for {
+                let mut names: Vec<_> = names.iter().copied().chain(later).collect();
+                let mut query = conditions;
+                if let Some(last) = &looked_at {
+                    let until = if order == "ASC" { "<=" } else { ">=" };
+                    query += &format!(" AND sequence {until} :looked_at");
+                    names.push((":looked_at", last));
+                }
+                if let Some(Sieve { conditions, names: of_sieve }) = &sieve {
+                    query += conditions;
+                    names.extend(of_sieve.iter().map(|(name, value)| (*name, &**value)));
+                }
+                names.push((":limit", &limit));
+                query += &format!(" ORDER BY sequence {order} LIMIT :limit");
+                events.extend(self.entries_of(moment, &query, &names)?);
+            }
+            events.sort_by_key(|event| event.sequence);
+            events.dedup_by_key(|event| event.sequence);
+            if order == "DESC" {
                 events.reverse();
             }
-            Ok(Page { events, is_cut, listeners: self.listeners(moment)? })
+            let is_cut = events.len() > *entries_max;
+            events.truncate(*entries_max);
+            let last = if is_cut { events.last().map(|last| last.sequence) } else { looked_at };
+            let next =
+                last.map(|last| if order == "ASC" { Window::After(last) } else { Window::Before(last) });
+            if order == "DESC" {
+                events.reverse();
+            }
+            Ok(Page { events, is_cut, next, listeners: self.listeners(moment)? })
         })
+    }
+
+    /// The last of the entries that fit which may be looked at; `None` if these are
+    /// all.
+    fn last_looked_at(
+        &self,
+        moment: &Transaction<'_>,
+        conditions: &str,
+        order: &str,
+        names: Names<'_>,
+    ) -> Result<Option<i64>, ReadError> {
+        let query = format!(
+            "SELECT sequence FROM alarm_event WHERE {conditions} ORDER BY sequence {order} LIMIT 1 OFFSET {}",
+            LOOKED_AT_MAX - 1
+        );
+        moment
+            .prepare_cached(&query)
+            .and_then(|mut statement| statement.query_row(names, |row| row.get(0)).optional())
+            .map_err(|error| self.not_read(error))
     }
 
     /// All that is recorded of an occurrence of an alarm: the one with this
     /// name, or else the current or last one, and what happened since. `Err`
     /// with the current or last one, if any, where there is none like that, or
-    /// nothing to tell.
+    /// nothing to tell. What is read is about this alarm and its source, by indexes,
+    /// but for the journal, as [`Reader::alarm`] has it.
     ///
     /// # Errors
     /// If a row cannot be read, or SQLite cannot read the file.
@@ -220,7 +315,7 @@ impl Reader {
                 }
                 None => Past::default(),
             };
-            let alarms = self.alarms(moment)?;
+            let alarms = self.alarms_of(moment, &key.0)?;
             let is_silent = |(of, alarm): &KnownAlarm| of.0 == key.0 && of.1 == Point::Comms && alarm.contact;
             past.is_silent = of_station(key).is_some() && alarms.iter().any(is_silent);
             past.alarm = alarms.iter().find(|(of, _)| of == key).map(|(_, alarm)| Alarm::clone(alarm));
@@ -235,10 +330,9 @@ impl Reader {
             if past.occurrence.is_none() && past.since.is_empty() && past.alarm.is_none() && !is_on {
                 return Ok(Err(None));
             }
-            past.server = self.server(moment)?;
-            let at_rest = Alarm::default();
-            let alarm = past.alarm.as_ref().unwrap_or(&at_rest);
-            past.priority = Some(priority((&key.0, key.1), alarm, &alarms, &past.server.settings));
+            past.server = self.server_of_source(moment, &key.0)?;
+            let settings = &past.server.settings;
+            past.priority = Some(self.priority_of(moment, key, past.alarm.as_ref(), &alarms, settings)?);
             past.listeners = self.listeners(moment)?;
             let told = past.before.iter().chain(&past.events).chain(&past.since);
             let suppressed_by = past.alarm.as_ref().and_then(|alarm| alarm.hidden.suppressed_by);
@@ -329,8 +423,8 @@ impl Reader {
         // The server says of itself also what has nothing to do with hearing.
         let of_hearing = format!(
             "source = :server AND point IS NULL AND kind IN ('{}', '{}')",
-            alarm::Kind::Blind.name(),
-            alarm::Kind::ClockJumped.name()
+            EventKind::Blind.name(),
+            EventKind::ClockJumped.name()
         );
         let mut hearing = self.entries_of(
             moment,

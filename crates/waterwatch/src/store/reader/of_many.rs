@@ -1,6 +1,6 @@
 //! Entries of the ledger about many stations at once, for one of them.
 
-use rusqlite::{Transaction, named_params};
+use rusqlite::{Transaction, named_params, params};
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::{AlarmSource, Event, Kind, Point, State};
 
@@ -13,6 +13,10 @@ use crate::store::station_list;
 /// How many entries about one station are found, at most: the newest.
 const FOUND_MAX: usize = 1_000;
 
+/// How many entries about many stations are looked at for one of them, at most: the
+/// newest. A million stations that fall silent together are some 120.
+const LOOKED_AT_MAX: i64 = 10_000;
+
 impl Reader {
     /// The entries about many stations that name this one, after `after` and
     /// before `before`, the newest first: by an index that has these alone.
@@ -24,18 +28,18 @@ impl Reader {
         before: i64,
     ) -> Result<Vec<i64>, ReadError> {
         let read = || -> rusqlite::Result<Vec<i64>> {
-            let mut statement = moment.prepare(
+            let mut statement = moment.prepare_cached(
                 "SELECT sequence, stations FROM alarm_event
-                 WHERE stations IS NOT NULL AND sequence > ?1 AND sequence < ?2 ORDER BY sequence DESC",
+                 WHERE stations IS NOT NULL AND sequence > ?1 AND sequence < ?2 ORDER BY sequence DESC LIMIT ?3",
             )?;
-            let mut rows = statement.query([after, before])?;
+            let mut rows = statement.query(params![after, before, LOOKED_AT_MAX])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()?
                 && found.len() < FOUND_MAX
             {
                 // One that cannot be read is complained of where it is shown.
-                let stations = row.get_ref(1)?.as_blob().ok().and_then(station_list::decode);
-                if stations.is_none_or(|stations| stations.binary_search(&id).is_ok()) {
+                let bytes = row.get_ref(1)?.as_blob().unwrap_or_default();
+                if station_list::contains(bytes, id).unwrap_or(true) {
                     found.push(row.get(0)?);
                 }
             }

@@ -194,7 +194,7 @@ CREATE TABLE token (
 
 /// Our indexes and triggers by their names: each start makes those again that
 /// somebody dropped.
-pub(super) const INDEXES_AND_TRIGGERS: [(&str, &str); 11] = [
+pub(super) const INDEXES_AND_TRIGGERS: [(&str, &str); 14] = [
     ("span_by_age", "CREATE INDEX span_by_age ON span (sequence)"),
     ("alarm_event_by_source", "CREATE INDEX alarm_event_by_source ON alarm_event (source, point, sequence)"),
     (
@@ -225,6 +225,21 @@ pub(super) const INDEXES_AND_TRIGGERS: [(&str, &str); 11] = [
     (
         "silent_together_by_occurrence",
         "CREATE INDEX silent_together_by_occurrence ON silent_together (occurrence)",
+    ),
+    // Whom an alarm stands for, beside those that share their facts.
+    (
+        "alarm_by_suppressor",
+        "CREATE INDEX alarm_by_suppressor ON alarm (suppressed_by) WHERE suppressed_by IS NOT NULL",
+    ),
+    // Whether a point may be more urgent than others.
+    (
+        "point_settings_by_priority",
+        "CREATE INDEX point_settings_by_priority ON point_settings (priority) WHERE priority IS NOT NULL",
+    ),
+    (
+        "station_settings_by_name",
+        "CREATE INDEX station_settings_by_name ON station_settings (name COLLATE NOCASE)
+         WHERE name IS NOT NULL",
     ),
 ];
 

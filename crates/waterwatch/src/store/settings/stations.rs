@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
-use rusqlite::Connection;
 use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ToSql};
 use waterwatch_core::settings::{GRACE_S, PERIOD_S, Unfit};
 use waterwatch_core::{Origin, StationId};
 
-use super::{Ignored, number, station_id, text, value};
+use super::{Ignored, narrowed, number, station_id, text, value};
 use crate::config::Range;
 use crate::store::schema::describe;
 
@@ -58,16 +58,16 @@ pub(super) struct StationRow {
     pub(super) allow_from: Vec<Range>,
 }
 
-/// What is said of each station.
+/// What is said of each station, or of `only` this one.
 pub(super) fn read_stations(
     connection: &Connection,
+    only: Option<&dyn ToSql>,
     ignored: &mut Vec<Ignored>,
 ) -> rusqlite::Result<Vec<(StationId, StationRow)>> {
     let mut stations = Vec::new();
-    let mut statement = connection.prepare(
-        "SELECT station_id, area, period_s, grace_s, expected_by, allow_from FROM station_settings",
-    )?;
-    let mut rows = statement.query([])?;
+    let query = "SELECT station_id, area, period_s, grace_s, expected_by, allow_from FROM station_settings";
+    let mut statement = connection.prepare_cached(&narrowed(query, "station_id", only))?;
+    let mut rows = statement.query(only.as_slice())?;
     while let Some(row) = rows.next()? {
         let read = || -> Result<(StationId, StationRow), Unfit> {
             let area = match value(row, 1) {
