@@ -7,6 +7,7 @@
 //! them is not known here.
 
 pub mod alarm;
+pub mod csv;
 pub mod event;
 pub mod span;
 pub mod station;
