@@ -19,6 +19,7 @@ pub mod lock;
 pub mod new_file;
 pub mod peer;
 pub mod reader;
+pub mod readers;
 pub mod schema;
 pub mod settings;
 pub mod sqlite;

@@ -19,6 +19,7 @@ pub mod urgency;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use jiff::tz::TimeZone;
@@ -100,6 +101,13 @@ pub enum ReadError {
 /// How many statements a reader keeps prepared: all that are used again.
 const STATEMENTS_MAX: usize = 64;
 
+/// How many steps SQLite takes between two looks at the deadline: well below a
+/// millisecond's worth.
+const STEPS_BETWEEN: i32 = 1_000;
+
+/// How long is waited for a lock where there is no hurry.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+
 /// A database that is only looked at.
 #[derive(Debug)]
 pub struct Reader {
@@ -166,6 +174,23 @@ impl Reader {
         let connection = schema::open_read_only(path).map_err(|error| schema::not_read(path, error))?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         Ok(Reader { path: path.to_owned(), kind, connection })
+    }
+
+    /// Until when what is read must be read: later SQLite gives up. `None`: there
+    /// is no hurry.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub(super) fn set_deadline(&mut self, deadline: Option<Instant>) -> rusqlite::Result<()> {
+        let wait = deadline.map_or(BUSY_WAIT, |deadline| deadline.saturating_duration_since(Instant::now()));
+        self.connection.busy_timeout(wait)?;
+        let is_over = deadline.map(|deadline| move || Instant::now() >= deadline);
+        self.connection.progress_handler(STEPS_BETWEEN, is_over)
+    }
+
+    /// Whether a server of this version has written the database.
+    pub(super) fn is_of_server(&self) -> bool {
+        self.kind == Kind::Ours
     }
 
     /// All stations of one moment, in the order of their ids. A contact whose
