@@ -36,11 +36,15 @@ pub(super) async fn json_body(request: Request, web: &Web) -> Result<Bytes, Prob
     body(request, web.limits.http_body_bytes_max).await
 }
 
+/// How much of a field's place is named: whoever nests a thousand arrays knows
+/// where.
+const FIELD_CHARS_MAX: usize = 100;
+
 /// Reads a body of JSON; a field that is wrong is named.
 pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
+        let path: String = error.path().to_string().chars().take(FIELD_CHARS_MAX).collect();
         let inner = error.into_inner();
         let detail = inner.to_string();
         match inner.classify() {

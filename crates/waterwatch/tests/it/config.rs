@@ -148,7 +148,6 @@ fn a_missing_file_is_named() {
 
 #[test]
 fn help_is_what_it_was() {
-    let folder = tempfile::tempdir().unwrap();
     for command in [
         "",
         "serve",
