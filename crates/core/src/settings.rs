@@ -257,6 +257,11 @@ impl Settings {
         self.own.get(&id).map_or(self.fleet(), |&place| &self.combinations[place as usize])
     }
 
+    /// The stations that are not as the fleet, and what holds for each, in no order.
+    pub fn own(&self) -> impl Iterator<Item = (StationId, &StationSettings)> {
+        self.own.iter().map(|(id, &place)| (*id, &self.combinations[place as usize]))
+    }
+
     /// Settings that will not do what they seem to: of the fleet first, then
     /// of every combination that a station has, each warning once.
     #[must_use]

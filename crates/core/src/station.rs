@@ -13,6 +13,9 @@ impl StationId {
     /// The largest station number.
     pub const MAX: StationId = StationId(i64::MAX);
 
+    /// The smallest.
+    pub const MIN: StationId = StationId(0);
+
     /// The most digits that a number may be written with, leading zeros
     /// included: as many as [`StationId::MAX`] has.
     pub const DIGITS_MAX: usize = 19;

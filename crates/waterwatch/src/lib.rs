@@ -14,6 +14,7 @@ pub mod fleet;
 pub mod health;
 pub mod intake;
 pub mod lane;
+pub mod live;
 pub mod log;
 pub mod open_files;
 pub mod refused;

@@ -23,7 +23,8 @@ use crate::store::Store;
 use crate::store::lock::DataLock;
 use crate::store::sqlite::SqliteStore;
 use crate::web::{Parts, Web};
-use crate::{endpoint, lane, log, tokens, web, writer};
+use crate::writer::Onlookers;
+use crate::{endpoint, lane, live, log, tokens, web, writer};
 
 /// How long connections may take to be answered once the server stops.
 const STOP_INTAKE: Duration = Duration::from_secs(3);
@@ -104,10 +105,16 @@ async fn run<S: Store + Send + 'static>(
     let (hang_up, hung_up) = watch::channel(());
     let health = Arc::new(Health::default());
     let (lane, operators, submissions) = lane::open(config.limits.lane_bytes_max);
+    // Whoever shows what is recorded has a copy; nobody does yet.
+    let (publisher, follower, _live) = live::open();
+    let follower = thread::Builder::new().name("follower".to_owned()).spawn(move || follower.run())?;
     let writer = {
         let (limits, stopping) = (config.limits.clone(), stopping.clone());
-        let (hang_up, health) = (move || hang_up.send_replace(()), Arc::clone(&health));
-        Writer::start(move || writer::run(submissions, store, &limits, settled, &hang_up, &stopping, health))?
+        let hang_up = move || hang_up.send_replace(());
+        let onlookers = Onlookers { health: Arc::clone(&health), publisher };
+        Writer::start(move || {
+            writer::run(submissions, store, &limits, settled, &hang_up, &stopping, onlookers)
+        })?
     };
     let mut listeners = JoinSet::new();
     let http_address = http.as_ref().map(|bound| bound.address);
@@ -180,6 +187,10 @@ async fn run<S: Store + Send + 'static>(
         tracing::warn!("{error:#}");
     }
     let done = writer.finish(stop_by).await;
+    // It ends with the writer, once it has followed what is left.
+    if follower.join().is_err() {
+        tracing::error!("the follower panicked: what was shown was not what is recorded");
+    }
     signals.abort();
     match failed {
         Some(panic) => done.and(Err(panic).context("a listener ended by itself")),

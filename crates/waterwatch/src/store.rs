@@ -8,6 +8,7 @@ pub mod access;
 pub mod alarm_rows;
 pub mod alarms;
 pub mod backup;
+pub mod board;
 mod contest_rows;
 pub mod contests;
 pub mod import;
@@ -31,6 +32,7 @@ pub mod together_rows;
 pub mod token_rows;
 pub mod tokens;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use thiserror::Error;
@@ -43,6 +45,7 @@ use waterwatch_core::token::Digest;
 use waterwatch_core::{Contest, Novelty, Settings, Span, Station, StationId, StationLife, Token};
 
 pub use alarms::{AlarmKey, Alarms, SilentTogether};
+pub use board::Board;
 pub use contests::Contests;
 pub use lives::Lives;
 pub use settings::{AllowFrom, Settled};
@@ -63,6 +66,13 @@ pub trait Store {
 
     /// The station at a place.
     fn station(&self, slot: Slot) -> (StationId, &Station);
+
+    /// The stations' last contacts, for whoever looks while they change: another
+    /// one after each [`Store::reopen`]. By default nobody is on it: a store that
+    /// only measures is looked at by nobody.
+    fn board(&self) -> Arc<Board> {
+        Arc::default()
+    }
 
     /// All alarms that are not at rest.
     fn alarms(&self) -> &Alarms;

@@ -34,13 +34,22 @@ pub use self::tokens::{NewToken, add_token, revoke_token};
 use crate::config::Limits;
 use crate::health::Health;
 use crate::lane::{Submission, Submissions, Taken, Verdict};
+use crate::live::Publisher;
 use crate::store::{Settled, Store};
+
+/// Who is told how it goes, and never waited for.
+#[derive(Debug, Default)]
+pub struct Onlookers {
+    /// Whether it can store.
+    pub health: Arc<Health>,
+    /// What is recorded, for those who show it.
+    pub publisher: Publisher,
+}
 
 /// Runs until the intake is gone and everything taken is recorded.
 ///
 /// `hang_up` closes every connection: what it acknowledged is durable, what
-/// it waits for will be sent again. `stopping` ends retries early. `health` is
-/// told how it goes.
+/// it waits for will be sent again. `stopping` ends retries early.
 ///
 /// # Errors
 /// When the database cannot be trusted or opened again: whoever supervises
@@ -52,10 +61,11 @@ pub fn run<S: Store>(
     settled: Settled,
     hang_up: impl Fn(),
     stopping: &CancellationToken,
-    health: Arc<Health>,
+    onlookers: Onlookers,
 ) -> anyhow::Result<()> {
+    let Onlookers { health, publisher } = onlookers;
     let mut recorder =
-        Recorder::start(store, settled, SystemClock, limits.clone(), hang_up, stopping.clone())
+        Recorder::start(store, settled, SystemClock, limits.clone(), hang_up, stopping.clone(), publisher)
             .with_health(health);
     recorder.watch.listen_to(submissions.refused());
     loop {

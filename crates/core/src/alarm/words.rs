@@ -148,6 +148,40 @@ named!(State {
     OutOfService => "out_of_service",
 });
 
+impl State {
+    /// How bad it is: the worst first.
+    #[must_use]
+    pub fn rank(self) -> u8 {
+        match self {
+            State::Unacknowledged => 0,
+            State::ReturnedUnacknowledged => 1,
+            State::Acknowledged => 2,
+            State::Shelved => 3,
+            State::Suppressed => 4,
+            State::OutOfService => 5,
+            State::Normal => 6,
+        }
+    }
+
+    /// The same where there may be no state: what nobody has judged comes after what
+    /// needs an answer, and before what is hidden.
+    #[must_use]
+    pub fn rank_if_known(state: Option<State>) -> u8 {
+        state.map_or(2 * State::Shelved.rank() - 1, |state| 2 * state.rank())
+    }
+
+    /// Whether somebody or something hides it.
+    #[must_use]
+    pub fn is_hidden(self) -> bool {
+        match self {
+            State::Shelved | State::Suppressed | State::OutOfService => true,
+            State::Normal | State::Unacknowledged | State::Acknowledged | State::ReturnedUnacknowledged => {
+                false
+            }
+        }
+    }
+}
+
 impl Kind {
     /// Whether it tells only that a contact changed, or where reports come from:
     /// the state stays as it was, and nothing later names it.

@@ -55,29 +55,18 @@ pub const SAID_BY_ANOTHER: &str = "the last report says off, another device said
 
 /// How bad a state is: the worst first.
 pub fn rank(state: State) -> u8 {
-    match state {
-        State::Unacknowledged => 0,
-        State::ReturnedUnacknowledged => 1,
-        State::Acknowledged => 2,
-        State::Shelved => 3,
-        State::Suppressed => 4,
-        State::OutOfService => 5,
-        State::Normal => 6,
-    }
+    state.rank()
 }
 
 /// The same where there may be no state: what nobody has judged comes after
 /// what needs an answer, and before what is hidden.
 pub fn rank_if_known(state: Option<State>) -> u8 {
-    state.map_or(2 * rank(State::Shelved) - 1, |state| 2 * rank(state))
+    State::rank_if_known(state)
 }
 
 /// Whether somebody or something hides it.
 pub fn is_hidden(state: State) -> bool {
-    match state {
-        State::Shelved | State::Suppressed | State::OutOfService => true,
-        State::Normal | State::Unacknowledged | State::Acknowledged | State::ReturnedUnacknowledged => false,
-    }
+    state.is_hidden()
 }
 
 /// The communication state of a station of a picture.

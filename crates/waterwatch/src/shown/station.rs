@@ -10,7 +10,7 @@ use waterwatch_core::settings::StationSettings;
 use super::alarm::{self, is_hidden, marked, rank, rank_if_known};
 use super::time::Clock;
 use crate::store::reader::KnownAlarm;
-use crate::store::reader::communication::{Comms, Quality};
+use crate::store::reader::communication::{Comms, Quality, state_if_known};
 use crate::store::reader::{LastContact, Picture, ServerRows, StationAbout};
 
 pub use self::detail::{PointObject, StationDetailObject, StationInDetail};
@@ -77,8 +77,7 @@ fn worst(contact: &LastContact, alarms: &[KnownAlarm], settings: &StationSetting
         !settings.point(point).enabled || alarms.iter().any(|((_, of), alarm)| *of == point && alarm.contact)
     };
     let is_judged = (!contact.alarm1 || judged(Point::Alarm1)) && (!contact.alarm2 || judged(Point::Alarm2));
-    let is_known = is_judged && (contact.was_heard() || worst != State::Normal);
-    (is_known || rank(worst) < rank(State::Shelved)).then_some(worst)
+    state_if_known(worst, is_judged, contact.was_heard())
 }
 
 /// Which of a station's contacts are on by what another device said.

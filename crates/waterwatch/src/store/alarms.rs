@@ -58,6 +58,12 @@ impl Alarms {
         }
     }
 
+    /// The facts of one that shares them with nobody.
+    #[must_use]
+    pub fn own_facts(&self, key: &AlarmKey) -> Option<&Arc<Alarm>> {
+        self.own.get(key)
+    }
+
     /// Whether there is one that shares its facts with nobody.
     #[must_use]
     pub fn has_own(&self, key: &AlarmKey) -> bool {
@@ -140,6 +146,23 @@ impl Alarms {
     /// All that share their facts with nobody, in no order.
     pub fn own(&self) -> impl Iterator<Item = (&AlarmKey, &Alarm)> {
         self.own.iter().map(|(key, alarm)| (key, &**alarm))
+    }
+
+    /// All that share their facts with nobody, each with these, in no order.
+    pub fn all_own_facts(&self) -> impl Iterator<Item = (&AlarmKey, &Arc<Alarm>)> {
+        self.own.iter()
+    }
+
+    /// The stations that share their facts, as they were recorded together, the
+    /// oldest first.
+    pub fn together_groups(&self) -> impl Iterator<Item = SilentTogether> {
+        self.groups.iter().map(|(number, group)| SilentTogether {
+            occurrence: group.occurrence,
+            since_ms: group.facts.contact_since_ms,
+            stations: (group.stations.iter().copied())
+                .filter(|id| self.members.get(id) == Some(number))
+                .collect(),
+        })
     }
 
     /// All of them, in no order.

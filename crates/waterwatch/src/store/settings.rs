@@ -82,6 +82,8 @@ pub struct Settled {
     pub expected_by: Vec<(StationId, i64)>,
     /// From where those stations may report that say so.
     pub allow_from: AllowFrom,
+    /// The stations that are configured, in no order: the others are unnamed.
+    pub named: Vec<StationId>,
 }
 
 impl From<Settings> for Settled {
@@ -137,8 +139,9 @@ pub(super) fn read(connection: &Connection, fleet: &Fleet) -> rusqlite::Result<(
     let mut allow_from = AllowFrom::default();
     let mut points = read_points(connection, None, &mut ignored)?;
     let areas = read_areas(connection, None, &mut points, &mut ignored)?;
-    let mut own = Vec::new();
+    let (mut own, mut named) = (Vec::new(), Vec::new());
     for (id, station) in read_stations(connection, None, &mut ignored)? {
+        named.push(id);
         let says = StationOverrides {
             period_s: station.period_s,
             grace_s: station.grace_s,
@@ -159,7 +162,7 @@ pub(super) fn read(connection: &Connection, fleet: &Fleet) -> rusqlite::Result<(
         }
     }
     settings.set(own);
-    Ok((Settled { settings, expected_by, allow_from }, ignored))
+    Ok((Settled { settings, expected_by, allow_from, named }, ignored))
 }
 
 type Points = [PointOverrides; Point::ALL.len()];

@@ -22,6 +22,7 @@ mod rows;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
@@ -39,6 +40,7 @@ use self::folding::{Folding, Journal};
 use self::load::Loaded;
 use self::opening::{Log, connect, keep_a_copy};
 use super::alarms::Alarms;
+use super::board::Board;
 use super::contests::Contests;
 use super::last_date::{self, LastDate};
 use super::lives::Lives;
@@ -444,6 +446,10 @@ impl Store for SqliteStore {
     fn station(&self, slot: Slot) -> (StationId, &Station) {
         let (id, station) = self.stations.at(slot);
         (*id, station)
+    }
+
+    fn board(&self) -> Arc<Board> {
+        self.stations.board()
     }
 
     fn alarms(&self) -> &Alarms {

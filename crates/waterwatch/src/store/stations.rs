@@ -1,12 +1,15 @@
 //! The stations in memory: found by id, and walked in the order of their ids.
 //!
-//! Made for a million of them: 80 bytes for a station, 5 to 10 for finding it
-//! and 16 for its place in the order.
+//! Made for a million of them: 80 bytes for a station, 5 to 10 for finding it,
+//! 16 for its place in the order and 8 for its place on the [`Board`].
 
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use waterwatch_core::{Station, StationId};
+
+use super::board::Board;
 
 /// Stations that came in since the order was last made, at least, until it is
 /// made anew: below that the few pages that are written out of turn are not
@@ -47,6 +50,7 @@ pub struct Stations {
     /// The first stations in the order of their ids; the others are behind
     /// them in the order in which they came.
     sorted: Vec<(StationId, u32)>,
+    board: Arc<Board>,
 }
 
 impl Stations {
@@ -70,6 +74,12 @@ impl Stations {
         &self.entries[slot.index()]
     }
 
+    /// Their last contacts, for whoever looks while they change.
+    #[must_use]
+    pub fn board(&self) -> Arc<Board> {
+        Arc::clone(&self.board)
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -91,6 +101,7 @@ impl Stations {
 
     /// Sets what is known of a station that is known.
     pub fn set(&mut self, slot: Slot, station: Station) {
+        self.board.set(slot, &station);
         self.entries[slot.index()].1 = station;
     }
 
@@ -101,6 +112,7 @@ impl Stations {
     pub fn add(&mut self, id: StationId, station: Station) -> Slot {
         debug_assert!(self.slot(id).is_none());
         let slot = Slot::new(self.entries.len()).0;
+        self.board.set(Slot(slot), &station);
         self.entries.push((id, station));
         let Stations { hasher, index, entries, .. } = self;
         index.insert_unique(hasher.hash_one(id), slot, |&slot| hasher.hash_one(entries[slot as usize].0));

@@ -22,6 +22,7 @@ use super::watch::Watch;
 use crate::config::Limits;
 use crate::health::Health;
 use crate::lane::{Awaited, Verdict};
+use crate::live::Publisher;
 use crate::store::{Settled, Store, StoreError};
 
 /// How long the writer waits for reports at a time.
@@ -49,6 +50,7 @@ pub(super) struct Recorder<S, C, H> {
     limits: Limits,
     hang_up: H,
     stopping: CancellationToken,
+    publisher: Publisher,
     pace: Pace,
     trouble: Trouble,
     /// What was found at the start is judged.
@@ -69,8 +71,10 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
         limits: Limits,
         hang_up: H,
         stopping: CancellationToken,
+        mut publisher: Publisher,
     ) -> Recorder<S, C, H> {
-        let Settled { settings, expected_by, allow_from } = settled.into();
+        let Settled { settings, expected_by, allow_from, named } = settled.into();
+        publisher.start(named, &store, &settings);
         Recorder {
             watch: Watch::start(settings, &store, clock.now())
                 .with_new_stations_max(limits.new_stations_per_hour_max)
@@ -83,6 +87,7 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
             limits,
             hang_up,
             stopping,
+            publisher,
             trouble: Trouble::default(),
             found: false,
             unstored: false,
@@ -165,11 +170,18 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
         self.trouble.is_there()
     }
 
+    /// Whether what is shown is to be made anew with the next turn.
+    #[cfg(test)]
+    pub(super) fn is_to_publish(&self) -> bool {
+        self.publisher.is_behind()
+    }
+
     pub(super) fn turn(&mut self, now: Now) {
         // Also if the store was well meanwhile: a disk may have room for its
         // own small works and none for a batch.
         let unstored = std::mem::take(&mut self.unstored) || self.trouble.is_there();
         self.watch.turn(now, unstored, self.store.sequence());
+        self.publisher.turn(&self.store, self.watch.settings());
     }
 
     /// Judges what was found at the start, a batch a turn until that is all.
@@ -202,6 +214,7 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
                     self.health.turns(true);
                     self.doubtful = false;
                     self.watch.recorded(&self.draft.batch, &self.store);
+                    self.publisher.recorded(&self.draft.batch, &self.store, self.watch.settings());
                     return Ok(true);
                 }
                 Err(StoreError::Unavailable(reason)) => {
@@ -272,6 +285,7 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
         tracing::error!(%reason, "a commit may have failed; opening the database again");
         self.store.reopen().context("the database cannot be opened again")?;
         self.watch.read(&self.store);
+        self.publisher.renew();
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ mod faults;
 mod lives;
 mod machine;
 mod operators;
+mod shown;
 mod truth;
 mod words;
 
@@ -32,12 +33,14 @@ use waterwatch_core::{OpenSpan, Origin, Report, Settings, Station, StationId, St
 use self::disk::Disk;
 use self::machine::Machine;
 use self::operators::Operators;
+use self::shown::Shown;
 use self::truth::Truth;
 use self::words::Contests;
 use super::clock::Clock;
 use super::recorder::Recorder;
 use crate::backoff;
 use crate::config::Limits;
+use crate::live;
 use crate::store::Store;
 
 const SECOND_MS: i64 = 1_000;
@@ -109,6 +112,7 @@ struct Server {
     recorder: Recorder<Disk, Rc<Machine>, fn()>,
     /// When its next turn is due.
     turn_ms: i64,
+    shown: Shown,
 }
 
 struct World {
@@ -312,6 +316,7 @@ impl World {
         self.machine.starts(self.fleet);
         let mut disk = std::mem::take(&mut self.disk);
         disk.reopen().unwrap();
+        let (publisher, follower, live) = live::open();
         let recorder = Recorder::start(
             disk,
             self.settings(),
@@ -319,8 +324,9 @@ impl World {
             Limits::default(),
             (|| {}) as fn(),
             CancellationToken::new(),
+            publisher,
         );
-        self.server = Some(Server { recorder, turn_ms: self.now_ms() });
+        self.server = Some(Server { recorder, turn_ms: self.now_ms(), shown: Shown { follower, live } });
     }
 
     /// What the server is told of the fleet. The last carrier's stations are in no
@@ -481,7 +487,7 @@ impl World {
 
     /// Looks at the server after its turn, and when the next one is due.
     fn has_turned(&mut self, is_stored: bool) {
-        let Some(Server { recorder, turn_ms }) = &mut self.server else { return };
+        let Some(Server { recorder, turn_ms, shown }) = &mut self.server else { return };
         let wait = recorder.due().saturating_duration_since(self.machine.instant());
         let now_ms = self.machine.now_ms();
         *turn_ms = now_ms + i64::try_from(wait.as_millis()).unwrap().max(1);
@@ -491,6 +497,9 @@ impl World {
             truth.nobody_is_forgotten(&recorder.store, &self.fleet);
             if !recorder.watch.is_due() {
                 truth.nobody_is_hidden_for_nothing(&recorder.store, recorder.watch.turn_is().wall_ms);
+            }
+            if !recorder.is_to_publish() {
+                shown.agrees(&recorder.store);
             }
             if is_stored {
                 truth.lives.no_visit_is_forgotten(self.machine.now().wall_ms);

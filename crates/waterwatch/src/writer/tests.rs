@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::lane::{self, Lane};
 use crate::store::stations::{Slot, Stations};
-use crate::store::{Alarms, Batch, Contests, Lives, StoreError};
+use crate::store::{Alarms, Batch, Board, Contests, Lives, StoreError};
 use waterwatch_core::alarm::Event;
 use waterwatch_core::{Origin, Report, Span, Station, StationId};
 
@@ -69,6 +69,10 @@ impl Store for FaultyStore {
     fn station(&self, slot: Slot) -> (StationId, &Station) {
         let (id, station) = self.stations.at(slot);
         (*id, station)
+    }
+
+    fn board(&self) -> Arc<Board> {
+        self.stations.board()
     }
 
     fn alarms(&self) -> &Alarms {
@@ -176,8 +180,8 @@ fn run_on(store: FaultyStore, limits: &Limits, submissions: &[&[&str]]) -> Outco
         let writer = scope.spawn(move || {
             let hang_ups = Cell::new(0);
             let hang_up = || hang_ups.set(hang_ups.get() + 1);
-            let (stopping, health) = (CancellationToken::new(), Arc::default());
-            let ended = run(receiver, store, limits, Settled::default(), hang_up, &stopping, health);
+            let (stopping, onlookers) = (CancellationToken::new(), Onlookers::default());
+            let ended = run(receiver, store, limits, Settled::default(), hang_up, &stopping, onlookers);
             (ended, hang_ups.get())
         });
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

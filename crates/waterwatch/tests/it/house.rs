@@ -56,12 +56,13 @@ fn nobody_but_the_writer_commits() {
 fn dependencies_point_one_way() {
     nobody_says(
         "waterwatch/src/store",
-        &["crate::writer", "crate::intake", "crate::lane", "crate::server::", "wire"],
+        &["crate::writer", "crate::intake", "crate::lane", "crate::live", "crate::server::", "wire"],
         &[],
     );
     for (part, words) in [
         ("writer", ["crate::intake", "crate::server::", "std::net", "tokio::net"].as_slice()),
         ("lane", &["crate::intake", "crate::writer", "crate::server::", "crate::store"]),
+        ("live", &["crate::writer", "crate::intake", "crate::server::", "crate::commands", "crate::web"]),
         ("intake", &["crate::writer", "crate::server::", "crate::store"]),
         ("shown", &["crate::cli", "crate::commands", "crate::web", "axum", "crate::writer", "crate::intake"]),
         ("web", &["crate::writer", "crate::intake", "crate::server::", "crate::store::sqlite"]),

@@ -1,7 +1,7 @@
 //! Whether stations are heard: the communication state of each, and what its
 //! points are worth. Derived from what is recorded; never kept.
 
-use waterwatch_core::alarm::{AlarmSource, Point};
+use waterwatch_core::alarm::{AlarmSource, Point, State};
 use waterwatch_core::settings::StationSettings;
 
 use super::{LastContact, ServerRows};
@@ -46,25 +46,38 @@ impl Comms {
     /// `comms` alarm is on.
     #[must_use]
     pub fn of(contact: &LastContact, is_silent: bool, settings: &StationSettings, now_ms: i64) -> Comms {
+        Comms::heard(contact.received_at_ms, is_silent, settings.period_ms, now_ms)
+    }
+
+    /// The same of a station that was last heard then; `None`: never, or nobody
+    /// knows when.
+    #[must_use]
+    pub fn heard(received_at_ms: Option<i64>, is_silent: bool, period_ms: i64, now_ms: i64) -> Comms {
         if is_silent {
             return Comms::Silent;
         }
-        let Some(received_at_ms) = contact.received_at_ms else { return Comms::New };
+        let Some(received_at_ms) = received_at_ms else { return Comms::New };
         // Whole seconds, so that a report that is on its way makes nobody late.
         // One that lies ahead was made before the clock was set back: how long
         // ago that is, nobody knows.
         let age_s = now_ms.saturating_sub(received_at_ms).saturating_abs() / 1_000;
-        if age_s > settings.period_ms / 1_000 { Comms::Late } else { Comms::Up }
+        if age_s > period_ms / 1_000 { Comms::Late } else { Comms::Up }
     }
 
     /// The same, with what people have said of it: that it was retired, before
     /// that it is paused.
     #[must_use]
     pub fn said(self, contact: &LastContact, is_paused: bool) -> Comms {
-        match (contact.retired(), is_paused) {
-            (Some(_), _) => Comms::Retired,
-            (None, true) => Comms::Paused,
-            (None, false) => self,
+        self.unless(contact.retired().is_some(), is_paused)
+    }
+
+    /// The same, unless it is retired, or is paused.
+    #[must_use]
+    pub fn unless(self, is_retired: bool, is_paused: bool) -> Comms {
+        match (is_retired, is_paused) {
+            (true, _) => Comms::Retired,
+            (false, true) => Comms::Paused,
+            (false, false) => self,
         }
     }
 
@@ -78,6 +91,16 @@ impl Comms {
             Comms::New => Quality::Never,
         }
     }
+}
+
+/// The worst state among a station's alarms as it may be said: `None` if it is
+/// not known. `is_judged`: each of its contacts that is on has an alarm, or
+/// needs none.
+#[must_use]
+pub fn state_if_known(worst: State, is_judged: bool, was_heard: bool) -> Option<State> {
+    let is_known = is_judged && (was_heard || worst != State::Normal);
+    // What needs an answer does so, whatever else is not known.
+    (is_known || worst.rank() < State::Shelved.rank()).then_some(worst)
 }
 
 /// What a point is worth, the worst first.

@@ -1,6 +1,7 @@
 //! A disk that holds what was committed, for certain, and the memory over it.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use waterwatch_core::alarm::{Event, Kind};
 use waterwatch_core::silence::Gap;
@@ -8,7 +9,7 @@ use waterwatch_core::{Station, StationId};
 
 use super::machine::Machine;
 use crate::store::stations::{Slot, Stations};
-use crate::store::{Alarms, Batch, Contests, Lives, Store, StoreError, Tokens};
+use crate::store::{Alarms, Batch, Board, Contests, Lives, Store, StoreError, Tokens};
 
 /// What happens at a commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,6 +103,10 @@ impl Store for Disk {
     fn station(&self, slot: Slot) -> (StationId, &Station) {
         let (id, station) = self.stations.at(slot);
         (*id, station)
+    }
+
+    fn board(&self) -> Arc<Board> {
+        self.stations.board()
     }
 
     fn alarms(&self) -> &Alarms {

@@ -1,6 +1,5 @@
 //! Operators' commands, from the lane to what they are told.
 
-use std::sync::Arc;
 use waterwatch_core::alarm::{AlarmSource, Point, Rejected, State};
 
 use super::turns::{Turns, turns};
@@ -112,7 +111,8 @@ fn of_a_writer_that_ends_by_a_failure_nothing_is_known() {
         Command { what, by: "Ada".into(), deadline: Instant::now() + Duration::from_secs(60) }
     };
     let writer = thread::spawn(move || {
-        run(receiver, store, &limits(), Settled::default(), || {}, &CancellationToken::new(), Arc::default())
+        let (stopping, onlookers) = (CancellationToken::new(), Onlookers::default());
+        run(receiver, store, &limits(), Settled::default(), || {}, &stopping, onlookers)
     });
     // Nobody reports, and nothing else wakes the writer for half a second.
     let began = Instant::now();

@@ -77,8 +77,15 @@ impl Turns {
     fn start_at(disk: Disk, settled: Settled, limits: Limits, now: Now) -> Turns {
         let clock = ToldClock { began: Instant::now(), now: Rc::new(Cell::new(now)) };
         let stopping = CancellationToken::new();
-        let recorder =
-            Recorder::start(disk, settled.clone(), clock.clone(), limits.clone(), (|| {}) as fn(), stopping);
+        let recorder = Recorder::start(
+            disk,
+            settled.clone(),
+            clock.clone(),
+            limits.clone(),
+            (|| {}) as fn(),
+            stopping,
+            Publisher::default(),
+        );
         Turns { recorder, settled, limits, clock }
     }
 

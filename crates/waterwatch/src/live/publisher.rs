@@ -1,0 +1,162 @@
+//! The writer's end: it pushes, and waits for nobody.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use waterwatch_core::{Settings, StationId};
+
+use super::update::{Recorded, Resettled, Update, Whole};
+use crate::store::{Batch, Slot, Store};
+
+/// Alarms and stations in the queue, at most: a storm's worth of some 20 MB, and
+/// less than the follower takes in a second.
+const QUEUED_MAX: usize = 65_536;
+
+/// The writer's end. One that nobody follows does nothing.
+#[derive(Debug, Default)]
+pub struct Publisher {
+    queue: Option<Pushed>,
+    /// The whole is to be published before anything else.
+    is_behind: bool,
+    /// How many stations were known at the last batch.
+    stations: usize,
+    /// The stations that are configured.
+    named: BTreeSet<StationId>,
+}
+
+#[derive(Debug)]
+struct Pushed {
+    updates: Sender<Update>,
+    weight: Arc<AtomicUsize>,
+}
+
+/// The other end of the queue.
+#[derive(Debug)]
+pub(super) struct Queue {
+    pub(super) updates: Receiver<Update>,
+    weight: Arc<AtomicUsize>,
+}
+
+pub(super) fn open() -> (Publisher, Queue) {
+    let (sender, receiver) = channel();
+    let weight = Arc::new(AtomicUsize::new(0));
+    let pushed = Pushed { updates: sender, weight: Arc::clone(&weight) };
+    let publisher = Publisher { queue: Some(pushed), ..Publisher::default() };
+    (publisher, Queue { updates: receiver, weight })
+}
+
+impl Queue {
+    /// An update of this weight is followed.
+    pub(super) fn followed(&self, weight: usize) {
+        self.weight.fetch_sub(weight, Ordering::Relaxed);
+    }
+}
+
+impl Publisher {
+    /// The server starts: these stations are configured.
+    pub fn start<S: Store>(&mut self, named: Vec<StationId>, store: &S, settings: &Settings) {
+        self.named = named.into_iter().collect();
+        self.is_behind = true;
+        self.turn(store, settings);
+    }
+
+    /// The batch is recorded: `store` answers with it.
+    pub fn recorded<S: Store>(&mut self, batch: &Batch, store: &S, settings: &Settings) {
+        if self.queue.is_none() {
+            return;
+        }
+        let has_new = store.station_count() != self.stations;
+        if self.is_behind {
+            self.turn(store, settings);
+            return;
+        }
+        let Batch { events, alarms, silent_together, lives, .. } = batch;
+        if !has_new
+            && events.is_empty()
+            && alarms.is_empty()
+            && silent_together.is_empty()
+            && lives.is_empty()
+        {
+            return;
+        }
+        self.stations = store.station_count();
+        let new = batch.changes.iter().filter(|change| has_new && change.slot.is_none());
+        let recorded = Recorded {
+            stations: new
+                .filter_map(|change| store.find(change.id).map(|(slot, _)| (change.id, slot)))
+                .collect(),
+            alarms: alarms
+                .iter()
+                .map(|(key, _)| (key.clone(), store.alarms().own_facts(key).cloned()))
+                .collect(),
+            together: silent_together.clone(),
+            lives: lives.clone(),
+            sequence: (!events.is_empty()).then_some(batch.sequence),
+        };
+        self.push(Update::Recorded(Box::new(recorded)));
+    }
+
+    /// Other settings hold for these stations, from a batch on that is recorded.
+    pub fn resettled(&mut self, stations: Vec<Resettled>) {
+        for Resettled { id, is_named, .. } in &stations {
+            if *is_named {
+                self.named.insert(*id)
+            } else {
+                self.named.remove(id)
+            };
+        }
+        if self.queue.is_some() && !self.is_behind && !stations.is_empty() {
+            self.push(Update::Resettled(stations));
+        }
+    }
+
+    /// Much is another now: the store was opened again, or the settings of all
+    /// stations changed. The whole follows with the next batch or turn.
+    pub fn renew(&mut self) {
+        self.is_behind = true;
+    }
+
+    /// Whether the whole is to follow.
+    #[cfg(test)]
+    pub(crate) fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// Publishes the whole if that is to be done and the follower has time for it.
+    pub fn turn<S: Store>(&mut self, store: &S, settings: &Settings) {
+        let Some(queue) = &self.queue else { return };
+        if !self.is_behind || queue.weight.load(Ordering::Relaxed) > 0 {
+            return;
+        }
+        self.is_behind = false;
+        self.stations = store.station_count();
+        let whole = Whole {
+            board: store.board(),
+            stations: (0..self.stations).map(|place| store.station(Slot::new(place)).0).collect(),
+            alarms: store.alarms().clone(),
+            lives: store.lives().clone(),
+            settings: settings.clone(),
+            named: self.named.clone(),
+            sequence: store.sequence(),
+        };
+        self.push(Update::Whole(Box::new(whole)));
+    }
+
+    fn push(&mut self, update: Update) {
+        let Some(Pushed { updates, weight }) = &self.queue else { return };
+        let more = update.weight();
+        let waiting = weight.load(Ordering::Relaxed);
+        // One that is too large by itself is taken when nothing waits.
+        if waiting > 0 && waiting + more > QUEUED_MAX {
+            self.is_behind = true;
+            return;
+        }
+        weight.fetch_add(more, Ordering::Relaxed);
+        if updates.send(update).is_err() {
+            tracing::error!("nobody follows what is recorded any more: what is shown stays as it is");
+            self.queue = None;
+        }
+    }
+}
