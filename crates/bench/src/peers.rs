@@ -172,7 +172,8 @@ impl Peer {
     pub(crate) fn start(self, waterwatch: &Path, folder: &Path) -> anyhow::Result<Running> {
         let own = |name: &str| -> anyhow::Result<Command> {
             let mut command = Command::new(std::env::current_exe()?);
-            command.args(["peer", name]);
+            // Those that only measure have nothing to show.
+            command.args(["peer", name]).env("WATERWATCH_HTTP", "off");
             Ok(command)
         };
         match self {

@@ -21,6 +21,7 @@ use crate::health::Health;
 use crate::intake::{self, Intake};
 use crate::store::Store;
 use crate::store::lock::DataLock;
+use crate::store::readers::Readers;
 use crate::store::sqlite::SqliteStore;
 use crate::web::{Parts, Web};
 use crate::writer::Onlookers;
@@ -32,6 +33,10 @@ const STOP_INTAKE: Duration = Duration::from_secs(3);
 /// How long it may take in all until the writer has recorded what is left and
 /// closed the file.
 const STOP: Duration = Duration::from_millis(4500);
+
+/// Those who read the database for HTTP at the same time, at most: more than there
+/// are processors for them.
+const READERS_MAX: usize = 8;
 
 /// Delays that rest on a single report and are named at the start, each: a
 /// fleet in which each station has its own must not fill the log.
@@ -105,8 +110,7 @@ async fn run<S: Store + Send + 'static>(
     let (hang_up, hung_up) = watch::channel(());
     let health = Arc::new(Health::default());
     let (lane, operators, submissions) = lane::open(config.limits.lane_bytes_max);
-    // Whoever shows what is recorded has a copy; nobody does yet.
-    let (publisher, follower, _live) = live::open();
+    let (publisher, follower, live) = live::open();
     let follower = thread::Builder::new().name("follower".to_owned()).spawn(move || follower.run())?;
     let writer = {
         let (limits, stopping) = (config.limits.clone(), stopping.clone());
@@ -127,6 +131,8 @@ async fn run<S: Store + Send + 'static>(
             listener,
             listeners: named.chain([(listener, format!("http {}", bound.address))]).collect(),
             health,
+            live,
+            readers: Readers::open(&config.data, READERS_MAX)?,
             tokens: known,
             limits: config.limits.clone(),
             stopping: stopping.clone(),

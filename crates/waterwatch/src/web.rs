@@ -31,7 +31,9 @@ use self::problem::{Kind, Problem};
 use crate::config::Limits;
 use crate::health::Health;
 use crate::lane::{Lane, Operators};
+use crate::live::{Live, View};
 use crate::store::Tokens;
+use crate::store::readers::Readers;
 
 pub use self::listener::{Bound, bind};
 
@@ -52,6 +54,10 @@ pub struct Parts {
     pub listeners: HashMap<u16, String>,
     /// Whether the writer turns, and can store.
     pub health: Arc<Health>,
+    /// What the writer publishes.
+    pub live: Live,
+    /// Ways to read the database beside the writer.
+    pub readers: Readers,
     /// Who may ask for what.
     pub tokens: Tokens,
     /// Every limit.
@@ -92,6 +98,11 @@ impl Web {
     pub async fn serve(self, bound: Bound) {
         let (limits, stopping) = (self.limits.clone(), self.stopping.clone());
         listener::serve(bound, self.router(), &limits, stopping).await;
+    }
+
+    /// What the writer publishes, as it is now.
+    fn look(&self) -> Result<View<'_>, Problem> {
+        self.live.look().map_err(|not_yet| Problem::new(Kind::Unavailable, not_yet.to_string()))
     }
 
     /// Every route there is.

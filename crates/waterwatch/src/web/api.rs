@@ -2,17 +2,21 @@
 //! them.
 
 mod alarm_commands;
+mod alarms;
 mod order;
 mod refused;
 mod reports;
 mod station_commands;
+mod stations;
 mod tokens;
+mod words;
 
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use serde::Deserializer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, Info, OpenApi, OpenApiBuilder};
 use utoipa::{PartialSchema, ToSchema};
@@ -20,19 +24,28 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::access::{Access, SCHEME, operations, problem};
-use super::problem::Problem;
-use super::{Web, health};
+use super::extract::number_or_text;
+use super::problem::{Kind, Problem};
+use super::{Deadline, Web, health};
+use crate::store::reader::{ReadError, Reader};
+use crate::store::readers::ReadersError;
 
 /// Every route there is.
 pub(super) fn routes(web: &Web) -> OpenApiRouter<Web> {
     use Access as Of;
     let table = [
+        (Of::VIEWER, routes!(alarms::list)),
+        (Of::VIEWER, routes!(alarms::one)),
+        (Of::VIEWER, routes!(alarms::explain)),
         (Of::ACKNOWLEDGE, routes!(alarm_commands::acknowledge)),
         (Of::ACKNOWLEDGE, routes!(alarm_commands::acknowledge_many)),
         (Of::OPERATOR, routes!(alarm_commands::shelve)),
         (Of::OPERATOR, routes!(alarm_commands::unshelve)),
         (Of::OPERATOR, routes!(alarm_commands::take_out_of_service)),
         (Of::OPERATOR, routes!(alarm_commands::return_to_service)),
+        (Of::VIEWER, routes!(stations::list)),
+        (Of::VIEWER, routes!(stations::one)),
+        (Of::VIEWER, routes!(stations::spans)),
         (Of::OPERATOR, routes!(station_commands::pause)),
         (Of::OPERATOR, routes!(station_commands::resume)),
         (Of::OPERATOR, routes!(station_commands::begin_visit)),
@@ -90,4 +103,24 @@ impl Document {
 #[utoipa::path(get, path = "/openapi.json", tag = "health", responses((status = 200, body = serde_json::Value)))]
 async fn openapi(Extension(Document(text)): Extension<Document>) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text.to_string()).into_response()
+}
+
+/// What is read beside the writer, within the time of the request.
+async fn read<T: Send + 'static>(
+    web: &Web,
+    Deadline(deadline): Deadline,
+    read: impl FnOnce(&Reader) -> Result<T, ReadError> + Send + 'static,
+) -> Result<T, Problem> {
+    web.readers.read(deadline, read).await.map_err(|error| match error {
+        ReadersError::TimedOut => Problem::new(Kind::Unavailable, format!("{error}; ask again, or for less")),
+        ReadersError::Failed(error) => {
+            tracing::error!(%error, "cannot read the database for an HTTP request");
+            Problem::new(Kind::Internal, "the database cannot be read; the log says more")
+        }
+    })
+}
+
+/// A number in a query, if it is there.
+fn number_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    number_or_text(deserializer).map(Some)
 }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -11,7 +12,7 @@ use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::{AlarmSource, Point};
 
@@ -71,6 +72,9 @@ fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
 /// connection that is closed before they are would take the answer along.
 const THROWN_AWAY_MAX: usize = 1024 * 1024;
 
+/// How long that may take.
+const THROWN_AWAY_FOR: Duration = Duration::from_secs(1);
+
 /// The whole body, within its limit and its time.
 async fn body(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
     let deadline = request.extensions().get::<Deadline>().copied();
@@ -85,22 +89,37 @@ async fn body(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
 
 async fn take(mut body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
     let mut taken = Vec::new();
-    let mut bytes = 0;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::new(Kind::BadRequest, "the body ended early"))?;
-        let Ok(piece) = frame.into_data() else { continue };
-        bytes += piece.len();
-        if bytes <= bytes_max {
-            taken.extend_from_slice(&piece);
-        } else if bytes > bytes_max.saturating_add(THROWN_AWAY_MAX) {
-            break;
+    while let Some(piece) = next(&mut body).await? {
+        if taken.len() + piece.len() > bytes_max {
+            // Whether that comes to an end or not: the answer is the same.
+            let _ = timeout(THROWN_AWAY_FOR, throw_away(body)).await;
+            let detail = format!("a body may have {bytes_max} bytes (http_body_bytes_max)");
+            return Err(Problem::new(Kind::TooLarge, detail));
         }
-    }
-    if bytes > bytes_max {
-        let detail = format!("a body may have {bytes_max} bytes (http_body_bytes_max)");
-        return Err(Problem::new(Kind::TooLarge, detail));
+        taken.extend_from_slice(&piece);
     }
     Ok(taken.into())
+}
+
+async fn throw_away(mut body: Body) {
+    let mut bytes = 0;
+    while let Ok(Some(piece)) = next(&mut body).await {
+        bytes += piece.len();
+        if bytes > THROWN_AWAY_MAX {
+            return;
+        }
+    }
+}
+
+/// The next piece of a body; `None` at its end.
+async fn next(body: &mut Body) -> Result<Option<Bytes>, Problem> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::new(Kind::BadRequest, "the body ended early"))?;
+        if let Ok(piece) = frame.into_data() {
+            return Ok(Some(piece));
+        }
+    }
+    Ok(None)
 }
 
 /// A query; what it must not have is named.

@@ -4,4 +4,5 @@
 mod access;
 mod commands;
 mod limits;
+mod reads;
 mod reports;

@@ -64,6 +64,14 @@ impl Reader {
         })
     }
 
+    /// The raises of these occurrences, as far as the ledger has them: by key.
+    ///
+    /// # Errors
+    /// If SQLite cannot read the file.
+    pub fn raises_of(&self, occurrences: &[i64]) -> Result<Raises, ReadError> {
+        self.look(|moment| self.raises(moment, occurrences.iter().copied()))
+    }
+
     /// The raises of occurrences, as far as the ledger has them. An entry that
     /// cannot be read is complained of by who reads the ledger: the alarms are
     /// shown without it.
