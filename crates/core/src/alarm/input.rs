@@ -68,8 +68,9 @@ pub struct Order<'a> {
     pub reason: &'a str,
 }
 
-/// How long the name of a person may be.
-pub const NAME_CHARS_MAX: usize = 100;
+/// How long the name of whoever does something may be: a person, and the program that
+/// speaks for them.
+pub const NAME_CHARS_MAX: usize = 140;
 
 /// How long a reason may be: some sentences.
 pub const REASON_CHARS_MAX: usize = 500;

@@ -6,6 +6,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 use waterwatch_core::alarm::{Kind, Point, Priority, State};
+use waterwatch_core::token::{Right, Role};
 
 use crate::store::reader::communication::{Comms, Quality};
 
@@ -35,6 +36,10 @@ words! {
     AlarmPoint: Point::ALL.iter().map(|point| point.name());
     /// What happened: docs/alarms.md tells each of them.
     EventKind: Kind::ALL.iter().map(|kind| kind.name());
+    /// What whoever has a token may do; each may do all that those before it may.
+    TokenRole: Role::ALL.iter().map(|role| role.name());
+    /// What no role alone allows.
+    TokenRight: Right::ALL.iter().map(|right| right.name());
     /// How a station is heard.
     CommsState: Comms::ALL.map(Comms::name);
     /// What a point is worth: `good` is so, `stale` was so when it was last heard of, `never` was never heard of.

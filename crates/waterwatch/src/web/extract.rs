@@ -2,6 +2,7 @@
 //! error that names the field.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -13,6 +14,9 @@ use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use tokio::time::{timeout, timeout_at};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::{AlarmSource, Point};
 
@@ -240,11 +244,37 @@ pub(super) fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
     #[serde(untagged)]
     enum Either {
         Number(i64),
+        /// `7.0` is a whole number as well.
+        Fraction(f64),
         Text(String),
     }
-    let refused = || D::Error::custom("it must be a whole number, or a text with one");
-    match Either::deserialize(deserializer).map_err(|_| refused())? {
-        Either::Number(number) => Ok(number),
-        Either::Text(text) => text.parse().map_err(|_| refused()),
+    // Whatever is greater may have lost its last digits.
+    const EXACT: Range<f64> = 0.0..9_007_199_254_740_992.0;
+    let number = match Either::deserialize(deserializer) {
+        Ok(Either::Number(number)) => Some(number),
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole, and within what is exact")]
+        Ok(Either::Fraction(number)) if number.fract() == 0.0 && EXACT.contains(&number) => {
+            Some(number as i64)
+        }
+        Ok(Either::Text(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
+        Ok(_) | Err(_) => None,
+    };
+    number.filter(|number| *number >= 0).ok_or_else(|| {
+        D::Error::custom(format!("it must be a whole number from 0 to {}, or a text with one", i64::MAX))
+    })
+}
+
+/// What [`number_or_text`] takes, for the OpenAPI document.
+#[derive(Debug)]
+pub(super) struct NumberOrText;
+
+impl ToSchema for NumberOrText {}
+
+impl PartialSchema for NumberOrText {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(i64::MAX));
+        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9]{1,18}$"));
+        let either = OneOfBuilder::new().item(number).item(text);
+        either.description(Some("A whole number, or a text with one.")).into()
     }
 }

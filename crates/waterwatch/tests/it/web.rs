@@ -3,6 +3,7 @@
 
 mod access;
 mod commands;
+mod described;
 mod limits;
 mod reads;
 mod reports;

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waterwatch_core::alarm::Point;
 
-use super::order::{ByOrder, DoneObject, UntilOrder, ask};
+use super::order::{ByOrder, DoneObject, UntilOrder, ask, speaks_for};
 use crate::command::What;
 use crate::store::AlarmKey;
 use crate::web::Web;
 use crate::web::access::Caller;
-use crate::web::extract::{AlarmPath, Json, number_or_text, source_of};
+use crate::web::extract::{AlarmPath, Json, NumberOrText, number_or_text, source_of};
 use crate::web::problem::{Kind, Problem};
 
 /// How many occurrences may be acknowledged at once: as many as a person sees.
@@ -23,10 +23,15 @@ const ACKNOWLEDGED_MAX: usize = 100;
 pub(super) struct AcknowledgeOrder {
     /// The occurrence that was seen; if another one is open by now, nothing is acknowledged.
     #[serde(deserialize_with = "number_or_text")]
-    #[schema(example = 4702)]
+    #[schema(value_type = NumberOrText, example = 4702)]
     occurrence: i64,
     /// For whom this is done, if the token speaks for a person: the ledger names both.
-    #[schema(example = "Ana", max_length = 60)]
+    #[schema(
+        example = "Ana",
+        min_length = 1,
+        max_length = 60,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     #[serde(default)]
     on_behalf_of: Option<String>,
 }
@@ -56,7 +61,12 @@ pub(super) struct AcknowledgeManyOrder {
     #[schema(min_items = 1, max_items = 100)]
     occurrences: Vec<Seen>,
     /// For whom this is done, if the token speaks for a person: the ledger names both.
-    #[schema(example = "Ana", max_length = 60)]
+    #[schema(
+        example = "Ana",
+        min_length = 1,
+        max_length = 60,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     #[serde(default)]
     on_behalf_of: Option<String>,
 }
@@ -73,7 +83,7 @@ struct Seen {
     point: String,
     /// The occurrence that was seen.
     #[serde(deserialize_with = "number_or_text")]
-    #[schema(example = 4702)]
+    #[schema(value_type = NumberOrText, example = 4702)]
     occurrence: i64,
 }
 
@@ -107,6 +117,7 @@ pub(super) async fn acknowledge_many(
         return Err(Problem::unfit("occurrences", format!("it must have 1 to {ACKNOWLEDGED_MAX} entries")));
     }
     let by = order.on_behalf_of.as_deref();
+    speaks_for(by)?;
     // All are asked before any is awaited: they share a commit.
     let asked = order.occurrences.iter().enumerate().map(async |(place, seen)| {
         let done = match alarm_of(place, seen) {

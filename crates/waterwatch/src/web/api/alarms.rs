@@ -26,11 +26,11 @@ use crate::web::{Deadline, Web};
 pub(super) struct AlarmsQuery {
     /// Only in these states, with commas between them; `normal` is one that is about to be an alarm.
     #[serde(default)]
-    #[param(value_type = Option<String>, example = "unacknowledged,rtn_unacknowledged")]
+    #[param(value_type = Option<Vec<shown::words::AlarmState>>, style = Form, explode = false)]
     state: List<Word<AlarmState>>,
     /// Only with these priorities, with commas between them.
     #[serde(default)]
-    #[param(value_type = Option<String>, example = "critical,high")]
+    #[param(value_type = Option<Vec<shown::words::AlarmPriority>>, style = Form, explode = false)]
     priority: List<Word<Priority>>,
     /// Only of the stations of this area, and its own.
     #[param(example = "North")]

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waterwatch_core::alarm::{NAME_CHARS_MAX, State};
+use waterwatch_core::token::TOKEN_NAME_CHARS_MAX;
 
 use crate::command::{Command, Done, Outcome, What};
 use crate::web::Web;
@@ -41,7 +42,12 @@ impl From<Done> for DoneObject {
 #[serde(deny_unknown_fields)]
 pub(super) struct ByOrder {
     /// For whom this is done, if the token speaks for a person: the ledger names both.
-    #[schema(example = "Ana", max_length = 60)]
+    #[schema(
+        example = "Ana",
+        min_length = 1,
+        max_length = 60,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     #[serde(default)]
     pub(super) on_behalf_of: Option<String>,
 }
@@ -51,13 +57,23 @@ pub(super) struct ByOrder {
 #[serde(deny_unknown_fields)]
 pub(super) struct UntilOrder {
     /// When it ends by itself, RFC 3339.
-    #[schema(value_type = String, format = DateTime, example = "2026-11-24T18:00:00Z")]
+    #[schema(value_type = String, format = DateTime, example = "2099-11-24T18:00:00Z")]
     pub(super) until: Timestamp,
     /// Why.
-    #[schema(example = "pump is being replaced", max_length = 500)]
+    #[schema(
+        example = "pump is being replaced",
+        min_length = 1,
+        max_length = 500,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     pub(super) reason: String,
     /// For whom this is done, if the token speaks for a person: the ledger names both.
-    #[schema(example = "Ana", max_length = 60)]
+    #[schema(
+        example = "Ana",
+        min_length = 1,
+        max_length = 60,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     #[serde(default)]
     pub(super) on_behalf_of: Option<String>,
 }
@@ -67,10 +83,20 @@ pub(super) struct UntilOrder {
 #[serde(deny_unknown_fields)]
 pub(super) struct ReasonOrder {
     /// Why.
-    #[schema(example = "the well is filled in", max_length = 500)]
+    #[schema(
+        example = "the well is filled in",
+        min_length = 1,
+        max_length = 500,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     pub(super) reason: String,
     /// For whom this is done, if the token speaks for a person: the ledger names both.
-    #[schema(example = "Ana", max_length = 60)]
+    #[schema(
+        example = "Ana",
+        min_length = 1,
+        max_length = 60,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     #[serde(default)]
     pub(super) on_behalf_of: Option<String>,
 }
@@ -95,22 +121,35 @@ pub(super) async fn ask(
     }
 }
 
+/// How long the name of whom a token speaks for may be.
+const ON_BEHALF_OF_CHARS_MAX: usize = 60;
+
+// With the longest name of a token it fits into the ledger.
+const _: () = assert!(ON_BEHALF_OF_CHARS_MAX + TOKEN_NAME_CHARS_MAX + " (by )".len() <= NAME_CHARS_MAX);
+
+/// For whom a token speaks, as it is written, if for anybody.
+pub(super) fn speaks_for(on_behalf_of: Option<&str>) -> Result<Option<&str>, Problem> {
+    let Some(person) = on_behalf_of.map(str::trim) else { return Ok(None) };
+    let unfit = |why: String| Err(Problem::unfit("on_behalf_of", why));
+    match () {
+        () if person.is_empty() => unfit("it must name somebody, or be left out".to_owned()),
+        () if person.chars().any(char::is_control) => {
+            unfit("it has characters that cannot be printed".to_owned())
+        }
+        () if person.chars().count() > ON_BEHALF_OF_CHARS_MAX => {
+            unfit(format!("it may have {ON_BEHALF_OF_CHARS_MAX} characters"))
+        }
+        () => Ok(Some(person)),
+    }
+}
+
 /// Who wants it, as the ledger names it: `Ana (by gateway)` for whoever speaks for
 /// somebody else.
 fn by(token: &str, on_behalf_of: Option<&str>) -> Result<Box<str>, Problem> {
-    let Some(person) = on_behalf_of else { return Ok(token.into()) };
-    let by = format!("{} (by {token})", person.trim());
-    let unfit = |why: String| Err(Problem::unfit("on_behalf_of", why));
-    match () {
-        () if person.trim().is_empty() => unfit("it must name somebody, or be left out".to_owned()),
-        () if by.chars().any(char::is_control) => {
-            unfit("it has characters that cannot be printed".to_owned())
-        }
-        () if by.chars().count() > NAME_CHARS_MAX => {
-            unfit(format!("with the name of the token it may have {NAME_CHARS_MAX} characters"))
-        }
-        () => Ok(by.into()),
-    }
+    Ok(match speaks_for(on_behalf_of)? {
+        Some(person) => format!("{person} (by {token})").into(),
+        None => token.into(),
+    })
 }
 
 #[cfg(test)]
@@ -121,7 +160,7 @@ mod tests {
     fn the_ledger_names_the_person_and_the_token() {
         assert_eq!(by("pager", None).as_deref(), Ok("pager"));
         assert_eq!(by("pager", Some(" Ana ")).as_deref(), Ok("Ana (by pager)"));
-        for wrong in [" ", "A\nna", &"x".repeat(NAME_CHARS_MAX)] {
+        for wrong in [" ", "A\nna", &"x".repeat(ON_BEHALF_OF_CHARS_MAX + 1)] {
             assert!(by("pager", Some(wrong)).is_err(), "{wrong:?}");
         }
     }

@@ -8,10 +8,12 @@ use axum::{Extension, Json as Answer};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout_at;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, OneOfBuilder, Schema};
+use utoipa::openapi::{Ref, RefOr};
 use waterwatch_core::{Origin, Report, StationId};
 
 use crate::lane::Reports;
-use crate::web::extract::{json_body, number_or_text, read};
+use crate::web::extract::{NumberOrText, json_body, number_or_text, read};
 use crate::web::problem::{Kind, Problem};
 use crate::web::{Deadline, Peer, Web};
 
@@ -28,7 +30,7 @@ const ROOM_BYTES: usize = 32;
 pub(super) struct ReportOrder {
     /// The station's id, as a number or as a text.
     #[serde(deserialize_with = "number_or_text")]
-    #[schema(example = 123, minimum = 0)]
+    #[schema(value_type = NumberOrText, example = 123)]
     station_id: i64,
     /// Whether its first contact is on.
     alarm1: bool,
@@ -51,15 +53,23 @@ impl FromRequest<Web> for Sent {
     }
 }
 
-/// One report, or 1 to 1,000 of them in the order in which they were made.
-#[derive(ToSchema)]
-#[schema(title = "Reports")]
-#[expect(dead_code, reason = "it describes what `Sent` reads, whose errors name the field")]
-enum Either {
-    #[schema(title = "One")]
-    One(ReportOrder),
-    #[schema(title = "Several")]
-    Several(Vec<ReportOrder>),
+/// What [`Sent`] reads, for the OpenAPI document.
+struct OneOrMany;
+
+impl ToSchema for OneOrMany {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((ReportOrder::name().into_owned(), <ReportOrder as utoipa::PartialSchema>::schema()));
+        ReportOrder::schemas(schemas);
+    }
+}
+
+impl utoipa::PartialSchema for OneOrMany {
+    fn schema() -> RefOr<Schema> {
+        let one = Ref::from_schema_name(ReportOrder::name());
+        let many = ArrayBuilder::new().items(one.clone()).min_items(Some(1)).max_items(Some(REPORTS_MAX));
+        let about = "One report, or 1 to 1,000 of them in the order in which they were made.";
+        OneOfBuilder::new().item(one).item(many).description(Some(about)).into()
+    }
 }
 
 /// What became of the reports.
@@ -85,7 +95,7 @@ struct ReportObject {
 ///
 /// One report or an array of them. It is answered when all that is stored is durable, with a result for each.
 /// **503 means that they are not stored, or that it is not known: send them again**; that does no harm.
-#[utoipa::path(post, path = "/reports", tag = "reports", request_body = Either,
+#[utoipa::path(post, path = "/reports", tag = "reports", request_body = OneOrMany,
     responses((status = 200, body = ReportsObject),
         (status = 503, body = Problem, description = "Not stored: send again", content_type = "application/problem+json")))]
 pub(super) async fn report(

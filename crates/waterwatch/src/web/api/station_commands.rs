@@ -47,14 +47,24 @@ pub(super) async fn resume(
 #[serde(deny_unknown_fields)]
 pub(super) struct VisitOrder {
     /// When they will have left at the latest, RFC 3339.
-    #[schema(value_type = String, format = DateTime, example = "2026-11-24T18:00:00Z")]
+    #[schema(value_type = String, format = DateTime, example = "2099-11-24T18:00:00Z")]
     until: Timestamp,
     /// What for.
-    #[schema(example = "yearly inspection", max_length = 500)]
+    #[schema(
+        example = "yearly inspection",
+        min_length = 1,
+        max_length = 500,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     #[serde(default)]
     reason: Option<String>,
     /// Who it is, if it is not whom the token names: the ledger names both.
-    #[schema(example = "Ana", max_length = 60)]
+    #[schema(
+        example = "Ana",
+        min_length = 1,
+        max_length = 60,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     #[serde(default)]
     on_behalf_of: Option<String>,
 }

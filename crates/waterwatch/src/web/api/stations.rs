@@ -29,15 +29,15 @@ use crate::web::{Deadline, Web};
 pub(super) struct StationsQuery {
     /// Only those whose worst alarm is in one of these states, with commas between them.
     #[serde(default)]
-    #[param(value_type = Option<String>, example = "unacknowledged")]
+    #[param(value_type = Option<Vec<words::AlarmState>>, style = Form, explode = false)]
     state: List<Word<AlarmState>>,
     /// Only those that are heard in one of these ways, with commas between them.
     #[serde(default)]
-    #[param(value_type = Option<String>, example = "silent,late")]
+    #[param(value_type = Option<Vec<words::CommsState>>, style = Form, explode = false)]
     comms: List<Word<Comms>>,
     /// Only those whose contacts are of this quality, with commas between several.
     #[serde(default)]
-    #[param(value_type = Option<String>, example = "stale")]
+    #[param(value_type = Option<Vec<words::PointQuality>>, style = Form, explode = false)]
     quality: List<Word<Quality>>,
     /// Only in this area.
     #[param(example = "North")]
@@ -45,13 +45,13 @@ pub(super) struct StationsQuery {
     /// Only those that report without being configured, or only the others.
     unnamed: Option<bool>,
     /// Only those whose id or name begins like this; letters of ASCII in either case.
-    #[param(example = "12", max_length = 100)]
+    #[param(example = "12", min_length = 1, max_length = 100, pattern = r"\S")]
     q: Option<String>,
     /// At most so many, 1 to 1,000.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 100)]
     limit: Option<usize>,
     /// Those after this station: `next` of the page before.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^[0-9]{1,18}$")]
     after: Option<String>,
 }
 

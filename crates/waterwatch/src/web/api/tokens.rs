@@ -10,6 +10,7 @@ use waterwatch_core::token::{Right, Rights, Role};
 
 use super::order::{DoneObject, ask};
 use crate::command::What;
+use crate::shown::words::{TokenRight, TokenRole};
 use crate::tokens::Secret;
 use crate::web::Web;
 use crate::web::access::Caller;
@@ -30,9 +31,10 @@ struct TokenObject {
     #[schema(example = "pager")]
     name: String,
     /// viewer, operator or admin.
-    #[schema(example = "operator")]
+    #[schema(value_type = TokenRole, example = "operator")]
     role: &'static str,
     /// What it may do beyond its role: acknowledge, report.
+    #[schema(value_type = Vec<TokenRight>)]
     may: Vec<&'static str>,
     /// When it was made.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -73,13 +75,18 @@ pub(super) async fn list(State(web): State<Web>) -> Answer<TokensObject> {
 #[serde(deny_unknown_fields)]
 pub(super) struct TokenOrder {
     /// What the ledger calls whoever has it; no other token has, or had, this name.
-    #[schema(example = "pager", min_length = 1, max_length = 64)]
+    #[schema(
+        example = "pager",
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: String,
     /// viewer: look; operator: set alarms aside; admin: change settings and tokens.
-    #[schema(example = "operator")]
+    #[schema(value_type = TokenRole, example = "operator")]
     role: String,
     /// What it may do beyond its role: acknowledge alarms, report as a station does.
-    #[schema(example = json!(["acknowledge"]))]
+    #[schema(value_type = Vec<TokenRight>, example = json!(["acknowledge"]))]
     #[serde(default)]
     may: Vec<String>,
 }
