@@ -7,17 +7,20 @@
 //! acknowledgement hangs on its priority) are worked out last, from the
 //! setting that holds.
 
+mod all;
 mod said;
+mod says;
 
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use crate::alarm::{AlarmSource, Point, PointSettings, Priority};
+use crate::alarm::{Point, PointSettings, Priority};
 use crate::station::StationId;
 use crate::together::Together;
 
-pub use said::{Said, Setting, Unfit};
+pub use all::{AreaId, Settings};
+pub use said::{Said, Setting, Unfit, names_of_points, text};
+pub use says::{ScopeSays, TEXT_CHARS_MAX, Told, changes};
 
 /// How often a station may report, in seconds: up to once a week.
 pub const PERIOD_S: RangeInclusive<u32> = 1..=604_800;
@@ -90,6 +93,14 @@ pub struct Fleet {
     pub together: FleetTogether,
 }
 
+impl Fleet {
+    /// What it says of stations and their points.
+    #[must_use]
+    pub fn says(&self) -> ScopeSays {
+        ScopeSays::of(self.overrides, self.texts.clone())
+    }
+}
+
 /// When stations that fall silent together are one fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FleetTogether {
@@ -120,188 +131,6 @@ pub struct StationSettings {
     /// The area that it is in, if it is in one.
     pub area: Option<AreaId>,
     points: [PointSettings; Point::ALL.len()],
-}
-
-/// An area by its place among the areas that have stations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AreaId(u32);
-
-/// An area, and who is in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Area {
-    name: Box<str>,
-    stations: Vec<StationId>,
-}
-
-/// What holds for every station: for most that of the fleet, and for the
-/// others one of few combinations, each kept once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    combinations: Vec<StationSettings>,
-    /// Which of them holds for a station that is not as the fleet.
-    own: HashMap<StationId, u32>,
-    areas: Vec<Area>,
-    area_ids: HashMap<Box<str>, AreaId>,
-    together: FleetTogether,
-    /// What holds for alarms that are not a station's.
-    of_many: StationSettings,
-}
-
-impl Settings {
-    /// Of a fleet in which no station has settings of its own.
-    #[must_use]
-    pub fn of_fleet(fleet: StationSettings) -> Settings {
-        // Those that come back do so within a period, and all of them together:
-        // whoever is a little later does not alarm for itself in between.
-        let mut of_many = fleet;
-        let comms = &mut of_many.points[Point::Comms as usize];
-        comms.enabled = true;
-        comms.off_delay_ms = fleet.period_ms;
-        comms.hand_over_after_ms = Some(Together::HAND_OVER_MS);
-        Settings {
-            combinations: vec![fleet],
-            own: HashMap::new(),
-            areas: Vec::new(),
-            area_ids: HashMap::new(),
-            together: FleetTogether::default(),
-            of_many,
-        }
-    }
-
-    /// The same, with this rule for stations that fall silent together.
-    #[must_use]
-    pub fn with_together(self, together: FleetTogether) -> Settings {
-        Settings { together, ..self }
-    }
-
-    /// Whether any station is in an area.
-    #[must_use]
-    pub fn has_areas(&self) -> bool {
-        !self.areas.is_empty()
-    }
-
-    /// The area with this name; there is one from now on.
-    pub fn area(&mut self, name: &str) -> AreaId {
-        if let Some(known) = self.area_named(name) {
-            return known;
-        }
-        let id = AreaId(u32::try_from(self.areas.len()).expect("not more than there are stations"));
-        self.areas.push(Area { name: name.into(), stations: Vec::new() });
-        self.area_ids.insert(name.into(), id);
-        id
-    }
-
-    /// The area with this name, if a station is in it.
-    #[must_use]
-    pub fn area_named(&self, name: &str) -> Option<AreaId> {
-        self.area_ids.get(name).copied()
-    }
-
-    /// What an area is called.
-    #[must_use]
-    pub fn area_name(&self, area: AreaId) -> &str {
-        &self.areas[area.0 as usize].name
-    }
-
-    /// Who is in an area, whether heard or not.
-    #[must_use]
-    pub fn stations_of(&self, area: AreaId) -> &[StationId] {
-        &self.areas[area.0 as usize].stations
-    }
-
-    /// When stations that fall silent together are one fault.
-    #[must_use]
-    pub fn together(&self) -> &FleetTogether {
-        &self.together
-    }
-
-    /// Sets what holds for stations that are not as the fleet.
-    pub fn set(&mut self, stations: impl IntoIterator<Item = (StationId, StationSettings)>) {
-        let mut known: HashMap<StationSettings, u32> =
-            (0..).zip(&self.combinations).map(|(place, settings)| (*settings, place)).collect();
-        for (id, settings) in stations {
-            let before = self.of(id).area;
-            if before != settings.area {
-                if let Some(AreaId(area)) = before {
-                    self.areas[area as usize].stations.retain(|of| *of != id);
-                }
-                if let Some(AreaId(area)) = settings.area {
-                    self.areas[area as usize].stations.push(id);
-                }
-            }
-            let place = *known.entry(settings).or_insert_with(|| {
-                self.combinations.push(settings);
-                u32::try_from(self.combinations.len() - 1).expect("not more than there are stations")
-            });
-            if place == 0 {
-                self.own.remove(&id)
-            } else {
-                self.own.insert(id, place)
-            };
-        }
-    }
-
-    /// What holds for the fleet.
-    #[must_use]
-    pub fn fleet(&self) -> &StationSettings {
-        &self.combinations[0]
-    }
-
-    /// What holds for a station.
-    #[must_use]
-    pub fn of(&self, id: StationId) -> &StationSettings {
-        // Most fleets have none.
-        if self.own.is_empty() {
-            return self.fleet();
-        }
-        self.own.get(&id).map_or(self.fleet(), |&place| &self.combinations[place as usize])
-    }
-
-    /// The stations that are not as the fleet, and what holds for each, in no order.
-    pub fn own(&self) -> impl Iterator<Item = (StationId, &StationSettings)> {
-        self.own.iter().map(|(id, &place)| (*id, &self.combinations[place as usize]))
-    }
-
-    /// Settings that will not do what they seem to: of the fleet first, then
-    /// of every combination that a station has, each warning once.
-    #[must_use]
-    pub fn warnings(&self) -> Vec<(Warning, Whose)> {
-        let mut warnings: Vec<_> = self.fleet().warnings().map(|warning| (warning, Whose::Fleet)).collect();
-        let mut of_stations: BTreeMap<Warning, (usize, StationId)> = BTreeMap::new();
-        for (&id, &place) in &self.own {
-            for warning in self.combinations[place as usize].warnings() {
-                let (count, first) = of_stations.entry(warning).or_insert((0, id));
-                *count += 1;
-                *first = id.min(*first);
-            }
-        }
-        let whose = |(warning, (count, first))| (warning, Whose::Stations { count, first });
-        warnings.extend(of_stations.into_iter().map(whose));
-        warnings
-    }
-
-    /// What holds for whoever is in alarm.
-    #[must_use]
-    pub fn of_source(&self, source: &AlarmSource) -> &StationSettings {
-        match source {
-            AlarmSource::Station(id) => self.of(*id),
-            AlarmSource::Area(_) | AlarmSource::Server => &self.of_many,
-        }
-    }
-}
-
-impl AreaId {
-    /// As an index.
-    #[must_use]
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings::of_fleet(StationSettings::default())
-    }
 }
 
 /// A setting that will not do what it seems to.

@@ -171,22 +171,34 @@ impl ListeningClock {
 
 /// Who is to be asked when, in listening time.
 ///
-/// A station is in it once. Its deadline moves with each report, but its place
-/// does not: when that comes up, whoever asks finds the true deadline and puts
-/// it there.
+/// A station is asked at one place. Its deadline moves with each report, but its
+/// place does not: when that comes up, whoever asks finds the true deadline and
+/// puts it there.
 #[derive(Clone, Debug)]
 pub struct Deadlines<K> {
     /// Stations by number of the tick in which they are to be asked.
     ticks: BTreeMap<i64, Vec<K>>,
+    /// The tick of each station by its number, as [`mark`] has it; 0: it is in
+    /// none. A station that was brought forward is left where it was as well,
+    /// where it is passed over, since it would have to be looked for there.
+    places: Vec<u32>,
 }
 
 impl<K> Default for Deadlines<K> {
     fn default() -> Deadlines<K> {
-        Deadlines { ticks: BTreeMap::new() }
+        Deadlines { ticks: BTreeMap::new(), places: Vec::new() }
     }
 }
 
-impl<K: Copy> Deadlines<K> {
+/// A tick in four bytes, and never 0: those that are in use lie within an hour.
+fn mark(tick: i64) -> u32 {
+    u32::try_from(tick.rem_euclid(i64::from(u32::MAX))).map_or(0, |tick| tick + 1)
+}
+
+impl<K: Copy> Deadlines<K>
+where
+    usize: From<K>,
+{
     /// How exact a deadline is: a station is asked up to so much after it.
     pub const TICK_MS: i64 = 250;
 
@@ -194,12 +206,30 @@ impl<K: Copy> Deadlines<K> {
     /// is asked in between, so that the number of ticks is bounded.
     const AHEAD_MAX_MS: i64 = 3_600_000;
 
-    /// Puts a station at its deadline.
+    /// Puts a station at its deadline, and nowhere else.
     pub fn put(&mut self, station: K, due_ms: i64, now_ms: i64) {
         let due_ms = due_ms.min(now_ms.saturating_add(Self::AHEAD_MAX_MS));
         // Up, so that nobody is asked before.
         let tick = due_ms.div_euclid(Self::TICK_MS) + 1;
-        self.ticks.entry(tick).or_default().push(station);
+        let number = usize::from(station);
+        if self.places.len() <= number {
+            self.places.resize(number + 1, 0);
+        }
+        if std::mem::replace(&mut self.places[number], mark(tick)) != mark(tick) {
+            self.ticks.entry(tick).or_default().push(station);
+        }
+    }
+
+    /// Puts a station at a deadline that may be an earlier one than before. One that
+    /// is asked before that stays where it is.
+    pub fn bring_forward(&mut self, station: K, due_ms: i64, now_ms: i64) {
+        let tick = due_ms.div_euclid(Self::TICK_MS) + 1;
+        let place = self.places.get(usize::from(station)).copied().unwrap_or(0);
+        // How far behind the deadline its place is, around the circle of marks.
+        let is_before = place != 0 && mark(tick).wrapping_sub(place) < u32::MAX / 2;
+        if !is_before {
+            self.put(station, due_ms, now_ms);
+        }
     }
 
     /// When the first is to be asked.
@@ -217,8 +247,14 @@ impl<K: Copy> Deadlines<K> {
             if first.key() * Self::TICK_MS > now_ms {
                 return;
             }
+            let tick = *first.key();
             match first.get_mut().pop() {
                 Some(station) => {
+                    let place = &mut self.places[usize::from(station)];
+                    if *place != mark(tick) {
+                        continue;
+                    }
+                    *place = 0;
                     if let Some(due_ms) = deadline_ms(station) {
                         self.put(station, due_ms, now_ms);
                     }

@@ -8,8 +8,10 @@ use std::time::Instant;
 use thiserror::Error;
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::{AlarmSource, Point, Rejected, State};
+use waterwatch_core::settings::ScopeSays;
 use waterwatch_core::token::{Digest, Rights, Role};
 
+use crate::station_says::StationSays;
 use crate::store::AlarmKey;
 
 /// One thing that an operator wants done.
@@ -116,6 +118,28 @@ pub enum What {
         /// Its name.
         name: Box<str>,
     },
+    /// Say this of a station, in place of all that was said of it. If it is empty,
+    /// nothing is said of it any more, and it is `unnamed` once it reports.
+    SetStation {
+        /// Which station, whether it was heard or not.
+        station: StationId,
+        /// What.
+        says: Box<StationSays>,
+    },
+    /// Say this for the stations of an area, in place of all that was said for
+    /// them.
+    SetArea {
+        /// Which area, whether it has stations or not.
+        area: Box<str>,
+        /// What.
+        says: Box<ScopeSays>,
+    },
+    /// Say this for the fleet, over what the configuration says, and in place of
+    /// all that was said for it.
+    SetFleet {
+        /// What.
+        says: Box<ScopeSays>,
+    },
 }
 
 impl What {
@@ -131,10 +155,12 @@ impl What {
                 AlarmSource::Station(id) => Some(id),
                 AlarmSource::Area(_) | AlarmSource::Server => None,
             },
+            What::SetArea { .. } | What::SetFleet { .. } => None,
             What::Pause { station, .. }
             | What::Resume { station }
             | What::BeginVisit { station, .. }
             | What::EndVisit { station }
+            | What::SetStation { station, .. }
             | What::Retire { station, .. } => Some(*station),
             What::AddToken { .. } | What::RevokeToken { .. } => None,
         }

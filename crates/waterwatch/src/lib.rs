@@ -22,6 +22,7 @@ pub mod server;
 pub mod server_address;
 pub mod shown;
 pub mod small_file;
+pub mod station_says;
 pub mod store;
 pub mod tokens;
 pub mod web;

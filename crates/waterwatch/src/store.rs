@@ -39,7 +39,7 @@ use thiserror::Error;
 #[cfg(doc)]
 use waterwatch_core::alarm::Kind;
 use waterwatch_core::alarm::{Alarm, Event};
-use waterwatch_core::settings::Fleet;
+use waterwatch_core::settings::{Fleet, ScopeSays};
 use waterwatch_core::silence::Gap;
 use waterwatch_core::token::Digest;
 use waterwatch_core::{Contest, Novelty, Settings, Span, Station, StationId, StationLife, Token};
@@ -48,9 +48,11 @@ pub use alarms::{AlarmKey, Alarms, SilentTogether};
 pub use board::Board;
 pub use contests::Contests;
 pub use lives::Lives;
-pub use settings::{AllowFrom, Settled};
+pub use settings::{AllowFrom, NewSays, Settled};
 pub use stations::Slot;
 pub use tokens::Tokens;
+
+use crate::station_says::StationSays;
 
 /// Holds every station's state, durably.
 ///
@@ -129,8 +131,32 @@ pub trait Store {
     /// # Errors
     /// If it cannot be read or recorded.
     fn settings(&mut self, fleet: &Fleet) -> anyhow::Result<Settled> {
-        let settings = Settings::of_fleet(fleet.overrides.resolve());
-        Ok(Settled { settings, ..Settled::default() })
+        Ok(Settings::of_fleet(fleet.overrides).into())
+    }
+
+    /// What people say of a station, by its rows; empty if they say nothing.
+    /// Whoever only measures takes no commands, and has none.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn station_says(&self, _id: StationId) -> anyhow::Result<StationSays> {
+        Ok(StationSays::default())
+    }
+
+    /// What they say for the stations of an area.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn area_says(&self, _name: &str) -> anyhow::Result<ScopeSays> {
+        Ok(ScopeSays::default())
+    }
+
+    /// What they say for the fleet.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn fleet_says(&self) -> anyhow::Result<ScopeSays> {
+        Ok(ScopeSays::default())
     }
 
     /// Records the whole batch in one transaction. Only after `Ok`, which
@@ -205,6 +231,9 @@ pub struct Batch {
     pub contests: Vec<(StationId, Option<Contest>)>,
     /// What is known of each token that was added or revoked, after it.
     pub tokens: Vec<(Digest, Token)>,
+    /// What people say anew, in the order in which they said it. It holds from
+    /// the next batch on.
+    pub said: Vec<NewSays>,
     /// How the reports that say nothing new are recorded.
     pub form: Form,
     /// Whether it is recorded that the server is alive at
@@ -251,6 +280,7 @@ impl Batch {
             && self.lives.is_empty()
             && self.contests.is_empty()
             && self.tokens.is_empty()
+            && self.said.is_empty()
             && !self.is_alive
             && !self.has_found
     }

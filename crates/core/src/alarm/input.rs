@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::words::{AlarmSource, Point};
 
+use crate::settings::Unfit;
 use crate::station::StationId;
 use crate::token::{Right, Role};
 
@@ -136,6 +137,15 @@ pub enum Rejected {
         /// How many may be known.
         stations_max: usize,
     },
+    /// For one more area than something may be said for.
+    #[error("something is said for {areas_max} areas: no more are taken")]
+    AreasMax {
+        /// For how many it may be.
+        areas_max: usize,
+    },
+    /// What is said cannot be meant.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// A name or a reason is empty.
     #[error("{0} is missing")]
     Missing(&'static str),

@@ -170,6 +170,14 @@ impl Ledger<'_> {
         self.write(subject, Kind::SendingRefused, state, state, Entry { occurrence, ..Entry::default() });
     }
 
+    /// Writes that somebody said something else of a station, for an area or, of
+    /// the server, for the fleet: what became other, in few words.
+    pub fn settings_changed(&mut self, source: AlarmSource, now_ms: i64, by: &str, changes: &str) {
+        let mut event = about(source, Kind::SettingsChanged, now_ms);
+        (event.by, event.reason) = (Some(by.into()), Some(changes.into()));
+        self.add(event);
+    }
+
     /// Writes that the server was blind until `now_ms`: it could not read or
     /// not store, or was not running.
     pub fn was_blind(&mut self, from_ms: i64, now_ms: i64, reason: &str) {

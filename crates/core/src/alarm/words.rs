@@ -213,6 +213,7 @@ impl Kind {
                 | Kind::RetirementEnded
                 | Kind::TokenAdded
                 | Kind::TokenRevoked
+                | Kind::SettingsChanged
         )
     }
 
@@ -311,6 +312,8 @@ pub enum Kind {
     RetirementEnded,
     /// Its station is silent, and lines come from it that are refused.
     SendingRefused,
+    /// People said something else of a station, for an area or for the fleet.
+    SettingsChanged,
     /// The server could hear nobody from the event's time until its end.
     Blind,
     /// The clock on the wall jumped from the event's time to its end.
@@ -355,6 +358,7 @@ named!(Kind {
     VisitEnded => "visit_ended",
     RetirementEnded => "retirement_ended",
     SendingRefused => "sending_refused",
+    SettingsChanged => "settings_changed",
     Blind => "blind",
     ClockJumped => "clock_jumped",
     TokenAdded => "token_added",

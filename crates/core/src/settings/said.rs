@@ -1,6 +1,7 @@
 //! What is written for a setting, in the file or in a row of the database:
 //! judged by the same limits wherever it stands.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -45,8 +46,8 @@ pub enum Said<'a> {
 /// What is written for a setting and cannot be meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfit {
-    /// Which setting.
-    pub name: &'static str,
+    /// Which setting; `points.alarm1.on_delay_s` where a whole scope is said.
+    pub name: Cow<'static, str>,
     /// What is written.
     pub said: String,
     /// What may be.
@@ -152,8 +153,52 @@ impl Said<'_> {
 
 impl Unfit {
     /// That what is written for this setting must be something else.
-    pub fn new(name: &'static str, said: impl fmt::Display, wanted: impl Into<String>) -> Unfit {
-        Unfit { name, said: said.to_string(), wanted: wanted.into() }
+    pub fn new(
+        name: impl Into<Cow<'static, str>>,
+        said: impl fmt::Display,
+        wanted: impl Into<String>,
+    ) -> Unfit {
+        Unfit { name: name.into(), said: said.to_string(), wanted: wanted.into() }
+    }
+}
+
+/// A text that people read: trimmed, not empty, of some characters at most,
+/// and none of them disturbs what it is shown in.
+///
+/// # Errors
+/// If it is none.
+pub fn text(name: &'static str, said: Said<'_>, chars_max: usize) -> Result<Box<str>, Unfit> {
+    let text = match said {
+        Said::Text(text) => Some(text.trim()),
+        Said::Flag(_) | Said::Number(_) => None,
+    };
+    text.filter(|text| (1..=chars_max).contains(&text.chars().count()) && !text.contains(char::is_control))
+        .map(Box::from)
+        .ok_or_else(|| {
+            let wanted = format!("a text of 1 to {chars_max} characters, all of which can be printed");
+            Unfit::new(name, said, wanted)
+        })
+}
+
+/// The points of which a scope can speak: `alarm1, alarm2, …`.
+#[must_use]
+pub fn names_of_points() -> String {
+    let names: Vec<&str> = Point::OF_STATION.iter().map(|point| point.name()).collect();
+    names.join(", ")
+}
+
+impl Unfit {
+    const UNKNOWN: &str = "not known";
+
+    /// That there is no such setting.
+    pub fn unknown(name: impl Into<Cow<'static, str>>, wanted: impl Into<String>) -> Unfit {
+        Unfit::new(name, Self::UNKNOWN, wanted)
+    }
+
+    /// Whether there is no such setting.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.said == Self::UNKNOWN
     }
 }
 

@@ -1,4 +1,9 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
 use super::*;
+use crate::station::StationId;
 
 /// What a scope says that speaks of this point alone.
 fn of_point(point: Point, says: PointOverrides) -> [PointOverrides; Point::ALL.len()] {
@@ -122,14 +127,23 @@ fn every_combination_that_a_station_has_is_warned_of() {
     let delayed = |on_delay_s, grace_s| {
         let alarm1 = PointOverrides { on_delay_s: Some(on_delay_s), ..PointOverrides::default() };
         let points = of_point(Point::Alarm1, alarm1);
-        StationOverrides { points, grace_s: Some(grace_s), ..StationOverrides::default() }.resolve()
+        StationOverrides { points, grace_s: Some(grace_s), ..StationOverrides::default() }
     };
     let id = |number| StationId::new(number).unwrap();
     let mut settings = Settings::of_fleet(delayed(10, 120));
-    settings.set([(id(9), delayed(20, 120)), (id(7), delayed(20, 60)), (id(8), delayed(30, 60))]);
-    settings.set([(id(6), delayed(120, 60)), (id(5), delayed(40, 60)), (id(4), delayed(10, 120))]);
-    // Nobody has this one any more.
-    settings.set([(id(5), delayed(120, 60))]);
+    for (number, says) in [
+        (9, delayed(20, 120)),
+        (7, delayed(20, 60)),
+        (8, delayed(30, 60)),
+        (6, delayed(120, 60)),
+        (5, delayed(40, 60)),
+        (4, delayed(10, 120)),
+        // Nobody has the one before any more.
+        (5, delayed(120, 60)),
+    ] {
+        settings.say(id(number), says, None);
+    }
+    settings.say(id(3), StationOverrides::default(), Some("North"));
     let said: Vec<String> =
         settings.warnings().iter().map(|(warning, whose)| format!("{} {whose}", warning.delay_ms)).collect();
     assert_eq!(
@@ -149,4 +163,96 @@ fn silence_is_as_urgent_as_what_is_open_at_the_station() {
     assert_eq!(holds.priority(Point::Comms, [Point::Alarm1, Point::Comms]), Priority::Medium, "the higher");
     assert_eq!(holds.priority(Point::Comms, [Point::Alarm1, Point::Alarm2]), Priority::Critical);
     assert_eq!(holds.priority(Point::Alarm1, [Point::Alarm2]), Priority::Low, "no other point's is");
+}
+
+/// What is said, kept as simply as can be.
+#[derive(Debug, Default)]
+struct Model {
+    fleet: StationOverrides,
+    areas: BTreeMap<&'static str, StationOverrides>,
+    stations: BTreeMap<i64, (StationOverrides, Option<&'static str>)>,
+}
+
+#[derive(Clone, Debug)]
+enum Saying {
+    Fleet(StationOverrides),
+    Area(&'static str, Option<StationOverrides>),
+    Station(i64, Option<(StationOverrides, Option<&'static str>)>),
+}
+
+fn saying() -> impl Strategy<Value = Saying> {
+    let overrides = || {
+        let alarm1 = proptest::option::of(0..3_u32)
+            .prop_map(|on_delay_s| PointOverrides { on_delay_s, ..PointOverrides::default() });
+        (proptest::option::of(1..3_u32), alarm1).prop_map(|(period_s, alarm1)| StationOverrides {
+            period_s,
+            points: of_point(Point::Alarm1, alarm1),
+            ..StationOverrides::default()
+        })
+    };
+    let area = || proptest::sample::select(vec!["North", "South", "West"]);
+    let of_station = (overrides(), proptest::option::of(area()));
+    prop_oneof![
+        1 => overrides().prop_map(Saying::Fleet),
+        2 => (area(), proptest::option::of(overrides())).prop_map(|(area, says)| Saying::Area(area, says)),
+        6 => (0..8_i64, proptest::option::weighted(0.8, of_station))
+            .prop_map(|(id, says)| Saying::Station(id, says)),
+    ]
+}
+
+proptest! {
+    /// Whatever is said in whatever order, what holds is what the last words of
+    /// each scope say: as for one that was told those alone.
+    #[test]
+    fn what_holds_follows_from_what_is_said_last(sayings in proptest::collection::vec(saying(), 0..60)) {
+        let id = |number| StationId::new(number).unwrap();
+        let configuration = StationOverrides { grace_s: Some(7), period_s: Some(9), ..StationOverrides::default() };
+        let (mut settings, mut model) = (Settings::of_fleet(configuration), Model::default());
+        for saying in sayings {
+            match saying {
+                Saying::Fleet(says) => {
+                    settings.say_for_fleet(says);
+                    model.fleet = says;
+                }
+                Saying::Area(name, says) => {
+                    settings.say_for_area(name, says);
+                    model.areas.remove(name);
+                    model.areas.extend(says.map(|says| (name, says)));
+                }
+                Saying::Station(number, Some((says, area))) => {
+                    settings.say(id(number), says, area);
+                    model.stations.insert(number, (says, area));
+                }
+                Saying::Station(number, None) => {
+                    settings.unsay(id(number));
+                    model.stations.remove(&number);
+                }
+            }
+            let mut afresh = Settings::of_fleet(configuration);
+            for (&number, &(says, area)) in &model.stations {
+                afresh.say(id(number), says, area);
+            }
+            for (name, says) in &model.areas {
+                afresh.say_for_area(name, Some(*says));
+            }
+            afresh.say_for_fleet(model.fleet);
+            prop_assert_eq!(&settings, &afresh);
+            for number in 0..8 {
+                let (says, area) = model.stations.get(&number).copied().unwrap_or_default();
+                let of_area = area.and_then(|area| model.areas.get(area)).copied().unwrap_or_default();
+                let wanted = says.or(&of_area).or(&model.fleet).or(&configuration).resolve();
+                let holds = *settings.of(id(number));
+                prop_assert_eq!(holds.in_area(None), wanted);
+                prop_assert_eq!(holds.area.map(|area| settings.area_name(area)), area);
+                prop_assert_eq!(settings.is_said(id(number)), model.stations.contains_key(&number));
+            }
+            for name in ["North", "South", "West"] {
+                let members = model.stations.iter().filter(|(_, (_, area))| *area == Some(name));
+                let members: Vec<StationId> = members.map(|(number, _)| id(*number)).collect();
+                let mut are = settings.area_named(name).map_or(Vec::new(), |area| settings.stations_of(area).to_vec());
+                are.sort_unstable();
+                prop_assert_eq!(are, members);
+            }
+        }
+    }
 }

@@ -120,9 +120,9 @@ fn a_long_blind_time_is_one_rate_and_many_are_bounded_in_favour_of_the_stations(
 fn nobody_is_asked_before_its_deadline_and_everybody_within_a_tick_of_it() {
     for due_ms in [0, 1, 249, 250, 251, -1, -250, -251, 12_345] {
         let mut deadlines = Deadlines::default();
-        deadlines.put('a', due_ms, due_ms);
+        deadlines.put(0_usize, due_ms, due_ms);
         let asked_at_ms = deadlines.due_ms().unwrap();
-        assert!(asked_at_ms > due_ms && asked_at_ms <= due_ms + Deadlines::<char>::TICK_MS, "{due_ms}");
+        assert!(asked_at_ms > due_ms && asked_at_ms <= due_ms + Deadlines::<usize>::TICK_MS, "{due_ms}");
         deadlines.ask(asked_at_ms - 1, 9, |_| panic!("too early"));
         let mut asked = 0;
         deadlines.ask(asked_at_ms, 9, |_| {
@@ -136,7 +136,7 @@ fn nobody_is_asked_before_its_deadline_and_everybody_within_a_tick_of_it() {
 #[test]
 fn a_far_deadline_is_asked_in_between_so_that_the_ticks_are_bounded() {
     let mut deadlines = Deadlines::default();
-    deadlines.put('a', i64::MAX, 0);
+    deadlines.put(0_usize, i64::MAX, 0);
     let first_ms = deadlines.due_ms().unwrap();
     assert!((3_600_000..3_601_000).contains(&first_ms), "{first_ms}");
     deadlines.ask(first_ms, 9, |_| Some(i64::MAX));
@@ -147,7 +147,7 @@ fn a_far_deadline_is_asked_in_between_so_that_the_ticks_are_bounded() {
 #[test]
 fn so_many_are_asked_at_once_and_the_rest_later() {
     let mut deadlines = Deadlines::default();
-    for station in 0..10 {
+    for station in 0..10_usize {
         deadlines.put(station, 100, 0);
     }
     let mut asked = Vec::new();
@@ -201,4 +201,23 @@ proptest! {
         }
         prop_assert_eq!(deadlines.due_ms(), None);
     }
+}
+
+#[test]
+fn whoever_is_brought_forward_is_asked_once_and_then() {
+    let mut deadlines = Deadlines::default();
+    let mut asked = Vec::new();
+    deadlines.put(7_usize, 100_000, 0);
+    deadlines.bring_forward(7, 200_000, 0);
+    deadlines.bring_forward(7, 50_000, 0);
+    deadlines.bring_forward(7, 50_000, 0);
+    deadlines.bring_forward(8, 60_000, 0);
+    for now_ms in (0..300_000).step_by(250) {
+        deadlines.ask(now_ms, 9, |station| {
+            asked.push((station, now_ms / 1_000));
+            (now_ms < 150_000).then_some(150_000)
+        });
+    }
+    assert_eq!(asked, [(7, 50), (8, 60), (8, 150), (7, 150)]);
+    assert_eq!(deadlines.due_ms(), None, "nothing is left of the places of before");
 }

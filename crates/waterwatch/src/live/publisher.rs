@@ -8,11 +8,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use waterwatch_core::{Settings, StationId};
 
 use super::update::{Recorded, Resettled, Update, Whole};
-use crate::store::{Batch, Slot, Store};
+use crate::store::{Batch, NewSays, Slot, Store};
 
 /// Alarms and stations in the queue, at most: a storm's worth of some 20 MB, and
 /// less than the follower takes in a second.
 const QUEUED_MAX: usize = 65_536;
+
+/// Stations of an area that are published one by one if other settings hold for
+/// them; of more the whole is no more work.
+const RESETTLED_MAX: usize = 4_096;
 
 /// The writer's end. One that nobody follows does nothing.
 #[derive(Debug, Default)]
@@ -96,6 +100,30 @@ impl Publisher {
             sequence: (!events.is_empty()).then_some(batch.sequence),
         };
         self.push(Update::Recorded(Box::new(recorded)));
+    }
+
+    /// People said this in a batch that is recorded, and these settings follow.
+    pub fn said(&mut self, said: &[NewSays], settings: &Settings) {
+        let resettled = |&id: &StationId| {
+            let holds = *settings.of(id);
+            let area = holds.area.map(|area| settings.area_name(area).into());
+            Resettled { id, holds, area, is_named: settings.is_said(id) }
+        };
+        for new in said {
+            match new {
+                NewSays::Station(id, _) => self.resettled(vec![resettled(id)]),
+                NewSays::Area(name, _) => {
+                    let stations =
+                        settings.area_named(name).map_or(&[][..], |area| settings.stations_of(area));
+                    if stations.len() > RESETTLED_MAX {
+                        self.renew();
+                    } else {
+                        self.resettled(stations.iter().map(resettled).collect());
+                    }
+                }
+                NewSays::Fleet(_) => self.renew(),
+            }
+        }
     }
 
     /// Other settings hold for these stations, from a batch on that is recorded.

@@ -12,9 +12,7 @@ use waterwatch_core::alarm::{
 };
 use waterwatch_core::settings::{PointOverrides, StationOverrides};
 use waterwatch_core::station_life::{Retired, Visit};
-use waterwatch_core::{
-    Novelty, OpenSpan, Origin, Settings, Station, StationId, StationLife, StationSettings,
-};
+use waterwatch_core::{Novelty, OpenSpan, Origin, Settings, Station, StationId, StationLife};
 
 use super::*;
 use crate::store::stations::{Slot, Stations};
@@ -138,12 +136,12 @@ fn raised(sequence: i64, at_ms: i64) -> Alarm {
     }
 }
 
-/// What holds with these priorities of `alarm1` and `comms`, and with `alarm2` as
+/// What is said with these priorities of `alarm1` and `comms`, and with `alarm2` as
 /// that says.
-fn holds(alarm1: Priority, comms: Priority, period_s: u32, has_alarm2: bool) -> StationSettings {
+fn says(alarm1: Priority, comms: Priority, period_s: u32, has_alarm2: bool) -> StationOverrides {
     let mut points = [PointOverrides::default(); Point::ALL.len()];
     points[Point::Alarm1 as usize].priority = Some(alarm1);
     points[Point::Alarm2 as usize].enabled = Some(has_alarm2);
     points[Point::Comms as usize].priority = Some(comms);
-    StationOverrides { period_s: Some(period_s), points, ..StationOverrides::default() }.resolve()
+    StationOverrides { period_s: Some(period_s), points, ..StationOverrides::default() }
 }

@@ -1,6 +1,7 @@
 //! What a database file is, and how it becomes ours.
 //!
-//! Version 5 (version 4 had no tokens; version 3 knew nothing of stations that fall silent together, or
+//! Version 5 (version 4 had no tokens, and took what the configuration says for the
+//! scope `fleet`; version 3 knew nothing of stations that fall silent together, or
 //! that several devices report as;
 //! version 2 had no alarms and no settings; version 1 had the first four columns
 //! of `station_state` and no other table of ours):
@@ -55,14 +56,15 @@
 //! | | `expected_by` | until when it is expected to be heard for the first time, in milliseconds UTC |
 //! | | `allow_from` | from where it may report: addresses and networks, separated by blanks or commas; where empty, from anywhere |
 //! | `area_settings` | `area`, `period_s`, `grace_s` | the same for the stations of an area |
-//! | `point_settings` | `scope`, `point` | what is settled for a point: for a station's id, `area/NAME`, or `fleet`, which each start writes as the configuration says |
+//! | `fleet_settings` | `scope`, `period_s`, `grace_s` | the same as people say it for the fleet, over what the configuration says; one row, `fleet` |
+//! | `point_settings` | `scope`, `point` | what is settled for a point: for a station's id, `area/NAME`, `fleet`, or `configuration`, which each start writes as the configuration says |
 //! | | `enabled`, `priority`, `on_delay_s`, `off_delay_s`, `latched`, `realarm_after_s`, `chatter_raises`, `chatter_window_s` | how it is judged; where empty, as the wider scope |
 //! | | `label`, `consequence`, `response`, `respond_within_min` | what tells an operator what to do |
 //! | `token` | `digest` | who may speak over HTTP: the SHA-256 of a secret, which itself is nowhere |
 //! | | `name`, `role`, `may_acknowledge`, `may_report` | as whom, and what they may do |
 //! | | `created_at`, `created_by`, `revoked_at`, `revoked_by` | who made it and when, nobody if the server itself did; who revoked it, if somebody has |
 //! | `listener` | `listener_id`, `address` | a listener by the number that origins name |
-//! | `server` | `name`, `value` | what the server says of itself: `time_zone`, the zone of `last_date`; `alive_at`, when it was alive, in milliseconds UTC; `period_s` and `grace_s`, what holds for the fleet; `judging`, with the value `since_upgrade` until all that was on in a database that knew no alarms is judged |
+//! | `server` | `name`, `value` | what the server says of itself: `time_zone`, the zone of `last_date`; `alive_at`, when it was alive, in milliseconds UTC; `period_s` and `grace_s`, what the configuration says of the fleet; `judging`, with the value `since_upgrade` until all that was on in a database that knew no alarms is judged |
 //!
 //! A station's rows may be behind the journal. What is newest is its
 //! `station_state` and every entry of the journal with a later sequence; its

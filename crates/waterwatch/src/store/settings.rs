@@ -2,6 +2,7 @@
 //! what holds for each station in the end.
 
 mod by_key;
+mod said;
 mod stations;
 
 use std::collections::HashMap;
@@ -10,9 +11,10 @@ use std::ops::RangeInclusive;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
-use waterwatch_core::alarm::{Point, Priority};
+use waterwatch_core::alarm::Point;
 use waterwatch_core::settings::{
     Fleet, GRACE_S, PERIOD_S, PointOverrides, RESPOND_WITHIN_MIN, Said, Setting, StationOverrides, Unfit,
+    changes, names_of_points,
 };
 use waterwatch_core::{Settings, StationId};
 
@@ -20,14 +22,20 @@ use self::stations::read_stations;
 use super::schema::describe;
 
 pub(super) use self::by_key::read_published_of;
+pub use self::said::NewSays;
+pub(super) use self::said::{read_area, read_fleet, read_station, write};
 pub use self::stations::AllowFrom;
 
-/// The scope of the configuration.
+/// The scope of what the configuration says, for readers alone.
+const CONFIGURATION: &str = "configuration";
+
+/// The scope of what people say for the fleet.
 const FLEET: &str = "fleet";
 
 /// Who says something of a point.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Scope {
+    Configuration,
     Fleet,
     Area(Box<str>),
     Station(StationId),
@@ -44,29 +52,9 @@ pub(super) fn publish(connection: &mut Connection, fleet: &Fleet) -> rusqlite::R
         let holds = fleet.overrides.resolve();
         server.execute(params!["period_s", (holds.period_ms / 1_000).to_string()])?;
         server.execute(params!["grace_s", (holds.grace_ms / 1_000).to_string()])?;
-        transaction.execute("DELETE FROM point_settings WHERE scope = ?1", [FLEET])?;
-        let mut points = transaction.prepare(
-            "INSERT INTO point_settings (scope, point, enabled, priority, on_delay_s, off_delay_s, latched,
-             realarm_after_s, chatter_raises, chatter_window_s, label, consequence, response, respond_within_min)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-        )?;
-        for ((point, says), texts) in Point::ALL.iter().zip(&fleet.overrides.points).zip(&fleet.texts) {
-            points.execute(params![
-                FLEET,
-                point.name(),
-                says.enabled,
-                says.priority.map(Priority::name),
-                says.on_delay_s,
-                says.off_delay_s,
-                says.latched,
-                says.realarm_after_s,
-                says.chatter_raises,
-                says.chatter_window_s,
-                texts.label,
-                texts.consequence,
-                texts.response,
-                texts.respond_within_min,
-            ])?;
+        transaction.execute("DELETE FROM point_settings WHERE scope = ?1", [CONFIGURATION])?;
+        for ((&point, says), texts) in Point::ALL.iter().zip(&fleet.overrides.points).zip(&fleet.texts) {
+            said::write_point(&transaction, &CONFIGURATION, point, says, texts)?;
         }
     }
     transaction.commit()
@@ -86,9 +74,32 @@ pub struct Settled {
     pub named: Vec<StationId>,
 }
 
+/// What of the configuration people have overridden for the fleet, in few words;
+/// `None`: nothing that can be meant.
+pub(super) fn overridden(connection: &Connection, fleet: &Fleet) -> Option<String> {
+    let said = read_fleet(connection).ok()?.told();
+    let mut configured = fleet.says().told();
+    configured.retain(|(name, _)| said.iter().any(|(said, _)| said == name));
+    changes(&configured, &said)
+}
+
 impl From<Settings> for Settled {
     fn from(settings: Settings) -> Settled {
         Settled { settings, ..Settled::default() }
+    }
+}
+
+impl Settled {
+    /// What people say anew holds from now on, as it will after each start.
+    pub fn settle(&mut self, new: &NewSays) {
+        new.settle(&mut self.settings);
+        if let NewSays::Station(id, says) = new {
+            self.expected_by.retain(|(of, _)| of != id);
+            self.expected_by.extend(says.expected_by_ms().map(|by_ms| (*id, by_ms)));
+            self.allow_from.set(*id, says.allow_from());
+            self.named.retain(|of| of != id);
+            self.named.extend((!says.is_empty()).then_some(*id));
+        }
     }
 }
 
@@ -123,46 +134,66 @@ fn published_fleet(connection: &Connection) -> anyhow::Result<StationOverrides> 
         let number = text.and_then(|text| text.parse().ok()).map(Said::Number);
         Ok(number.and_then(|number| number.number(name, range).ok()))
     };
-    let mut points = read_points(connection, Some(&FLEET), &mut Vec::new())?;
+    let mut points = read_points(connection, Some(&CONFIGURATION), &mut Vec::new())?;
     Ok(StationOverrides {
         period_s: number("period_s", &PERIOD_S)?,
         grace_s: number("grace_s", &GRACE_S)?,
-        points: points.remove(&Scope::Fleet).unwrap_or_default(),
+        points: points.remove(&Scope::Configuration).unwrap_or_default(),
     })
 }
 
 /// What holds for each station, and what cannot be meant.
 pub(super) fn read(connection: &Connection, fleet: &Fleet) -> rusqlite::Result<(Settled, Vec<Ignored>)> {
     let mut ignored = Vec::new();
-    let mut settings = Settings::of_fleet(fleet.overrides.resolve()).with_together(fleet.together);
+    let mut settings = Settings::of_fleet(fleet.overrides).with_together(fleet.together);
     let mut expected_by = Vec::new();
     let mut allow_from = AllowFrom::default();
     let mut points = read_points(connection, None, &mut ignored)?;
-    let areas = read_areas(connection, None, &mut points, &mut ignored)?;
-    let (mut own, mut named) = (Vec::new(), Vec::new());
-    for (id, station) in read_stations(connection, None, &mut ignored)? {
+    settings.say_for_fleet(read_fleet_scope(connection, &mut points, &mut ignored)?);
+    for (area, says) in read_areas(connection, None, &mut points, &mut ignored)? {
+        settings.say_for_area(&area, Some(says));
+    }
+    let mut named = Vec::new();
+    for (id, area, says) in read_stations(connection, None, &mut ignored)? {
         named.push(id);
-        let says = StationOverrides {
-            period_s: station.period_s,
-            grace_s: station.grace_s,
-            points: points.remove(&Scope::Station(id)).unwrap_or_default(),
-        };
-        let area = station.area.as_deref().filter(|name| !name.is_empty());
-        let of_area = area.and_then(|name| areas.get(name)).copied().unwrap_or_default();
-        let holds = says.or(&of_area).or(&fleet.overrides).resolve();
-        own.push((id, holds.in_area(area.map(|name| settings.area(name)))));
-        expected_by.extend(station.expected_by_ms.map(|by_ms| (id, by_ms)));
-        allow_from.set(id, station.allow_from);
+        let points = points.remove(&Scope::Station(id)).unwrap_or_default();
+        let judged = StationOverrides { points, ..*says.judged().overrides() };
+        settings.say(id, judged, area.as_deref());
+        expected_by.extend(says.expected_by_ms().map(|by_ms| (id, by_ms)));
+        allow_from.set(id, says.allow_from());
     }
     // A station of which only points are settled.
     for (scope, points) in points {
         if let Scope::Station(id) = scope {
-            let says = StationOverrides { points, ..StationOverrides::default() };
-            own.push((id, says.or(&fleet.overrides).resolve()));
+            settings.say(id, StationOverrides { points, ..StationOverrides::default() }, None);
         }
     }
-    settings.set(own);
     Ok((Settled { settings, expected_by, allow_from, named }, ignored))
+}
+
+/// What people say for the fleet. Its points are taken out of `points`.
+fn read_fleet_scope(
+    connection: &Connection,
+    points: &mut HashMap<Scope, Points>,
+    ignored: &mut Vec<Ignored>,
+) -> rusqlite::Result<StationOverrides> {
+    let mut says =
+        StationOverrides { points: points.remove(&Scope::Fleet).unwrap_or_default(), ..Default::default() };
+    let mut statement =
+        connection.prepare("SELECT period_s, grace_s FROM fleet_settings WHERE scope = ?1")?;
+    let mut rows = statement.query([FLEET])?;
+    if let Some(row) = rows.next()? {
+        let read = || Ok((number(row, 0, "period_s", &PERIOD_S)?, number(row, 1, "grace_s", &GRACE_S)?));
+        match read() {
+            Ok((period_s, grace_s)) => (says.period_s, says.grace_s) = (period_s, grace_s),
+            Err(unfit) => {
+                let unfit: Unfit = unfit;
+                let row = format!("scope {FLEET}");
+                ignored.push(Ignored { table: "fleet_settings", row, why: unfit.to_string(), opens: false });
+            }
+        }
+    }
+    Ok(says)
 }
 
 type Points = [PointOverrides; Point::ALL.len()];
@@ -220,8 +251,11 @@ fn read_points(
         let read = || -> Result<(Scope, Point, PointOverrides), Unfit> {
             let scope = scope(value(row, 0))?;
             let point = point(value(row, 1))?;
-            if scope != Scope::Fleet && !Point::OF_STATION.contains(&point) {
-                let wanted = format!("one of {}: what holds for the server is in its configuration", names());
+            if scope != Scope::Configuration && !Point::OF_STATION.contains(&point) {
+                let wanted = format!(
+                    "one of {}: what holds for the server is in its configuration",
+                    names_of_points()
+                );
                 return Err(Unfit::new("point", point, wanted));
             }
             number(row, 2, "respond_within_min", &RESPOND_WITHIN_MIN)?;
@@ -258,6 +292,7 @@ fn scope(value: ValueRef<'_>) -> Result<Scope, Unfit> {
         ValueRef::Integer(_) => station_id("scope", value).map(Scope::Station),
         ValueRef::Text(_) => match text("scope", value)? {
             FLEET => Ok(Scope::Fleet),
+            CONFIGURATION => Ok(Scope::Configuration),
             text => match text.strip_prefix("area/").filter(|name| !name.is_empty()) {
                 Some(area) => Ok(Scope::Area(area.into())),
                 None => Err(Unfit::new("scope", describe(value), WANTED)),
@@ -268,14 +303,8 @@ fn scope(value: ValueRef<'_>) -> Result<Scope, Unfit> {
 }
 
 fn point(value: ValueRef<'_>) -> Result<Point, Unfit> {
-    let unknown = || Unfit::new("point", describe(value), format!("one of {}", names()));
+    let unknown = || Unfit::new("point", describe(value), format!("one of {}", names_of_points()));
     Point::from_name(text("point", value)?).ok_or_else(unknown)
-}
-
-/// The points of which a row can speak.
-fn names() -> String {
-    let names: Vec<&str> = Point::OF_STATION.iter().map(|point| point.name()).collect();
-    names.join(", ")
 }
 
 fn station_id(name: &'static str, value: ValueRef<'_>) -> Result<StationId, Unfit> {

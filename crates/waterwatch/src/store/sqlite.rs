@@ -29,7 +29,7 @@ use anyhow::{Context, anyhow, bail};
 use jiff::tz::TimeZone;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, ffi};
-use waterwatch_core::settings::Fleet;
+use waterwatch_core::settings::{Fleet, ScopeSays};
 use waterwatch_core::silence::Gap;
 use waterwatch_core::{Span, Station, StationId};
 
@@ -52,6 +52,7 @@ use super::sweep::{Marks, Sweep};
 use super::tokens::Tokens;
 use super::{Batch, Store, StoreError};
 use crate::config::Limits;
+use crate::station_says::StationSays;
 
 /// How long our own table may be behind: each round writes all its pages, so
 /// as long as the journal that bridges it stays small.
@@ -185,6 +186,10 @@ impl SqliteStore {
         };
         store.take(loaded);
         Ok(store)
+    }
+
+    fn connection(&self) -> anyhow::Result<&Connection> {
+        self.open.as_ref().map(|open| &open.connection).context("the database is closed")
     }
 
     /// What was read is what is known.
@@ -501,7 +506,22 @@ impl Store for SqliteStore {
         if ignored.len() > IGNORED_NAMED_MAX {
             tracing::warn!(rows = ignored.len(), "more rows of the settings are ignored than are named here");
         }
+        if let Some(overridden) = settings::overridden(&open.connection, fleet) {
+            tracing::info!("what was said for the fleet holds instead of the configuration: {overridden}");
+        }
         Ok(settled)
+    }
+
+    fn station_says(&self, id: StationId) -> anyhow::Result<StationSays> {
+        settings::read_station(self.connection()?, id)
+    }
+
+    fn area_says(&self, name: &str) -> anyhow::Result<ScopeSays> {
+        settings::read_area(self.connection()?, name)
+    }
+
+    fn fleet_says(&self) -> anyhow::Result<ScopeSays> {
+        settings::read_fleet(self.connection()?)
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {

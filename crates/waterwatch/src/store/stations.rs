@@ -41,6 +41,12 @@ impl Slot {
     }
 }
 
+impl From<Slot> for usize {
+    fn from(slot: Slot) -> usize {
+        slot.index()
+    }
+}
+
 /// All stations that are known.
 #[derive(Debug, Default)]
 pub struct Stations {

@@ -151,7 +151,9 @@ impl From<Rejected> for Problem {
             Rejected::Missing(what) | Rejected::Unprintable(what) | Rejected::TooLong { what, .. } => {
                 unfit(of_word(what))
             }
-            Rejected::AlreadyAcknowledged { .. }
+            Rejected::Unfit(unfit) => Problem::unfit(unfit.name, detail),
+            Rejected::AreasMax { .. }
+            | Rejected::AlreadyAcknowledged { .. }
             | Rejected::NotVisited
             | Rejected::AlreadyRetired { .. }
             | Rejected::StationRetired

@@ -81,6 +81,11 @@ impl Draft {
                 let input = station_life::Input::EndVisit { by };
                 self.live(store, *station, input, Default::default()).map(|()| self.done())
             }
+            What::SetStation { station, says } => {
+                self.set_station(store, *station, says, by).map(|()| self.done())
+            }
+            What::SetArea { area, says } => self.set_area(ground, area, says, by).map(|()| self.done()),
+            What::SetFleet { says } => self.set_fleet(store, says, by).map(|()| self.done()),
             What::Retire { station, reason } => {
                 let settings = ground.watch.settings();
                 self.retire(store, settings, *station, (by, reason)).map(|()| self.done())
@@ -96,9 +101,11 @@ impl Draft {
     /// Whoever names stations that nobody has ever heard must not fill the
     /// memory with them.
     fn has_room<S: Store>(&self, ground: &Ground<'_, S>, id: StationId) -> Result<(), Rejected> {
-        let &Ground { store, stations_max, .. } = ground;
+        let &Ground { store, stations_max, watch } = ground;
+        let settings = watch.settings();
         let kept = store.lives().len().max(store.alarms().len() / Point::ALL.len());
-        if store.find(id).is_none() && kept >= stations_max {
+        let kept = kept.max(settings.said().len());
+        if store.find(id).is_none() && !settings.is_said(id) && kept >= stations_max {
             return Err(Rejected::StationsMax { station: id, stations_max });
         }
         Ok(())

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use waterwatch_core::alarm::{AlarmSource, Input, Point, Rejected, Subject};
+use waterwatch_core::alarm::{Alarm, AlarmSource, Input, Point, Rejected, Subject};
 use waterwatch_core::silence::Now;
 use waterwatch_core::wire::Refusal;
 use waterwatch_core::{Novelty, Origin, Report, Settings, Span, Station, StationId};
@@ -31,6 +31,9 @@ const FOUND_MAX: usize = 16_384;
 /// not judge this one.
 const BEFORE_THE_UPGRADE: &str = "on since before the upgrade";
 const ON_ALREADY: &str = "on already when the server started";
+
+/// The same once people said something else of its station.
+const ON_WHEN_SETTLED: &str = "on already when the settings were changed";
 
 /// Why the silence of a station that was never heard ends with a start.
 const NOT_EXPECTED: &str = "it is not expected any more, or not yet";
@@ -95,6 +98,7 @@ impl Draft {
             lives,
             contests,
             tokens,
+            said,
             form: _,
             is_alive,
             has_found,
@@ -109,6 +113,7 @@ impl Draft {
         lives.clear();
         contests.clear();
         tokens.clear();
+        said.clear();
         self.new.clear();
         self.heard_again.clear();
         self.last_new = None;
@@ -133,6 +138,7 @@ impl Draft {
     ) -> Decided {
         watch.await_reports(store);
         self.begin(store, watch, now, false);
+        self.find_anew(store, watch);
         let ground = Ground { store, watch, stations_max };
         let obeyed = commands.map(|command| self.obey(&ground, command)).collect();
         let verdicts = submissions.map(|(reports, origin)| self.hear_all(&ground, reports, origin)).collect();
@@ -163,52 +169,75 @@ impl Draft {
     }
 
     fn find<S: Store>(&mut self, store: &S, watch: &Watch) -> bool {
-        let settings = watch.settings();
-        let is_judged = |(source, point): &AlarmKey| settings.of_source(source).point(*point).enabled;
         for (key, alarm) in store.alarms().iter() {
             if self.batch.alarms.len() >= FOUND_MAX {
                 return false;
             }
-            let input = if !is_judged(&key) {
-                Input::Time
-            } else if alarm.contact && !is_contact_on(store, watch, &key) {
-                // Somebody wrote into our tables or the contract's, such as a server
-                // of before; or a station that was never heard is not expected
-                // any more.
-                Input::Contact(false)
-            } else {
-                continue;
-            };
-            let (source, point) = key;
-            let reason = (input == Input::Contact(false) && point == Point::Comms).then_some(NOT_EXPECTED);
-            let subject = self.subject(source, point, Origin::default(), None);
-            self.step(store, settings, &Subject { reason: reason.map(Into::into), ..subject }, input);
+            self.find_alarm(store, watch, &key, alarm);
         }
+        let reason = if store.knew_no_alarms() { BEFORE_THE_UPGRADE } else { ON_ALREADY };
         for slot in (0..store.station_count()).map(Slot::new) {
             if self.batch.alarms.len() >= FOUND_MAX {
                 return false;
             }
-            let (id, station) = store.station(slot);
-            if store.lives().is_retired(id) {
-                // What was last known of it concerns nobody any more.
-                continue;
-            }
-            let source = AlarmSource::Station(id);
-            for (point, contact) in contacts(station) {
-                if contact && !store.alarms().get(&(source.clone(), point)).is_some_and(|known| known.contact)
-                {
-                    let reason = Some(if store.knew_no_alarms() { BEFORE_THE_UPGRADE } else { ON_ALREADY });
-                    let subject = self.subject(source.clone(), point, Origin::default(), None);
-                    // Since when it says so, not since when we judge it.
-                    let span = (station.span.reports > 0).then_some(station.span.since_ms);
-                    let event_time_ms =
-                        span.map_or(subject.event_time_ms, |ms| ms.min(subject.event_time_ms));
-                    let subject = Subject { reason: reason.map(Into::into), event_time_ms, ..subject };
-                    self.step(store, watch.settings(), &subject, Input::Contact(true));
-                }
-            }
+            self.find_contacts(store, watch, slot, reason);
         }
         true
+    }
+
+    /// The same for stations of which people said something else since.
+    fn find_anew<S: Store>(&mut self, store: &S, watch: &mut Watch) {
+        for id in watch.hand_out(FOUND_MAX) {
+            for &point in Point::OF_STATION {
+                let key = (AlarmSource::Station(id), point);
+                if let Some(alarm) = store.alarms().get(&key) {
+                    self.find_alarm(store, watch, &key, alarm);
+                }
+            }
+            if let Some((slot, _)) = store.find(id) {
+                self.find_contacts(store, watch, slot, ON_WHEN_SETTLED);
+            }
+        }
+    }
+
+    /// An alarm that is no longer judged is closed, and so is one that is on while
+    /// nothing says so.
+    fn find_alarm<S: Store>(&mut self, store: &S, watch: &Watch, key: &AlarmKey, alarm: &Alarm) {
+        let settings = watch.settings();
+        let (source, point) = key;
+        let input = if !settings.of_source(source).point(*point).enabled {
+            Input::Time
+        } else if alarm.contact && !is_contact_on(store, watch, key) {
+            // Somebody wrote into our tables or the contract's, such as a server
+            // of before; or a station that was never heard is not expected
+            // any more.
+            Input::Contact(false)
+        } else {
+            return;
+        };
+        let reason = (input == Input::Contact(false) && *point == Point::Comms).then_some(NOT_EXPECTED);
+        let subject = self.subject(source.clone(), *point, Origin::default(), None);
+        self.step(store, settings, &Subject { reason: reason.map(Into::into), ..subject }, input);
+    }
+
+    /// Contacts that are on without an alarm raise one.
+    fn find_contacts<S: Store>(&mut self, store: &S, watch: &Watch, slot: Slot, reason: &'static str) {
+        let (id, station) = store.station(slot);
+        if store.lives().is_retired(id) {
+            // What was last known of it concerns nobody any more.
+            return;
+        }
+        let source = AlarmSource::Station(id);
+        for (point, contact) in contacts(station) {
+            if contact && !store.alarms().get(&(source.clone(), point)).is_some_and(|known| known.contact) {
+                let subject = self.subject(source.clone(), point, Origin::default(), None);
+                // Since when it says so, not since when we judge it.
+                let span = (station.span.reports > 0).then_some(station.span.since_ms);
+                let event_time_ms = span.map_or(subject.event_time_ms, |ms| ms.min(subject.event_time_ms));
+                let subject = Subject { reason: Some(reason.into()), event_time_ms, ..subject };
+                self.step(store, watch.settings(), &subject, Input::Contact(true));
+            }
+        }
     }
 
     fn hear_all<S: Store>(&mut self, ground: &Ground<'_, S>, reports: &[Report], origin: Origin) -> Verdict {

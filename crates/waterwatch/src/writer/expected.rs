@@ -49,13 +49,48 @@ impl Expected {
     pub(super) fn recorded<S: Store>(&mut self, id: StationId, settings: &Settings, store: &S) {
         let Some(&by_ms) = self.by_ms.get(&id) else { return };
         if !is_waited_for(id, settings, store) {
-            self.by_wall.remove(&(by_ms, id));
-            if let Some(from_ms) = self.listening_ms.remove(&id) {
-                self.by_listening.remove(&(from_ms, id));
-            }
+            self.forget(id);
         } else if !self.listening_ms.contains_key(&id) {
             self.by_wall.insert((by_ms, id));
         }
+    }
+
+    /// Until when a station is expected is said anew.
+    pub(super) fn say(&mut self, id: StationId, by_ms: Option<i64>) {
+        self.forget(id);
+        match by_ms {
+            Some(by_ms) => drop(self.by_ms.insert(id, by_ms)),
+            None => drop(self.by_ms.remove(&id)),
+        }
+    }
+
+    /// What holds for a station may be something else: it waits as after a start.
+    pub(super) fn settle<S: Store>(&mut self, id: StationId, settings: &Settings, store: &S) {
+        self.forget(id);
+        self.recorded(id, settings, store);
+    }
+
+    /// It waits for nothing.
+    fn forget(&mut self, id: StationId) {
+        if let Some(by_ms) = self.by_ms.get(&id) {
+            self.by_wall.remove(&(*by_ms, id));
+        }
+        if let Some(from_ms) = self.listening_ms.remove(&id) {
+            self.by_listening.remove(&(from_ms, id));
+        }
+    }
+
+    /// What is said of each, in the order of their ids.
+    #[cfg(test)]
+    pub(super) fn by_ms(&self) -> Vec<(StationId, i64)> {
+        let mut all: Vec<_> = self.by_ms.iter().map(|(id, by_ms)| (*id, *by_ms)).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// Whoever is, or was, expected.
+    pub(super) fn ids(&self) -> Vec<StationId> {
+        self.by_ms.keys().copied().collect()
     }
 
     /// Whoever's time has come on the wall waits for listening time.

@@ -215,6 +215,7 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
                     self.doubtful = false;
                     self.watch.recorded(&self.draft.batch, &self.store);
                     self.publisher.recorded(&self.draft.batch, &self.store, self.watch.settings());
+                    self.publisher.said(&self.draft.batch.said, self.watch.settings());
                     return Ok(true);
                 }
                 Err(StoreError::Unavailable(reason)) => {
@@ -232,6 +233,11 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
                 }
                 Err(error) => {
                     self.recover(error)?;
+                    if self.store.sequence() >= self.draft.batch.sequence {
+                        // It was recorded all the same.
+                        self.watch.settle(&self.draft.batch.said, &self.store);
+                        self.publisher.said(&self.draft.batch.said, self.watch.settings());
+                    }
                     return Ok(false);
                 }
             }

@@ -62,6 +62,22 @@ impl Silent {
         true
     }
 
+    /// It is in another area from now on.
+    pub(super) fn change_area(&mut self, slot: Slot, before: Option<AreaId>, area: Option<AreaId>) {
+        let Some(since_s) = self.since_s(slot) else { return };
+        if let Some(before) = before
+            && let Some(counts) = self.areas.get_mut(&before)
+        {
+            counts.take(since_s);
+            if counts.0.is_empty() {
+                self.areas.remove(&before);
+            }
+        }
+        if let Some(area) = area {
+            self.areas.entry(area).or_default().add(since_s);
+        }
+    }
+
     /// How many of an area, or of all, are silent and fell silent between
     /// these moments.
     pub(super) fn count(&self, area: Option<AreaId>, within_ms: RangeInclusive<i64>) -> usize {
@@ -99,11 +115,15 @@ fn second(at_ms: i64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use waterwatch_core::Settings;
+    use waterwatch_core::settings::StationOverrides;
+    use waterwatch_core::{Settings, StationId};
 
     #[test]
     fn silences_are_counted_by_area_and_by_when_they_began() {
-        let area = Settings::default().area("North");
+        let mut settings = Settings::default();
+        let id = StationId::new(1).unwrap();
+        settings.say(id, StationOverrides::default(), Some("North"));
+        let area = settings.area_named("North").unwrap();
         let mut silent = Silent::default();
         for (place, since_ms) in [(0, 1_000_000), (1, 1_000_999), (2, 1_300_000), (900, i64::MIN)] {
             silent.insert(Slot::new(place), (place > 0).then_some(area), since_ms);

@@ -9,6 +9,7 @@
 //! `WATERWATCH_SIMULATION_DAYS` says how many days there are in all
 //! (`./campaign simulation`).
 
+pub(super) mod book;
 pub(super) mod disk;
 mod faults;
 mod lives;
@@ -27,8 +28,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use tokio_util::sync::CancellationToken;
 use waterwatch_core::alarm::{Kind, Point};
-use waterwatch_core::settings::{PointOverrides, StationOverrides};
-use waterwatch_core::{OpenSpan, Origin, Report, Settings, Station, StationId, StationSettings};
+use waterwatch_core::settings::{PointOverrides, Said, StationOverrides};
+use waterwatch_core::{OpenSpan, Origin, Report, Station, StationId, StationSettings};
 
 use self::disk::Disk;
 use self::machine::Machine;
@@ -41,6 +42,7 @@ use super::recorder::Recorder;
 use crate::backoff;
 use crate::config::Limits;
 use crate::live;
+use crate::station_says::StationSays;
 use crate::store::Store;
 
 const SECOND_MS: i64 = 1_000;
@@ -125,12 +127,16 @@ struct World {
     server: Option<Server>,
     /// Here while no server has it.
     disk: Disk,
+    /// What the configuration says, and what holds for the fleet by that alone.
+    configuration: StationOverrides,
     fleet: StationSettings,
     stations: Vec<Simulated>,
     /// Whether each carrier's network is there.
     carriers: [bool; CARRIERS],
     /// Whether the server knows of areas.
     has_areas: bool,
+    /// Whether operators change settings.
+    settles: bool,
     operators: Operators,
     agenda: BinaryHeap<Reverse<(i64, Next)>>,
     checked_ms: i64,
@@ -149,10 +155,13 @@ impl World {
             held_until_ms: 0,
             back_ms: 0,
             server: None,
+            configuration: StationOverrides::default(),
             fleet: StationSettings::default(),
             stations: Vec::new(),
             carriers: [true; CARRIERS],
             has_areas: rng.bool(),
+            // Not in all runs, as with doubles.
+            settles: seed % 4 == 1,
             operators: Operators::default(),
             agenda: BinaryHeap::new(),
             checked_ms: 0,
@@ -167,12 +176,12 @@ impl World {
         };
         let mut points = [PointOverrides::default(); Point::ALL.len()];
         (points[Point::Alarm1 as usize], points[Point::Alarm2 as usize]) = (contact, contact);
-        let fleet = StationOverrides {
+        world.configuration = StationOverrides {
             period_s: u32::try_from(period_ms / 1_000).ok(),
             grace_s: Some(grace_s),
             points,
         };
-        world.fleet = fleet.resolve();
+        world.fleet = world.configuration.resolve();
         for place in 0..world.rng.usize(12..36) {
             world.add_station(place);
         }
@@ -180,6 +189,9 @@ impl World {
         // they were.
         if seed.is_multiple_of(2) {
             world.add_doubles();
+        }
+        if world.has_areas {
+            world.name_areas();
         }
         for _ in 0..3 {
             world.later(DAY_MS, Next::Fault);
@@ -311,15 +323,17 @@ impl World {
 
     fn start(&mut self) {
         if self.rng.u8(..) < 20 {
-            self.fleet.grace_ms = self.rng.choice([2, 5]).unwrap() * MINUTE_MS;
+            self.configuration.grace_s = Some(self.rng.choice([2, 5]).unwrap() * 60);
+            self.fleet = self.configuration.resolve();
         }
-        self.machine.starts(self.fleet);
         let mut disk = std::mem::take(&mut self.disk);
+        let settled = disk.book.settled(self.configuration);
+        self.machine.starts(self.fleet, settled.settings.clone());
         disk.reopen().unwrap();
         let (publisher, follower, live) = live::open();
         let recorder = Recorder::start(
             disk,
-            self.settings(),
+            settled,
             Rc::clone(&self.machine),
             Limits::default(),
             (|| {}) as fn(),
@@ -329,18 +343,16 @@ impl World {
         self.server = Some(Server { recorder, turn_ms: self.now_ms(), shown: Shown { follower, live } });
     }
 
-    /// What the server is told of the fleet. The last carrier's stations are in no
-    /// area.
-    fn settings(&self) -> Settings {
-        let mut settings = Settings::of_fleet(self.fleet);
-        if self.has_areas {
-            let areas: Vec<_> =
-                (1..CARRIERS).map(|carrier| settings.area(&format!("carrier {carrier}"))).collect();
-            let of =
-                |station: &Simulated| (station.id, self.fleet.in_area(areas.get(station.carrier).copied()));
-            settings.set(self.stations.iter().map(of).collect::<Vec<_>>());
+    /// The last carrier's stations are in no area.
+    fn name_areas(&mut self) {
+        for station in &self.stations {
+            if station.carrier + 1 < CARRIERS {
+                let mut says = StationSays::default();
+                let area = format!("carrier {}", station.carrier + 1);
+                says.say("area", Said::Text(&area)).unwrap();
+                self.disk.book.stations.insert(station.id, says);
+            }
         }
-        settings
     }
 
     fn happens(&mut self, next: Next) {
@@ -494,7 +506,11 @@ impl World {
         let truth = self.machine.truth();
         if now_ms >= self.checked_ms && !truth.is_deaf() && !recorder.is_in_trouble() {
             self.checked_ms = now_ms + 5 * SECOND_MS;
-            truth.nobody_is_forgotten(&recorder.store, &self.fleet);
+            truth.nobody_is_forgotten(&recorder.store);
+            if std::mem::take(&mut recorder.store.was_said) {
+                let settled = recorder.store.book.settled(self.configuration);
+                assert_eq!(recorder.watch.settled(), settled, "as a start would have it");
+            }
             if !recorder.watch.is_due() {
                 truth.nobody_is_hidden_for_nothing(&recorder.store, recorder.watch.turn_is().wall_ms);
             }
@@ -593,6 +609,7 @@ fn whatever_goes_wrong_no_alarm_is_lost_and_none_invented() {
         Kind::ClockJumped,
         Kind::StandsFor,
         Kind::HeardAgain,
+        Kind::SettingsChanged,
     ] {
         assert!(counts.contains_key(&kind), "nothing of the kind {kind} happened");
     }

@@ -60,6 +60,21 @@ impl Standing {
         }
     }
 
+    /// A station that is known is in another area from now on.
+    pub(super) fn change_area(&mut self, before: Option<AreaId>, area: Option<AreaId>) {
+        if let Some(before) = before
+            && let Some(known) = self.known.get_mut(&before)
+        {
+            *known -= 1;
+            if *known == 0 {
+                self.known.remove(&before);
+            }
+        }
+        if let Some(area) = area {
+            *self.known.entry(area).or_default() += 1;
+        }
+    }
+
     /// How many stations of an area are known.
     pub(super) fn stations_of(&self, area: AreaId) -> usize {
         self.known.get(&area).copied().unwrap_or_default()

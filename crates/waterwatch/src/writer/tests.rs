@@ -5,6 +5,7 @@ mod expected;
 mod identity;
 mod new_stations;
 mod sending;
+mod settings;
 mod stations;
 mod time;
 mod together;

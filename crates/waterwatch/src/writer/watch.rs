@@ -5,6 +5,7 @@
 //! after a reopening. What is due is handed out again and again until it is
 //! recorded.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use waterwatch_core::alarm::{Alarm, AlarmSource, Ledger, Point};
@@ -29,7 +30,7 @@ const ASKED_MAX: usize = 8_192;
 /// What is due, and since when the server hears.
 #[derive(Debug)]
 pub struct Watch {
-    settings: Settings,
+    pub(super) settings: Settings,
     clock: ListeningClock,
     dues: Dues<AlarmKey>,
     /// When visits end.
@@ -63,9 +64,14 @@ pub struct Watch {
     /// How many stations were heard for the first time of late.
     new_stations: NewStations,
     /// Stations that were never heard, and until when they are expected.
-    expected: Expected,
+    pub(super) expected: Expected,
     /// From where stations may report that say so.
-    allow_from: AllowFrom,
+    pub(super) allow_from: AllowFrom,
+    /// Stations of which people said something else, until it is judged what of
+    /// them is on.
+    pub(super) to_find: BTreeSet<StationId>,
+    /// Those of them that this turn judges.
+    pub(super) handed_out: Vec<StationId>,
     /// What silent stations send, and is refused.
     pub(super) sending: Sending,
 }
@@ -153,6 +159,8 @@ impl Watch {
             new_stations: NewStations::start(store.station_count(), now.steady_ms),
             expected: Expected::default(),
             allow_from: AllowFrom::default(),
+            to_find: BTreeSet::new(),
+            handed_out: Vec::new(),
             sending: Sending::default(),
         };
         watch.read(store);
@@ -213,6 +221,19 @@ impl Watch {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// All that is settled, as it holds now.
+    #[cfg(test)]
+    pub(super) fn settled(&self) -> crate::store::Settled {
+        let mut named: Vec<StationId> = self.settings.said().collect();
+        named.sort_unstable();
+        crate::store::Settled {
+            named,
+            settings: self.settings.clone(),
+            expected_by: self.expected.by_ms(),
+            allow_from: self.allow_from.clone(),
+        }
     }
 
     /// The clocks of this turn.
@@ -310,6 +331,7 @@ impl Watch {
         self.new_stations.turn(now.steady_ms);
         self.sending.turn(now.steady_ms);
         self.standing.turn();
+        self.handed_out.clear();
         self.sequence = sequence;
         let passed_ms = now.steady_ms - before.steady_ms;
         let late_ms = passed_ms - Self::TURN_MS;
@@ -362,6 +384,7 @@ impl Watch {
             || self.is_alive_due()
             || self.new_stations.is_over(0)
             || self.sending.is_due()
+            || !self.to_find.is_empty()
             || self.expected.is_due(self.clock.at(self.turn))
             || self.dues.is_due(self.turn.wall_ms)
             || self.visits.is_due(self.turn.wall_ms)
@@ -512,6 +535,8 @@ impl Watch {
         for (id, _) in &batch.contests {
             self.mark_needed(store, *id);
         }
+        self.found();
+        self.settle(&batch.said, store);
         self.settle_overdue(store);
     }
 
@@ -521,6 +546,7 @@ impl Watch {
         let now_ms = self.clock.at(self.turn);
         self.expected.ask_again(now_ms, now_ms + Self::ASK_AGAIN_MS);
         self.standing.looked();
+        self.found();
         if self.overdue.is_empty() {
             return;
         }
@@ -600,6 +626,16 @@ impl Watch {
         }
         if let Some(deadline_ms) = self.silent_at_ms(store, slot) {
             self.deadlines.put(slot, deadline_ms, now_ms);
+        }
+    }
+
+    /// A station's deadline may be another one than when it was put there.
+    pub(super) fn bring_forward<S: Store>(&mut self, store: &S, slot: Slot) {
+        if self.silent.contains(slot) || self.is_unwatched(store, slot) {
+            return;
+        }
+        if let Some(deadline_ms) = self.silent_at_ms(store, slot) {
+            self.deadlines.bring_forward(slot, deadline_ms, self.clock.at(self.turn));
         }
     }
 

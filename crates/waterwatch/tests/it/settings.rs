@@ -31,9 +31,11 @@ fn the_file_settles_how_points_are_judged() {
     // One of low priority waits for nobody.
     assert_eq!(kinds(&server.data, "7/alarm1"), ["raised", "returned"]);
     let label: String = open(&server.data)
-        .query_row("SELECT label FROM point_settings WHERE scope = 'fleet' AND point = 'alarm1'", [], |row| {
-            row.get(0)
-        })
+        .query_row(
+            "SELECT label FROM point_settings WHERE scope = 'configuration' AND point = 'alarm1'",
+            [],
+            |row| row.get(0),
+        )
         .unwrap();
     assert_eq!(label, "High level");
     // By time alone, and only once the delay is over.

@@ -154,21 +154,21 @@ impl World {
                 batch.lives.push((id(number), (life != StationLife::default()).then_some(life)));
             }
             Step::Settled(number, how, is_named) => {
-                let settings = match how {
-                    0 => *self.settings.fleet(),
-                    1..=3 => holds(Priority::Critical, Priority::Low, 100, true),
-                    _ => holds(Priority::Low, Priority::Medium, 60, false),
+                let says = match how {
+                    0 => StationOverrides::default(),
+                    1..=3 => says(Priority::Critical, Priority::Low, 100, true),
+                    _ => says(Priority::Low, Priority::Medium, 60, false),
                 };
                 let area = AREAS.get(usize::from(how) % 3).copied();
-                let number_of = area.map(|area| self.settings.area(area));
-                self.settings.set([(id(number), settings.in_area(number_of))]);
+                self.settings.say(id(number), says, area);
+                let holds = *self.settings.of(id(number));
                 if is_named {
                     self.named.insert(id(number))
                 } else {
                     self.named.remove(&id(number))
                 };
                 let area = area.map(Into::into);
-                self.publisher.resettled(vec![Resettled { id: id(number), holds: settings, area, is_named }]);
+                self.publisher.resettled(vec![Resettled { id: id(number), holds, area, is_named }]);
                 return;
             }
             Step::Reopened => {

@@ -42,12 +42,12 @@ fn each_ms(mut ask: impl FnMut() -> usize) -> (f64, usize) {
 fn a_million_stations_are_asked_for() {
     let (mut publisher, follower, live) = open();
     let (mut store, mut settings) = (Memory::default(), Settings::default());
-    let areas: Vec<_> = (0..AREAS).map(|area| settings.area(&format!("area {area}"))).collect();
-    let area_of = |number: i64| Some(areas[usize::try_from(number % AREAS).unwrap()]);
-    settings.set((0..MILLION).map(|number| {
+    let areas: Vec<String> = (0..AREAS).map(|area| format!("area {area}")).collect();
+    for number in 0..MILLION {
         let how = if number % 100 == 0 { Priority::Critical } else { Priority::High };
-        (id(number), holds(how, how, 60, true).in_area(area_of(number)))
-    }));
+        let area = &areas[usize::try_from(number % AREAS).unwrap()];
+        settings.say(id(number), says(how, how, 60, true), Some(area));
+    }
     store.stations.reserve(1_000_000);
     for number in 0..MILLION {
         // One in 250,000 is late.

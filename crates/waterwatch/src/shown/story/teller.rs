@@ -119,6 +119,7 @@ impl<'a> Teller<'a> {
             | Kind::Unsuppressed => self.hidden(event),
             Kind::StandsFor => format!("silent together with others: {} stands for it.", self.other(event)),
             Kind::HeardAgain => "heard again, and suppressed no more.".to_owned(),
+            Kind::SettingsChanged => format!("settings were changed{}{}.", by(event), because(event)),
             Kind::SendingRefused => {
                 let why = event.reason.as_deref().map_or_else(|| "its lines are refused".to_owned(), plain);
                 format!("{why}.")

@@ -57,11 +57,7 @@ impl About {
         let mut texts = PointTexts::default();
         for scope in scopes.into_iter().flatten() {
             let Some(said) = self.points.get(&(scope.clone(), point)) else { continue };
-            let PointTexts { label, consequence, response, respond_within_min } = said;
-            texts.label = texts.label.or_else(|| label.clone());
-            texts.consequence = texts.consequence.or_else(|| consequence.clone());
-            texts.response = texts.response.or_else(|| response.clone());
-            texts.respond_within_min = texts.respond_within_min.or(*respond_within_min);
+            add(&mut texts, said);
         }
         texts
     }
@@ -165,6 +161,7 @@ fn read_of(moment: &Transaction<'_>, ids: &[StationId], area: Option<&str>) -> r
         about.add_points(points.query([format!("area/{area}")])?)?;
     }
     about.add_points(points.query(["fleet"])?)?;
+    about.add_points(points.query(["configuration"])?)?;
     Ok(about)
 }
 
@@ -202,12 +199,35 @@ impl About {
                 response: text(row, 4),
                 respond_within_min: respond_within_min.filter(|min| RESPOND_WITHIN_MIN.contains(min)),
             };
-            if texts != PointTexts::default() {
-                self.points.insert((scope, point), texts);
+            if texts == PointTexts::default() {
+                continue;
+            }
+            // Where people say nothing for the fleet, the configuration does.
+            let is_configured = text(row, 0).as_deref() == Some("configuration");
+            let known = self.points.entry((scope, point)).or_default();
+            if is_configured {
+                add(known, &texts);
+            } else {
+                let configured = std::mem::replace(known, texts);
+                add(known, &configured);
             }
         }
         Ok(())
     }
+}
+
+/// Where a narrower scope says nothing, what a wider one says.
+fn add(texts: &mut PointTexts, wider: &PointTexts) {
+    let PointTexts { label, consequence, response, respond_within_min } = wider;
+    let add = |text: &mut Option<Box<str>>, wider: &Option<Box<str>>| {
+        if text.is_none() {
+            text.clone_from(wider);
+        }
+    };
+    add(&mut texts.label, label);
+    add(&mut texts.consequence, consequence);
+    add(&mut texts.response, response);
+    texts.respond_within_min = texts.respond_within_min.or(*respond_within_min);
 }
 
 /// A text; `None` if it is empty.
@@ -220,12 +240,12 @@ fn text(row: &Row<'_>, column: usize) -> Option<Box<str>> {
     }
 }
 
-/// Whose points it speaks of; the fleet's scope is the server's.
+/// Whose points it speaks of; what is said for the fleet is the server's.
 fn scope(row: &Row<'_>) -> Option<AlarmSource> {
     match row.get_ref(0).ok()? {
         ValueRef::Integer(number) => StationId::new(number).map(AlarmSource::Station),
         _ => match text(row, 0)?.as_ref() {
-            "fleet" => Some(AlarmSource::Server),
+            "fleet" | "configuration" => Some(AlarmSource::Server),
             scope => scope.strip_prefix("area/").map(|name| AlarmSource::Area(name.into())),
         },
     }

@@ -67,9 +67,10 @@ mod tests {
         };
         let mut points = [PointOverrides::default(); Point::ALL.len()];
         points[Point::Alarm2 as usize].priority = Some(Priority::Critical);
-        let critical = StationOverrides { points, ..StationOverrides::default() }.resolve();
+        let critical = StationOverrides { points, ..StationOverrides::default() };
         let mut settings = Settings::default();
-        settings.set([(id(2), critical), (id(3), critical)]);
+        settings.say(id(2), critical, None);
+        settings.say(id(3), critical, None);
         let north = (AlarmSource::Area("North".into()), Point::Comms);
         let silent = |number| ((of(number), Point::Comms), Arc::new(Alarm::silent_together(7, 0)));
         let mut alarms: Vec<KnownAlarm> = vec![

@@ -190,6 +190,12 @@ CREATE TABLE token (
     revoked_at INTEGER,
     revoked_by TEXT
 ) STRICT, WITHOUT ROWID;
+UPDATE point_settings SET scope = 'configuration' WHERE scope = 'fleet';
+CREATE TABLE fleet_settings (
+    scope TEXT PRIMARY KEY CHECK (scope = 'fleet'),
+    period_s INTEGER,
+    grace_s INTEGER
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Our indexes and triggers by their names: each start makes those again that
@@ -258,7 +264,7 @@ WHEN EXISTS (SELECT 1 FROM alarm_event WHERE sequence = NEW.sequence) BEGIN
 END";
 
 /// The names of our tables beside the contract's.
-pub(super) const OURS: [&str; 14] = [
+pub(super) const OURS: [&str; 15] = [
     "station_state",
     "span",
     "journal",
@@ -269,6 +275,7 @@ pub(super) const OURS: [&str; 14] = [
     "contest",
     "station_settings",
     "area_settings",
+    "fleet_settings",
     "point_settings",
     "token",
     "listener",

@@ -1,4 +1,5 @@
 use waterwatch_core::Origin;
+use waterwatch_core::alarm::Priority;
 use waterwatch_core::settings::PointTexts;
 
 use super::*;
@@ -61,7 +62,8 @@ fn what_the_configuration_says_is_there_for_readers() {
     let published = |database: &Connection| -> (String, Option<String>, Option<i64>) {
         let period =
             database.query_row("SELECT value FROM server WHERE name = 'period_s'", [], |row| row.get(0));
-        let label = "SELECT label, on_delay_s FROM point_settings WHERE scope = 'fleet' AND point = 'alarm1'";
+        let label =
+            "SELECT label, on_delay_s FROM point_settings WHERE scope = 'configuration' AND point = 'alarm1'";
         let (label, delay) = database.query_row(label, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         (period.unwrap(), label, delay)
     };

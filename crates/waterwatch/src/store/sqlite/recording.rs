@@ -7,6 +7,7 @@ use super::super::alarm_rows;
 use super::super::contest_rows;
 use super::super::life_rows;
 use super::super::schema;
+use super::super::settings;
 use super::super::token_rows;
 use super::super::{Batch, Change};
 use super::SqliteStore;
@@ -78,6 +79,7 @@ impl SqliteStore {
                 alarm_rows::write(&transaction, batch, alarms)?;
                 life_rows::write(&transaction, &batch.lives)?;
                 contest_rows::write(&transaction, &batch.contests)?;
+                settings::write(&transaction, &batch.said)?;
                 token_rows::write(&transaction, &batch.tokens)?;
                 alive.write(&transaction, batch)?;
                 if batch.has_found && *knew_no_alarms {

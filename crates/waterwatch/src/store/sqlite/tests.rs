@@ -14,6 +14,7 @@ use crate::writer::watch::Watch;
 
 mod alarms;
 mod lives;
+mod said;
 mod tokens;
 mod upgrade;
 

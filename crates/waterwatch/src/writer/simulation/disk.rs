@@ -4,10 +4,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use waterwatch_core::alarm::{Event, Kind};
+use waterwatch_core::settings::ScopeSays;
 use waterwatch_core::silence::Gap;
 use waterwatch_core::{Station, StationId};
 
+use super::book::Book;
 use super::machine::Machine;
+use crate::station_says::StationSays;
 use crate::store::stations::{Slot, Stations};
 use crate::store::{Alarms, Batch, Board, Contests, Lives, Store, StoreError, Tokens};
 
@@ -30,6 +33,9 @@ pub(in crate::writer) struct Disk {
     lives: Lives,
     contests: Contests,
     tokens: Tokens,
+    /// What people say; whether they did lately, for whoever checks.
+    pub(in crate::writer) book: Book,
+    pub(in crate::writer) was_said: bool,
     sequence: i64,
     alive_ms: Option<i64>,
     gaps: Vec<Gap>,
@@ -74,6 +80,8 @@ impl Disk {
         self.lives.apply(&batch.lives);
         self.contests.apply(&batch.contests);
         self.tokens.apply(&batch.tokens);
+        self.book.write(&batch.said);
+        self.was_said |= !batch.said.is_empty();
         self.sequence = batch.sequence;
         let is_back = self.alive_ms.is_some_and(|alive_ms| batch.received_at_ms < alive_ms);
         if batch.is_alive || is_back || !batch.events.is_empty() || !batch.changes.is_empty() {
@@ -143,6 +151,18 @@ impl Store for Disk {
 
     fn listener(&mut self, _address: &str) -> anyhow::Result<u16> {
         Ok(1)
+    }
+
+    fn station_says(&self, id: StationId) -> anyhow::Result<StationSays> {
+        Ok(self.book.stations.get(&id).cloned().unwrap_or_default())
+    }
+
+    fn area_says(&self, name: &str) -> anyhow::Result<ScopeSays> {
+        Ok(self.book.areas.get(name).cloned().unwrap_or_default())
+    }
+
+    fn fleet_says(&self) -> anyhow::Result<ScopeSays> {
+        Ok(self.book.fleet.clone())
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::time::{Duration, Instant};
 
 use waterwatch_core::silence::Now;
-use waterwatch_core::{Origin, Report, StationSettings};
+use waterwatch_core::{Origin, Report, Settings, StationSettings};
 
 use super::disk::{Disk, Fault};
 use super::truth::{Slack, Truth};
@@ -66,10 +66,10 @@ impl Machine {
         self.full_until_ms.set(self.full_until_ms.get().max(self.now_ms() + for_ms));
     }
 
-    pub(super) fn starts(&self, fleet: StationSettings) {
+    pub(super) fn starts(&self, fleet: StationSettings, settings: Settings) {
         self.fleet.set(fleet);
         self.was_full.set(false);
-        self.truth().starts();
+        self.truth().starts(settings);
     }
 
     /// These are what the next turn hears.
@@ -106,7 +106,7 @@ impl Machine {
             // What was found at a start is a batch without reports.
             let sent = if batch.reports > 0 { self.sent.take() } else { Vec::new() };
             assert_eq!(sent.len(), batch.reports, "each report that was sent is in the batch");
-            truth.committed(&sent, disk, &self.fleet.get());
+            truth.committed(&sent, batch, disk, &self.fleet.get());
         }
         match told {
             Ok(()) => {

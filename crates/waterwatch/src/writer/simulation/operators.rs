@@ -5,12 +5,14 @@ use std::time::Duration;
 use tokio::sync::oneshot::{Receiver, error::TryRecvError};
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Point};
+use waterwatch_core::settings::{Said, ScopeSays};
 
 use super::disk::Fault;
 use super::truth::Truth;
 use super::{HOUR_MS, MINUTE_MS, World};
 use crate::command::{Command, NotDone, Outcome, What};
 use crate::lane::{Awaited, COMMANDS_A_BATCH_MAX};
+use crate::station_says::StationSays;
 use crate::store::{AlarmKey, Store};
 use crate::writer::clock::Clock;
 
@@ -89,6 +91,9 @@ impl World {
     }
 
     fn wish(&mut self) -> What {
+        if self.settles && self.rng.u8(..) < 60 {
+            return self.wish_for_settings();
+        }
         if self.rng.u8(..) < 90 {
             return self.wish_for_a_station();
         }
@@ -116,6 +121,42 @@ impl World {
             (_, Some(open)) => What::Acknowledge { alarm, occurrence: open.sequence },
             (_, None) if facts.hidden.shelf.is_some() => What::Unshelve { alarm },
             (_, None) => What::ReturnToService { alarm },
+        }
+    }
+
+    /// What is said anew, of stations, areas and the fleet; also of stations that
+    /// are never heard. Now and then nothing at all.
+    fn wish_for_settings(&mut self) -> What {
+        let mut judged = ScopeSays::default();
+        let rng = &mut self.rng;
+        let choices: [(&str, &[i64]); 5] = [
+            ("period_s", &[60, 120, 300]),
+            ("grace_s", &[60, 120, 600]),
+            ("points.alarm1.enabled", &[0, 1]),
+            ("points.comms.enabled", &[0, 1]),
+            ("points.alarm2.on_delay_s", &[0, 300]),
+        ];
+        for (field, values) in choices {
+            if rng.u8(0..3) == 0 {
+                let value = values[rng.usize(0..values.len())];
+                judged.say(field, Said::Number(value)).unwrap();
+            }
+        }
+        let area = format!("carrier {}", rng.u8(0..4));
+        match rng.u8(0..10) {
+            0 => What::SetFleet { says: Box::new(judged) },
+            1..3 => What::SetArea { area: area.into(), says: Box::new(judged) },
+            _ => {
+                let mut says = StationSays::default().judged_by(judged);
+                if rng.bool() {
+                    says.say("area", Said::Text(&area)).unwrap();
+                }
+                if rng.u8(0..4) == 0 {
+                    let by_ms = self.machine.now().wall_ms + rng.i64(-HOUR_MS..9 * HOUR_MS);
+                    says.say("expected_by", Said::Number(by_ms)).unwrap();
+                }
+                What::SetStation { station: StationId::new(rng.i64(0..44)).unwrap(), says: Box::new(says) }
+            }
         }
     }
 

@@ -4,16 +4,20 @@ use std::collections::HashMap;
 
 use waterwatch_core::alarm::{AlarmSource, Event, Kind, Point, State};
 use waterwatch_core::together;
-use waterwatch_core::{Origin, Report, StationId, StationSettings};
+use waterwatch_core::{Origin, Report, Settings, StationId, StationSettings};
 
 use super::disk::Disk;
 use super::lives::Lives;
 use super::words::{Contests, Words};
 use crate::command::{Command, Done, Outcome, What, comms_of};
-use crate::store::{AlarmKey, Store};
+use crate::store::{AlarmKey, Batch, NewSays, Store};
 
 /// How late a silence may be noticed.
 const NOTICED_WITHIN_MS: i64 = 1_000;
+
+/// How long what was said may take until all that follows is recorded, at the end
+/// of a run: longer than any trouble with the disk.
+const SETTLED_WITHIN_MS: i64 = 48 * 3_600_000;
 
 /// What may be uncertain about how long the server heard, for either side.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,6 +61,9 @@ pub(super) struct Truth {
     now: Moment,
     started: Moment,
     stations: HashMap<StationId, Known>,
+    /// What holds for them, since when and by the clock.
+    settings: Settings,
+    settled: HashMap<StationId, (Moment, i64)>,
     states: HashMap<AlarmKey, State>,
     raised: HashMap<AlarmKey, usize>,
     /// What each operator has in the ledger, by name.
@@ -96,8 +103,9 @@ impl Truth {
     }
 
     /// A server starts.
-    pub(super) fn starts(&mut self) {
+    pub(super) fn starts(&mut self, settings: Settings) {
         self.started = self.now;
+        self.settings = settings;
     }
 
     /// A station that an older server knew.
@@ -119,6 +127,7 @@ impl Truth {
     pub(super) fn committed(
         &mut self,
         reports: &[(Report, Origin)],
+        batch: &Batch,
         disk: &mut Disk,
         fleet: &StationSettings,
     ) {
@@ -133,12 +142,18 @@ impl Truth {
             let is_raised = matches!(event.kind, Kind::Raised | Kind::RaisedAgain | Kind::OnWhileHidden)
                 && !events.iter().any(|cause| Some(cause.sequence) == event.cause);
             match (&event.source, event.point) {
+                (AlarmSource::Station(id), Some(Point::Comms))
+                    if is_raised && !self.stations.contains_key(id) =>
+                {
+                    let why = event.reason.as_deref().unwrap_or_default();
+                    assert!(why.starts_with("never heard; expected by"), "{event:?}");
+                }
                 (AlarmSource::Station(id), Some(Point::Comms)) if is_raised => {
-                    self.silence_is_due(*id, fleet);
+                    self.silence_is_due(*id);
                 }
                 (_, Some(Point::Comms)) if event.kind == Kind::StandsFor => {
                     for id in event.stations.iter().flatten() {
-                        self.silence_is_due(*id, fleet);
+                        self.silence_is_due(*id);
                     }
                 }
                 _ => {}
@@ -156,6 +171,12 @@ impl Truth {
             let is_silent = disk.alarms().get(&comms).is_some_and(|alarm| alarm.contact);
             assert!(!is_silent, "{} has reported and is silent", report.station_id);
         }
+        for new in &batch.said {
+            new.settle(&mut self.settings);
+            let of_station = |id: &StationId| matches!(new, NewSays::Station(of, _) if of != id);
+            let ids: Vec<StationId> = self.stations.keys().copied().filter(|id| !of_station(id)).collect();
+            self.settled.extend(ids.into_iter().map(|id| (id, (self.now, self.now_ms))));
+        }
         for event in &events {
             let Some(point) = event.point else { continue };
             let key = (event.source.clone(), point);
@@ -168,6 +189,9 @@ impl Truth {
         *self.counts.entry(event.kind).or_default() += 1;
         if let Some(by) = &event.by {
             self.deeds.entry(by.clone()).or_default().push(event.clone());
+        }
+        if event.kind == Kind::SettingsChanged {
+            return;
         }
         let Some(point) = event.point else {
             self.lives.fold(event);
@@ -233,6 +257,12 @@ impl Truth {
             What::Retire { .. } => (None, Kind::Retired),
             What::AddToken { .. } => (None, Kind::TokenAdded),
             What::RevokeToken { .. } => (None, Kind::TokenRevoked),
+            What::SetStation { .. } | What::SetArea { .. } | What::SetFleet { .. } => {
+                // Whoever said the same again is not in the ledger.
+                let kinds: Vec<Kind> = deeds.iter().map(|deed| deed.kind).collect();
+                assert!(kinds.is_empty() || kinds == [Kind::SettingsChanged], "{command:?}: {deeds:?}");
+                return;
+            }
         };
         let Some(alarm) = alarm else {
             // A visit that is taken over ends, and what is retired is closed.
@@ -266,6 +296,10 @@ impl Truth {
         for (point, contact) in [Point::Alarm1, Point::Alarm2].into_iter().zip(contacts) {
             let key = (AlarmSource::Station(id), point);
             let alarm = disk.alarms().get(&key);
+            if !self.settings.of(id).point(point).enabled {
+                assert_eq!(alarm, None, "{key:?} is disabled");
+                continue;
+            }
             let is_known = alarm.is_some_and(|alarm| alarm.contact);
             assert!(is_known || !contact, "the contact of {key:?} is on");
             assert!(contact || !is_known || is_contested(id, disk), "the contact of {key:?} is off");
@@ -280,37 +314,42 @@ impl Truth {
     }
 
     /// It was raised neither early nor late.
-    fn silence_is_due(&self, id: StationId, fleet: &StationSettings) {
+    fn silence_is_due(&self, id: StationId) {
+        let holds = self.settings.of(id);
+        assert!(holds.point(Point::Comms).enabled, "{id} is not judged");
         let last = self.stations[&id].last;
         let silent_ms = self.now.heard_ms - last.heard_ms;
         let early_ms = self.now.slack.early_ms - last.slack.early_ms;
         assert!(
-            silent_ms >= fleet.period_ms + fleet.grace_ms - early_ms,
+            silent_ms >= holds.period_ms + holds.grace_ms - early_ms,
             "{id} was silent after {silent_ms} ms at {} ms",
             self.now_ms,
         );
-        self.noticed_in_time(id, last, fleet);
+        self.noticed_in_time(id, last);
     }
 
-    fn noticed_in_time(&self, id: StationId, last: Moment, fleet: &StationSettings) {
-        let late_ms = |since: Moment, owed_ms: i64| {
+    fn noticed_in_time(&self, id: StationId, last: Moment) {
+        let holds = self.settings.of(id);
+        let is_late_ms = |since: Moment, owed_ms: i64| {
             let slack_ms = self.now.slack.late_ms - since.slack.late_ms;
             self.now.heard_ms - since.heard_ms - owed_ms - slack_ms - NOTICED_WITHIN_MS
         };
         let late_ms =
-            late_ms(last, fleet.period_ms + fleet.grace_ms).min(late_ms(self.started, fleet.period_ms));
+            is_late_ms(last, holds.period_ms + holds.grace_ms).min(is_late_ms(self.started, holds.period_ms));
+        // Nor before it was said.
+        let late_ms = self.settled.get(&id).map_or(late_ms, |(since, _)| late_ms.min(is_late_ms(*since, 0)));
         assert!(late_ms <= 0, "{id} is silent and noticed {late_ms} ms too late, at {} ms", self.now_ms);
     }
 
     /// Nobody is silent whom the server should have noticed.
-    pub(super) fn nobody_is_forgotten(&self, disk: &Disk, fleet: &StationSettings) {
+    pub(super) fn nobody_is_forgotten(&self, disk: &Disk) {
         for (&id, known) in &self.stations {
-            if self.lives.is_retired(id) {
+            if self.lives.is_retired(id) || !self.settings.of(id).point(Point::Comms).enabled {
                 continue;
             }
             let key = (AlarmSource::Station(id), Point::Comms);
             if !disk.alarms().get(&key).is_some_and(|alarm| alarm.contact) {
-                self.noticed_in_time(id, known.last, fleet);
+                self.noticed_in_time(id, known.last);
             }
         }
     }
@@ -341,6 +380,10 @@ impl Truth {
             assert_eq!(deeds, None, "{command:?} was told {outcome:?}");
         }
         for (&id, known) in &self.stations {
+            // What follows from what was said last is in the batch after it.
+            if self.settled.get(&id).is_some_and(|(_, at_ms)| self.now_ms - at_ms < SETTLED_WITHIN_MS) {
+                continue;
+            }
             self.says(id, known.contacts, disk);
         }
         for (key, alarm) in disk.alarms().iter() {

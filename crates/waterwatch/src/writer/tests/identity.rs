@@ -184,7 +184,7 @@ fn where_identity_is_disabled_the_last_report_counts() {
     let disabled = PointOverrides { enabled: Some(false), ..PointOverrides::default() };
     let mut fleet = StationOverrides::default();
     fleet.points[Point::Identity as usize] = disabled;
-    let mut turns = Turns::start(Disk::default(), fleet.resolve());
+    let mut turns = Turns::start(Disk::default(), fleet);
     turns.pass(1, &[FROM_9]);
     assert_eq!(turns.pass(20, &[FROM_5_ON]), ["7 alarm1 raised"]);
     assert_eq!(turns.pass(40, &[FROM_9]), ["7 alarm1 returned"]);
@@ -195,7 +195,7 @@ fn where_identity_is_disabled_the_last_report_counts() {
     turns.pass(1, &[FROM_9]);
     turns.pass(20, &[FROM_5_ON]);
     assert_eq!(turns.pass(40, &[FROM_9]), [CONTESTED]);
-    turns.settled.settings = Settings::of_fleet(fleet.resolve());
+    turns.settled.settings = Settings::of_fleet(fleet);
     let mut turns = turns.restart(1, 0);
     let mut told = turns.pass(1, &[]);
     told.sort();

@@ -3,8 +3,8 @@
 use super::turns::{NOTHING, Turns, delayed, turns};
 use super::*;
 use crate::writer::simulation::disk::{Disk, Fault};
-use waterwatch_core::settings::FleetTogether;
-use waterwatch_core::{OpenSpan, Settings, StationSettings, Together};
+use waterwatch_core::settings::{FleetTogether, StationOverrides};
+use waterwatch_core::{OpenSpan, Settings, Together};
 
 #[test]
 fn a_raise_and_a_return_are_in_the_batch_of_their_report() {
@@ -163,7 +163,7 @@ fn what_was_on_before_the_upgrade_is_raised_once_also_if_the_first_try_is_not_st
         };
         disk.leave(StationId::new(5).unwrap(), station);
         disk.leave(StationId::new(6).unwrap(), Station { alarm1: false, ..station });
-        let mut turns = Turns::start(disk, StationSettings::default());
+        let mut turns = Turns::start(disk, StationOverrides::default());
         turns.fail(fault);
         let mut told = turns.pass(1, &[]);
         turns.fail(Fault::None);

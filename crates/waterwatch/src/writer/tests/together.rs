@@ -2,6 +2,7 @@
 
 use waterwatch_core::Settings;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Point, State};
+use waterwatch_core::settings::StationOverrides;
 
 use super::turns::{NOTHING, Turns};
 use super::*;
@@ -13,10 +14,10 @@ use crate::writer::simulation::disk::Disk;
 /// Stations 1 to 4 are in the North, 5 to 9 in the South, and the others nowhere.
 fn areas() -> Settings {
     let mut settings = Settings::default();
-    let (north, south) = (settings.area("North"), settings.area("South"));
-    let fleet = *settings.fleet();
-    let of = |id| fleet.in_area(Some(if id < 5 { north } else { south }));
-    settings.set((1..10).map(|id| (StationId::new(id).unwrap(), of(id))).collect::<Vec<_>>());
+    for id in 1..10 {
+        let area = if id < 5 { "North" } else { "South" };
+        settings.say(StationId::new(id).unwrap(), StationOverrides::default(), Some(area));
+    }
     settings
 }
 

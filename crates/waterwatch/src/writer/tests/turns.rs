@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
+use waterwatch_core::Settings;
 use waterwatch_core::alarm::{AlarmSource, Point};
 use waterwatch_core::settings::{PointOverrides, StationOverrides};
 use waterwatch_core::silence::Now;
-use waterwatch_core::{Settings, StationSettings};
 
 use super::*;
 use crate::command::{Command, Outcome, What};
@@ -44,7 +44,7 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    pub(super) fn start(disk: Disk, fleet: StationSettings) -> Turns {
+    pub(super) fn start(disk: Disk, fleet: StationOverrides) -> Turns {
         Turns::with(disk, Settings::of_fleet(fleet))
     }
 
@@ -87,6 +87,12 @@ impl Turns {
             Publisher::default(),
         );
         Turns { recorder, settled, limits, clock }
+    }
+
+    /// The same server over what its disk says is settled.
+    pub(super) fn restart_as_settled(mut self, gone_s: i64) -> Turns {
+        self.settled = self.recorder.store.book.settled(StationOverrides::default());
+        self.restart(gone_s, 0)
     }
 
     /// The server is gone for so long, and the wall jumps by so much meanwhile.
@@ -167,6 +173,9 @@ pub(super) fn say(event: &Event) -> String {
             let count = count.map(|count| format!(" ({count})")).unwrap_or_default();
             format!("{id} {point} {}{reason}{count}", event.kind)
         }
+        (source, None) if event.kind == waterwatch_core::alarm::Kind::SettingsChanged => {
+            format!("{source} {}{reason}", event.kind)
+        }
         (source, Some(point)) => {
             let stations: String = event.stations.iter().flatten().map(|id| format!(" {id}")).collect();
             format!("{source} {point} {}{stations}{reason}", event.kind)
@@ -184,15 +193,15 @@ pub(super) fn say(event: &Event) -> String {
 }
 
 /// A fleet whose contacts must be on for so long.
-pub(super) fn delayed(on_delay_s: u32) -> StationSettings {
+pub(super) fn delayed(on_delay_s: u32) -> StationOverrides {
     let contact = PointOverrides { on_delay_s: Some(on_delay_s), ..PointOverrides::default() };
     let mut points = [PointOverrides::default(); Point::ALL.len()];
     (points[Point::Alarm1 as usize], points[Point::Alarm2 as usize]) = (contact, contact);
-    StationOverrides { points, ..StationOverrides::default() }.resolve()
+    StationOverrides { points, ..StationOverrides::default() }
 }
 
 pub(super) fn turns() -> Turns {
-    Turns::start(Disk::default(), StationSettings::default())
+    Turns::start(Disk::default(), StationOverrides::default())
 }
 
 /// Nothing that is said.

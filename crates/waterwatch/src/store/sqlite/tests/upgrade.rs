@@ -1,5 +1,7 @@
 //! Databases of earlier versions.
 
+use waterwatch_core::alarm::Point;
+
 use super::*;
 
 /// The tables that version 2 had.
@@ -54,7 +56,7 @@ fn a_database_without_alarms_keeps_everything() {
         .unwrap()
         .execute_batch(
             "DROP TABLE alarm; DROP TABLE alarm_event; DROP TABLE station_settings; DROP TABLE area_settings;
-             DROP TABLE point_settings; DROP TABLE silent_together; DROP TABLE station_life;
+             DROP TABLE point_settings; DROP TABLE fleet_settings; DROP TABLE silent_together; DROP TABLE station_life;
              DROP TABLE contest; DROP TABLE token; PRAGMA user_version = 2",
         )
         .unwrap();
@@ -88,6 +90,7 @@ fn a_database_without_stations_that_are_silent_together_keeps_its_alarms() {
         .unwrap()
         .execute_batch(
             "DROP TABLE silent_together; DROP TABLE station_life; DROP TABLE contest; DROP TABLE token;
+             DROP TABLE fleet_settings;
              DROP INDEX alarm_event_of_many;
              ALTER TABLE alarm_event DROP COLUMN stations;
              ALTER TABLE alarm DROP COLUMN hand_over_due;
@@ -115,7 +118,10 @@ fn a_database_without_tokens_gets_a_place_for_them() {
     store.commit(&batch(&store, Form::Direct, BEGAN_MS, &[(1, true), (2, false)])).unwrap();
     let (alarms, sequence) = (store.alarms().clone(), store.sequence());
     drop(store);
-    Connection::open(&path).unwrap().execute_batch("DROP TABLE token; PRAGMA user_version = 4").unwrap();
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("DROP TABLE token; DROP TABLE fleet_settings; PRAGMA user_version = 4")
+        .unwrap();
     let before = rows(&path, &["event", "alarm", "state", "status"]);
     let store = open(folder.path());
     assert_eq!((store.alarms(), store.sequence()), (&alarms, sequence));
@@ -123,6 +129,47 @@ fn a_database_without_tokens_gets_a_place_for_them() {
     drop(store);
     assert_eq!(schema::existing(&folder.path().join("data.sqlite.schema-4")).unwrap(), Kind::Older(4));
     assert_eq!(rows(&path, &["event", "alarm", "state", "status"]), before);
+}
+
+/// What the configuration said there is what it says, and not what people do.
+#[test]
+fn a_database_whose_fleet_was_the_configuration_keeps_what_people_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.sqlite");
+    drop(open(folder.path()));
+    let database = Connection::open(&path).unwrap();
+    database
+        .execute_batch(
+            "DROP TABLE fleet_settings; DROP TABLE token;
+             INSERT INTO point_settings (scope, point, label, enabled) VALUES
+                 ('fleet', 'alarm1', 'High level', 0), ('fleet', 'new_stations', NULL, NULL),
+                 ('area/North', 'alarm1', 'Pump', NULL), (7, 'alarm1', 'Gate', NULL);
+             PRAGMA user_version = 4",
+        )
+        .unwrap();
+    let mut store = open(folder.path());
+    let says = |store: &SqliteStore| {
+        let north = store.area_says("North").unwrap();
+        let station = store.station_says(StationId::new(7).unwrap()).unwrap();
+        let label = |says: &ScopeSays| says.texts(Point::Alarm1).label.as_deref().map(str::to_owned);
+        (store.fleet_says().unwrap(), label(&north), label(station.judged()))
+    };
+    let kept = (ScopeSays::default(), Some("Pump".to_owned()), Some("Gate".to_owned()));
+    assert_eq!(says(&store), kept);
+    let scopes = "SELECT scope, point FROM point_settings WHERE typeof(scope) = 'text' ORDER BY scope, point";
+    let rows: Vec<(String, String)> = (database.prepare(scopes).unwrap())
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let rows: Vec<String> = rows.iter().map(|(scope, point)| format!("{scope} {point}")).collect();
+    assert_eq!(rows, ["area/North alarm1", "configuration alarm1", "configuration new_stations"]);
+    // It is the next start's configuration that holds.
+    let settled = store.settings(&Fleet::default()).unwrap();
+    assert!(settled.settings.fleet().point(Point::Alarm1).enabled);
+    assert_eq!(says(&store), kept);
+    drop(store);
+    assert_eq!(schema::existing(&folder.path().join("data.sqlite.schema-4")).unwrap(), Kind::Older(4));
 }
 
 /// Also if the process dies in between: a start judges a part at a time.
