@@ -18,7 +18,7 @@ pub(crate) mod words;
 
 pub use facts::{Acknowledgement, Alarm, Aside, Chatter, Chattering, Hidden, Occurrence, OnWhileHidden};
 pub(crate) use input::fit;
-pub use input::{Input, NAME_CHARS_MAX, Order, REASON_CHARS_MAX, Rejected, name, reason};
+pub use input::{Input, NAME_CHARS_MAX, Order, REASON_CHARS_MAX, Rejected, name, note, reason};
 pub use ledger::{Event, Ledger, Subject};
 pub use settings::{PointSettings, Priority};
 pub use words::{AlarmSource, Kind, Point, State};

@@ -65,6 +65,18 @@ pub enum What {
         /// Which alarm.
         alarm: AlarmKey,
     },
+    /// Remark something about an occurrence of an alarm, in up to
+    /// [`REASON_CHARS_MAX`](waterwatch_core::alarm::REASON_CHARS_MAX) characters; it
+    /// changes no state.
+    Note {
+        /// Which alarm.
+        alarm: AlarmKey,
+        /// The sequence of the event that raised it, now or once; `None`: the one that
+        /// is open.
+        occurrence: Option<i64>,
+        /// What.
+        text: Box<str>,
+    },
     /// Pause a station, or say anew until when: its `comms` is taken out of
     /// service.
     Pause {
@@ -151,7 +163,8 @@ impl What {
             | What::Shelve { alarm, .. }
             | What::Unshelve { alarm }
             | What::TakeOutOfService { alarm, .. }
-            | What::ReturnToService { alarm } => match alarm.0 {
+            | What::ReturnToService { alarm }
+            | What::Note { alarm, .. } => match alarm.0 {
                 AlarmSource::Station(id) => Some(id),
                 AlarmSource::Area(_) | AlarmSource::Server => None,
             },

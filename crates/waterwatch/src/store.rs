@@ -95,6 +95,14 @@ pub trait Store {
         None
     }
 
+    /// Whether this sequence is that of an event which raised this alarm.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn has_occurred(&self, _alarm: &AlarmKey, _occurrence: i64) -> anyhow::Result<bool> {
+        Ok(false)
+    }
+
     /// The sequence of the newest report or event that is recorded; 0 if there
     /// is none.
     fn sequence(&self) -> i64;

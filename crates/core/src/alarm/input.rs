@@ -137,6 +137,16 @@ pub enum Rejected {
         /// How many may be known.
         stations_max: usize,
     },
+    /// A note about an occurrence that there never was; `None`: none was named, and
+    /// none is open.
+    #[error("{}", match named {
+        Some(named) => format!("it never had an occurrence {named}"),
+        None => "no occurrence is open: name the one that is meant".to_owned(),
+    })]
+    NoSuchOccurrence {
+        /// The one that was named.
+        named: Option<i64>,
+    },
     /// For one more area than something may be said for.
     #[error("something is said for {areas_max} areas: no more are taken")]
     AreasMax {
@@ -233,6 +243,14 @@ pub fn name(by: &str) -> Result<&str, Rejected> {
 /// If it is empty, too long, or cannot be printed.
 pub fn reason(reason: &str) -> Result<&str, Rejected> {
     fit(reason, "a reason", REASON_CHARS_MAX)
+}
+
+/// What a person remarks, as it is written.
+///
+/// # Errors
+/// If it is empty, too long, or cannot be printed.
+pub fn note(text: &str) -> Result<&str, Rejected> {
+    fit(text, "a note", REASON_CHARS_MAX)
 }
 
 pub(crate) fn fit<'a>(word: &'a str, what: &'static str, chars_max: usize) -> Result<&'a str, Rejected> {

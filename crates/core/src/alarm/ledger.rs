@@ -178,6 +178,14 @@ impl Ledger<'_> {
         self.add(event);
     }
 
+    /// Writes what somebody remarks about an occurrence of the alarm of `subject`,
+    /// which stays in this state.
+    pub fn note(&mut self, subject: &Subject, state: State, occurrence: i64, (by, text): (&str, &str)) {
+        let entry =
+            Entry { occurrence: Some(occurrence), by: Some(by), reason: Some(text), ..Entry::default() };
+        self.write(subject, Kind::Note, state, state, entry);
+    }
+
     /// Writes that the server was blind until `now_ms`: it could not read or
     /// not store, or was not running.
     pub fn was_blind(&mut self, from_ms: i64, now_ms: i64, reason: &str) {

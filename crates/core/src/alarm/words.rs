@@ -314,6 +314,8 @@ pub enum Kind {
     SendingRefused,
     /// People said something else of a station, for an area or for the fleet.
     SettingsChanged,
+    /// Somebody remarked something about an occurrence.
+    Note,
     /// The server could hear nobody from the event's time until its end.
     Blind,
     /// The clock on the wall jumped from the event's time to its end.
@@ -359,6 +361,7 @@ named!(Kind {
     RetirementEnded => "retirement_ended",
     SendingRefused => "sending_refused",
     SettingsChanged => "settings_changed",
+    Note => "note",
     Blind => "blind",
     ClockJumped => "clock_jumped",
     TokenAdded => "token_added",

@@ -228,6 +228,23 @@ pub fn last_raise(connection: &Connection, key: &AlarmKey) -> rusqlite::Result<O
 const LAST_RAISE: &str = "SELECT max(sequence) FROM alarm_event
     WHERE source = ?1 AND point = ?2 AND kind = 'raised'";
 
+/// Whether an entry raised this alarm: by the ledger's own key.
+///
+/// # Errors
+/// What SQLite says.
+pub(super) fn has_occurred(
+    connection: &Connection,
+    (source, point): &AlarmKey,
+    occurrence: i64,
+) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT * FROM alarm_event
+             WHERE sequence = ?1 AND source = ?2 AND point = ?3 AND kind = 'raised')",
+        )?
+        .query_row(params![occurrence, Source(source), point.name()], |row| row.get(0))
+}
+
 /// What the ledger tells of the server itself: by how much the wall went on
 /// while nobody was heard. The newest, `gaps_max` at most, the oldest of them
 /// first.

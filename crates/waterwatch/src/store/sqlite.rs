@@ -39,7 +39,8 @@ use self::file::{Doubt, Found, OurFiles};
 use self::folding::{Folding, Journal};
 use self::load::Loaded;
 use self::opening::{Log, connect, keep_a_copy};
-use super::alarms::Alarms;
+use super::alarm_rows;
+use super::alarms::{AlarmKey, Alarms};
 use super::board::Board;
 use super::contests::Contests;
 use super::last_date::{self, LastDate};
@@ -510,6 +511,10 @@ impl Store for SqliteStore {
             tracing::info!("what was said for the fleet holds instead of the configuration: {overridden}");
         }
         Ok(settled)
+    }
+
+    fn has_occurred(&self, alarm: &AlarmKey, occurrence: i64) -> anyhow::Result<bool> {
+        Ok(alarm_rows::has_occurred(self.connection()?, alarm, occurrence)?)
     }
 
     fn station_says(&self, id: StationId) -> anyhow::Result<StationSays> {

@@ -135,6 +135,7 @@ impl From<Rejected> for Problem {
         let of_word = |what: &str| match what {
             "a name" => "on_behalf_of",
             "the name of a token" => "name",
+            "a note" => "text",
             _ => "reason",
         };
         match rejected {
@@ -142,6 +143,7 @@ impl From<Rejected> for Problem {
                 current_occurrence: current,
                 ..Problem::new(Kind::Conflict, detail).of_field("occurrence")
             },
+            Rejected::NoSuchOccurrence { .. } => unfit("occurrence"),
             Rejected::NoSuchAlarm { .. } | Rejected::NoSuchToken { .. } => {
                 Problem::new(Kind::NotFound, detail)
             }

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use waterwatch_core::alarm::{Alarm, AlarmSource, Input, Order, Point, Rejected, State};
+use waterwatch_core::alarm::{self, Alarm, AlarmSource, Input, Ledger, Order, Point, Rejected, State};
 use waterwatch_core::{Origin, StationId, station_life};
 
 use super::draft::{Draft, Ground};
@@ -63,6 +63,7 @@ impl Draft {
                 self.obey_one(ground, alarm, take_out(until_ms, reason))
             }
             What::ReturnToService { alarm } => self.obey_one(ground, alarm, Input::ReturnToService { by }),
+            What::Note { alarm, occurrence, text } => self.note(ground, alarm, *occurrence, (by, text)),
             What::Pause { station, until_ms, reason } => {
                 self.obey_one(ground, &comms_of(*station), take_out(until_ms, reason))
             }
@@ -117,19 +118,9 @@ impl Draft {
         alarm: &AlarmKey,
         input: Input<'_>,
     ) -> Result<Done, Rejected> {
+        self.is_there(ground, alarm)?;
         let store = ground.store;
         let (source, point) = alarm.clone();
-        let is_there = match &source {
-            AlarmSource::Station(_) | AlarmSource::Server => true,
-            // Also one that has no stations any more, while its alarm is not over.
-            AlarmSource::Area(name) => {
-                ground.watch.settings().area_named(name).is_some()
-                    || self.judgement.current(store, &self.batch, alarm).is_some()
-            }
-        };
-        if !is_there || !Point::of(&source).contains(&point) {
-            return Err(Rejected::NoSuchAlarm { of: source, point });
-        }
         if let AlarmSource::Station(id) = source
             && self.is_retired(store, id)
         {
@@ -137,9 +128,61 @@ impl Draft {
         }
         let subject = self.subject(source, point, Origin::default(), None);
         self.judgement.step(store, &mut self.batch, ground.watch.settings(), &subject, input)?;
+        Ok(self.done_with(store, alarm))
+    }
+
+    /// A note about an occurrence, the one that is open if none is named.
+    fn note<S: Store>(
+        &mut self,
+        ground: &Ground<'_, S>,
+        alarm: &AlarmKey,
+        occurrence: Option<i64>,
+        (by, text): (&str, &str),
+    ) -> Result<Done, Rejected> {
+        self.is_there(ground, alarm)?;
+        let (by, text) = (alarm::name(by)?, alarm::note(text)?);
+        let done = self.done_with(ground.store, alarm);
+        let occurrence = match occurrence.or(done.occurrence) {
+            Some(open) if done.occurrence == Some(open) && open <= ground.store.sequence() => open,
+            Some(named) if self.has_occurred(ground.store, alarm, named) => named,
+            _ => return Err(Rejected::NoSuchOccurrence { named: occurrence }),
+        };
+        let (source, point) = alarm.clone();
+        let subject = self.subject(source, point, Origin::default(), None);
+        let mut ledger = Ledger { sequence: &mut self.batch.sequence, events: &mut self.batch.events };
+        ledger.note(&subject, done.state.unwrap_or(State::Normal), occurrence, (by, text));
+        Ok(Done { sequence: self.batch.sequence, ..done })
+    }
+
+    fn has_occurred<S: Store>(&self, store: &S, alarm: &AlarmKey, occurrence: i64) -> bool {
+        store.has_occurred(alarm, occurrence).unwrap_or_else(|error| {
+            tracing::error!("cannot look for an occurrence in the ledger: {error:#}");
+            false
+        })
+    }
+
+    /// How an alarm is after the batch so far.
+    fn done_with<S: Store>(&self, store: &S, alarm: &AlarmKey) -> Done {
         let after = self.judgement.current(store, &self.batch, alarm);
         let occurrence = after.and_then(|after| after.occurrence.as_ref()).map(|open| open.sequence);
-        Ok(Done { state: Some(after.map_or(State::Normal, Alarm::state)), occurrence, ..self.done() })
+        Done { state: Some(after.map_or(State::Normal, Alarm::state)), occurrence, ..self.done() }
+    }
+
+    /// Whether there is such an alarm.
+    fn is_there<S: Store>(&self, ground: &Ground<'_, S>, alarm: &AlarmKey) -> Result<(), Rejected> {
+        let (source, point) = alarm.clone();
+        let is_there = match &source {
+            AlarmSource::Station(_) | AlarmSource::Server => true,
+            // Also one that has no stations any more, while its alarm is not over.
+            AlarmSource::Area(name) => {
+                ground.watch.settings().area_named(name).is_some()
+                    || self.judgement.current(ground.store, &self.batch, alarm).is_some()
+            }
+        };
+        if !is_there || !Point::of(&source).contains(&point) {
+            return Err(Rejected::NoSuchAlarm { of: source, point });
+        }
+        Ok(())
     }
 
     /// What is done about no alarm.

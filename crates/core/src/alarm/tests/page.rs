@@ -274,7 +274,7 @@ fn the_table_of_situations_and_inputs_is_what_the_code_does() {
         let is_another_matter = kind.is_about_no_point()
             || matches!(
                 kind,
-                Kind::StandsFor | Kind::HeardAgain | Kind::OriginChanged | Kind::SendingRefused
+                Kind::StandsFor | Kind::HeardAgain | Kind::OriginChanged | Kind::SendingRefused | Kind::Note
             );
         assert!(
             is_another_matter || table.contains(&format!("`{kind}`")),

@@ -120,6 +120,10 @@ impl<'a> Teller<'a> {
             Kind::StandsFor => format!("silent together with others: {} stands for it.", self.other(event)),
             Kind::HeardAgain => "heard again, and suppressed no more.".to_owned(),
             Kind::SettingsChanged => format!("settings were changed{}{}.", by(event), because(event)),
+            Kind::Note => {
+                let text = event.reason.as_deref().map(|text| format!(": {text}")).unwrap_or_default();
+                format!("remarked{}{}.", by(event), text.trim_end_matches('.'))
+            }
             Kind::SendingRefused => {
                 let why = event.reason.as_deref().map_or_else(|| "its lines are refused".to_owned(), plain);
                 format!("{why}.")

@@ -1,5 +1,6 @@
 //! A disk that holds what was committed, for certain, and the memory over it.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use super::book::Book;
 use super::machine::Machine;
 use crate::station_says::StationSays;
 use crate::store::stations::{Slot, Stations};
-use crate::store::{Alarms, Batch, Board, Contests, Lives, Store, StoreError, Tokens};
+use crate::store::{AlarmKey, Alarms, Batch, Board, Contests, Lives, Store, StoreError, Tokens};
 
 /// What happens at a commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub(in crate::writer) struct Disk {
     /// What people say; whether they did lately, for whoever checks.
     pub(in crate::writer) book: Book,
     pub(in crate::writer) was_said: bool,
+    /// What was raised, by the sequence of its event.
+    raised: BTreeSet<(AlarmKey, i64)>,
     sequence: i64,
     alive_ms: Option<i64>,
     gaps: Vec<Gap>,
@@ -88,6 +91,9 @@ impl Disk {
             self.alive_ms = Some(batch.received_at_ms);
         }
         for event in &batch.events {
+            if let (Kind::Raised, Some(point)) = (event.kind, event.point) {
+                self.raised.insert(((event.source.clone(), point), event.sequence));
+            }
             if matches!(event.kind, Kind::Blind | Kind::ClockJumped) {
                 let lasted_ms = event.until_ms.unwrap() - event.event_time_ms;
                 assert!(lasted_ms >= 0 || event.kind == Kind::ClockJumped, "{event:?}");
@@ -151,6 +157,10 @@ impl Store for Disk {
 
     fn listener(&mut self, _address: &str) -> anyhow::Result<u16> {
         Ok(1)
+    }
+
+    fn has_occurred(&self, alarm: &AlarmKey, occurrence: i64) -> anyhow::Result<bool> {
+        Ok(self.raised.contains(&(alarm.clone(), occurrence)))
     }
 
     fn station_says(&self, id: StationId) -> anyhow::Result<StationSays> {

@@ -250,6 +250,7 @@ impl Truth {
             What::Unshelve { alarm } => (Some(alarm.clone()), Kind::Unshelved),
             What::TakeOutOfService { alarm, .. } => (Some(alarm.clone()), Kind::TakenOutOfService),
             What::ReturnToService { alarm } => (Some(alarm.clone()), Kind::ReturnedToService),
+            What::Note { alarm, .. } => (Some(alarm.clone()), Kind::Note),
             What::Pause { station, .. } => (Some(comms(station)), Kind::TakenOutOfService),
             What::Resume { station } => (Some(comms(station)), Kind::ReturnedToService),
             What::BeginVisit { .. } => (None, Kind::VisitBegan),

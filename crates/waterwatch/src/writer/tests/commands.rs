@@ -143,3 +143,38 @@ fn what_does_not_exist_is_not_put_aside() {
     }
     assert!(turns.recorder.store.alarms().is_empty());
 }
+
+#[test]
+fn a_note_is_about_an_occurrence_that_there_is_or_was_and_changes_nothing() {
+    let mut turns = turns();
+    turns.pass(1, &["1 1 0"]);
+    let first = turns.recorder.store.alarms().get(&alarm1(1)).unwrap().occurrence.clone().unwrap().sequence;
+    let note = |turns: &Turns, occurrence, text: &str| {
+        let what = What::Note { alarm: alarm1(1), occurrence, text: text.into() };
+        Command { what, by: "Ada".into(), deadline: turns.clock.instant() }
+    };
+    let alarms = turns.recorder.store.alarms().clone();
+    let commands = vec![
+        note(&turns, None, " the pump hums "),
+        note(&turns, Some(first), "still"),
+        note(&turns, Some(first + 1), "no such one"),
+        note(&turns, None, " "),
+        note(&turns, None, &"x".repeat(501)),
+    ];
+    let (outcomes, told) = turns.obey(commands, &[]);
+    assert_eq!(told, ["1 alarm1 note, the pump hums", "1 alarm1 note, still"]);
+    let of = done(&outcomes[0]);
+    assert_eq!((of.state, of.occurrence), (Some(State::Unacknowledged), Some(first)));
+    let rejected = |named| Outcome::Rejected(Rejected::NoSuchOccurrence { named });
+    assert_eq!(outcomes[2], rejected(Some(first + 1)));
+    assert_eq!(outcomes[3], Outcome::Rejected(Rejected::Missing("a note")));
+    assert_eq!(outcomes[4], Outcome::Rejected(Rejected::TooLong { what: "a note", chars_max: 500 }));
+    assert_eq!(turns.recorder.store.alarms(), &alarms);
+    // It is over: named it still can be.
+    let command = acknowledge(&turns, 1, "Ada");
+    turns.obey(vec![command], &["1 0 0"]);
+    let commands = vec![note(&turns, Some(first), "the fuse was blown"), note(&turns, None, "which one?")];
+    let (outcomes, told) = turns.obey(commands, &[]);
+    assert_eq!((done(&outcomes[0]).occurrence, &outcomes[1]), (None, &rejected(None)));
+    assert_eq!(told, ["1 alarm1 note, the fuse was blown"]);
+}

@@ -226,3 +226,14 @@ fn what_no_server_wrote_keeps_it_from_starting_and_is_named() {
         assert!(format!("{error:#}").contains(refusal), "{error:#}");
     }
 }
+
+#[test]
+fn what_was_raised_is_known_by_its_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    store.commit(&batch(&store, Form::Direct, BEGAN_MS, &[(1, true), (2, false)])).unwrap();
+    let raised = store.alarms().get(&alarm1_of(1)).unwrap().occurrence.as_ref().unwrap().sequence;
+    assert!(store.has_occurred(&alarm1_of(1), raised).unwrap());
+    assert!(!store.has_occurred(&alarm1_of(1), raised - 1).unwrap(), "that is the report");
+    assert!(!store.has_occurred(&alarm1_of(2), raised).unwrap(), "that is another one's");
+}
