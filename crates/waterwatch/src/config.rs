@@ -396,6 +396,8 @@ numbers! {
     commit_wait_ms_max: u64, "commit-wait-ms-max", "WATERWATCH_COMMIT_WAIT_MS_MAX", "MILLISECONDS", 10, 0..=1_000;
     /// HTTP connections in all: hundreds of open pages, and programs [default: 1024]
     http_connections_max: usize, "http-connections-max", "WATERWATCH_HTTP_CONNECTIONS_MAX", "N", 1_024, 1..=1_000_000;
+    /// Streams of events (open pages, `events --follow`) in all; the other connections are left for short questions [default: 512]
+    http_streams_max: usize, "http-streams-max", "WATERWATCH_HTTP_STREAMS_MAX", "N", 512, 0..=1_000_000;
     /// Seconds an HTTP connection may take to begin and end the head of a request; so long an idle one is kept [default: 10]
     http_head_timeout_s: u64, "http-head-timeout-s", "WATERWATCH_HTTP_HEAD_TIMEOUT_S", "SECONDS", 10, 1..=3_600;
     /// Seconds an HTTP request may take to arrive in whole and to be answered [default: 10]

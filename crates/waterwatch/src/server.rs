@@ -23,7 +23,7 @@ use crate::store::Store;
 use crate::store::lock::DataLock;
 use crate::store::readers::Readers;
 use crate::store::sqlite::SqliteStore;
-use crate::web::{Parts, Web};
+use crate::web::{Feed, Parts, Web};
 use crate::writer::Onlookers;
 use crate::{endpoint, lane, live, log, tokens, web, writer};
 
@@ -110,6 +110,7 @@ async fn run<S: Store + Send + 'static>(
     let (hang_up, hung_up) = watch::channel(());
     let health = Arc::new(Health::default());
     let (lane, operators, submissions) = lane::open(config.limits.lane_bytes_max);
+    let recorded = store.sequence();
     let (publisher, follower, live) = live::open();
     let follower = thread::Builder::new().name("follower".to_owned()).spawn(move || follower.run())?;
     let writer = {
@@ -131,6 +132,13 @@ async fn run<S: Store + Send + 'static>(
             listener,
             listeners: named.chain([(listener, format!("http {}", bound.address))]).collect(),
             health,
+            // A reader of its own: who asks for much does not keep those waiting who follow.
+            feed: Feed::new(
+                Readers::open(&config.data, 1)?,
+                recorded,
+                live.last_recorded(),
+                config.limits.http_streams_max,
+            ),
             live,
             readers: Readers::open(&config.data, READERS_MAX)?,
             tokens: known,

@@ -8,6 +8,8 @@
 pub mod access;
 mod api;
 mod extract;
+mod feed;
+mod following;
 mod health;
 mod listener;
 pub mod problem;
@@ -35,6 +37,7 @@ use crate::live::{Live, View};
 use crate::store::Tokens;
 use crate::store::readers::Readers;
 
+pub use self::feed::Feed;
 pub use self::listener::{Bound, bind};
 
 /// All that the handlers reach; cheap to copy.
@@ -56,6 +59,8 @@ pub struct Parts {
     pub health: Arc<Health>,
     /// What the writer publishes.
     pub live: Live,
+    /// What is recorded anew in the ledger, for all who follow it.
+    pub feed: Feed,
     /// Ways to read the database beside the writer.
     pub readers: Readers,
     /// Who may ask for what.
@@ -97,7 +102,9 @@ impl Web {
     /// Serves until the server stops, and then until all are answered.
     pub async fn serve(self, bound: Bound) {
         let (limits, stopping) = (self.limits.clone(), self.stopping.clone());
-        listener::serve(bound, self.router(), &limits, stopping).await;
+        let web = self.clone();
+        let serving = listener::serve(bound, self.router(), &limits, stopping);
+        tokio::join!(serving, web.feed.run(&web.stopping));
     }
 
     /// What the writer publishes, as it is now.

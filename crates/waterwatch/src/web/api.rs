@@ -3,11 +3,13 @@
 
 mod alarm_commands;
 mod alarms;
+mod events;
 mod order;
 mod refused;
 mod reports;
 mod station_commands;
 mod stations;
+mod stream;
 mod tokens;
 mod words;
 
@@ -53,6 +55,8 @@ pub(super) fn routes(web: &Web) -> OpenApiRouter<Web> {
         (Of::OPERATOR, routes!(station_commands::retire)),
         (Of::REPORT, routes!(reports::report)),
         (Of::VIEWER, routes!(refused::refused)),
+        (Of::VIEWER, routes!(events::events)),
+        (Of::VIEWER, routes!(stream::stream)),
         (Of::ADMIN, routes!(tokens::list, tokens::add)),
         (Of::ADMIN, routes!(tokens::revoke)),
         (Of::VIEWER, routes!(openapi)),

@@ -4,6 +4,9 @@
 mod access;
 mod commands;
 mod described;
+mod events;
 mod limits;
 mod reads;
 mod reports;
+mod sse;
+mod stream;

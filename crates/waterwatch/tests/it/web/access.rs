@@ -71,7 +71,12 @@ fn every_route_is_for_those_whom_it_names_and_for_nobody_else() {
         // A body that no route takes: whoever gets through changes nothing.
         let ask = |api: &Api| {
             let request = api.request(method.clone(), path).header("accept", "text/plain");
-            Api::send(if *method == Method::GET { request } else { request.body("{") }).status
+            let request = if *method == Method::GET { request } else { request.body("{") };
+            // Streams go on for ever: that they begin is seen by their head.
+            if path.ends_with("/stream") {
+                return request.send().expect("an answer").status().as_u16();
+            }
+            Api::send(request).status
         };
         for stranger in [None, Some("ww_nobody"), Some("")] {
             let status = ask(&admin.with_token(stranger));
@@ -83,7 +88,6 @@ fn every_route_is_for_those_whom_it_names_and_for_nobody_else() {
         for (of, rights, api) in &tokens {
             let Some(role) = role else { continue };
             let may = rank(of) >= rank(role) && right.as_deref().is_none_or(|right| rights.contains(&right));
-            // Streams go on for ever: that they begin is seen by their head.
             let status = ask(api);
             assert_eq!(status == 403, !may, "{method} {path} as {of} with {rights:?}: {status}");
             assert!(status != 401 && status != 500, "{method} {path} as {of}: {status}");

@@ -1,0 +1,222 @@
+//! The ledger: what happened, page by page, as JSON and as CSV.
+
+mod export;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use waterwatch_core::alarm::{AlarmSource, Kind as EventKind, Point};
+
+use crate::shown::event::EventObject;
+use crate::store::reader::{Asked, Page, Reader, Window};
+use crate::web::api::read;
+use crate::web::extract::{List, QueryString, source_of};
+use crate::web::problem::Problem;
+use crate::web::{Deadline, Web};
+
+/// Entries of a page, if nothing is said.
+const LIMIT: u64 = 100;
+
+/// Entries of a page, at most.
+const LIMIT_MAX: u64 = 1_000;
+
+/// Which part of the ledger is asked for.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct EventsQuery {
+    /// Only of this source: a station's id, area:NAME or server. What is said of many stations at once is of each.
+    #[param(example = "123")]
+    source: Option<String>,
+    /// Only of this point.
+    #[param(example = "alarm1")]
+    point: Option<String>,
+    /// Only of these kinds, with commas between them.
+    #[serde(default)]
+    #[param(value_type = Option<String>, example = "raised,acknowledged")]
+    kind: List<String>,
+    /// Only of this area, and of the stations that are in it now.
+    area: Option<String>,
+    /// Only what this person or token did.
+    by: Option<String>,
+    /// Only of this occurrence.
+    #[param(minimum = 0)]
+    occurrence: Option<i64>,
+    /// Only what the server came to know since then.
+    #[param(value_type = Option<String>, format = DateTime)]
+    since: Option<Timestamp>,
+    /// Only what had happened by then.
+    #[param(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
+    /// Only entries after this sequence, the oldest first.
+    #[param(minimum = 0)]
+    after: Option<i64>,
+    /// Only entries before this sequence, the newest first: so they are without `after`, too.
+    #[param(minimum = 0)]
+    before: Option<i64>,
+    /// At most so many: up to 1,000, or 100 if nothing is said. As CSV any number, or all.
+    #[param(minimum = 1)]
+    limit: Option<u64>,
+}
+
+/// A part of the ledger.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct EventsObject {
+    /// Its entries: the oldest first after `after`, else the newest first.
+    events: Vec<EventObject>,
+    /// Where to read on: the next `after`, if that was given, else the next `before`. Null: there is no more. A page
+    /// with few entries, or none, may have one: so much is looked at for a page and no more.
+    #[schema(example = "4711")]
+    next: Option<String>,
+}
+
+/// Read the ledger
+///
+/// Every entry is written once and never changed; pages by `after` and `before` never skip or repeat one.
+/// `Accept: text/csv` gives CSV (RFC 4180, UTF-8, with a header, times in UTC), of any length: the whole ledger from its
+/// beginning by `after=0`. A cell that a spreadsheet would run has a ' before it.
+#[utoipa::path(get, path = "/events", tag = "events", params(EventsQuery), responses(
+    (status = 200, description = "Entries of the ledger", content((EventsObject = "application/json"), (String = "text/csv"))),
+    (status = 422, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn events(
+    State(web): State<Web>,
+    Extension(deadline): Extension<Deadline>,
+    headers: HeaderMap,
+    QueryString(query): QueryString<EventsQuery>,
+) -> Result<Response, Problem> {
+    let limit = query.limit;
+    let mut asked = query.read()?;
+    if limit == Some(0) {
+        return Err(Problem::unfit("limit", "it must be at least 1"));
+    }
+    if wants_csv(&headers) {
+        return export::answer(web, deadline, asked, limit).await;
+    }
+    let limit = limit.unwrap_or(LIMIT);
+    if limit > LIMIT_MAX {
+        return Err(Problem::unfit("limit", format!("it may be {LIMIT_MAX} at most, but as CSV")));
+    }
+    asked.entries_max = usize::try_from(limit).unwrap_or(usize::MAX);
+    let is_newest_first = !matches!(asked.window, Window::After(_));
+    let read = read(&web, deadline, move |reader| {
+        let page = reader.events(&asked)?;
+        Ok(object(&page, is_newest_first))
+    });
+    Ok(Json(read.await?).into_response())
+}
+
+fn object(page: &Page, is_newest_first: bool) -> EventsObject {
+    let mut events: Vec<EventObject> =
+        page.events.iter().map(|event| EventObject::new(event, &page.listeners)).collect();
+    if is_newest_first {
+        events.reverse();
+    }
+    let next = page.next.and_then(|next| match next {
+        Window::After(sequence) | Window::Before(sequence) => Some(sequence.to_string()),
+        Window::Newest => None,
+    });
+    EventsObject { events, next }
+}
+
+impl EventsQuery {
+    /// What is asked for, but for how much.
+    fn read(self) -> Result<Asked, Problem> {
+        let EventsQuery { source, point, kind, area, by, occurrence, since, until, after, before, limit: _ } =
+            self;
+        let window = match (sequence("after", after)?, sequence("before", before)?) {
+            (Some(_), Some(_)) => return Err(Problem::unfit("before", "give either after or before")),
+            (Some(after), None) => Window::After(after),
+            (None, Some(before)) => Window::Before(before),
+            (None, None) => Window::Newest,
+        };
+        Ok(Asked {
+            source: source.as_deref().map(source_asked).transpose()?,
+            point: point.as_deref().map(point_asked).transpose()?,
+            kinds: kinds_asked(&kind)?,
+            area: area.map(Into::into),
+            by: by.map(Into::into),
+            occurrence: sequence("occurrence", occurrence)?,
+            since_ms: since.map(Timestamp::as_millisecond),
+            until_ms: until.map(Timestamp::as_millisecond),
+            window,
+            entries_max: 0,
+        })
+    }
+}
+
+/// The sequence of the newest entry, or 0. Those who look at alarms may know of it a
+/// moment later.
+pub(super) async fn newest(web: &Web, deadline: Deadline) -> Result<i64, Problem> {
+    let asked = Asked { entries_max: 1, ..Asked::default() };
+    let last =
+        move |reader: &Reader| Ok(reader.events(&asked)?.events.last().map_or(0, |newest| newest.sequence));
+    read(web, deadline, last).await
+}
+
+/// A sequence, which is never negative.
+pub(super) fn sequence(field: &'static str, said: Option<i64>) -> Result<Option<i64>, Problem> {
+    match said {
+        Some(sequence) if sequence < 0 => Err(Problem::unfit(field, "it must not be negative")),
+        said => Ok(said),
+    }
+}
+
+/// The source of that name.
+pub(super) fn source_asked(text: &str) -> Result<AlarmSource, Problem> {
+    source_of(text).ok_or_else(|| {
+        Problem::unfit("source", "a source is a station's id such as 123, area:NAME, or server")
+    })
+}
+
+/// The point of that name.
+pub(super) fn point_asked(name: &str) -> Result<Point, Problem> {
+    let names = || Point::ALL.iter().map(|point| point.name()).collect::<Vec<_>>().join(", ");
+    Point::from_name(name).ok_or_else(|| Problem::unfit("point", format!("a point is one of {}", names())))
+}
+
+/// The kinds of those names.
+pub(super) fn kinds_asked(names: &List<String>) -> Result<Vec<EventKind>, Problem> {
+    let kind = |name: &String| {
+        EventKind::ALL.iter().copied().find(|kind| kind.name() == name).ok_or_else(|| {
+            let name: String = name.escape_debug().take(80).collect();
+            Problem::unfit(
+                "kind",
+                format!("nothing of the kind \"{name}\" happens; docs/alarms.md names all kinds"),
+            )
+        })
+    };
+    names.0.iter().map(kind).collect()
+}
+
+/// Whether CSV is wanted rather than JSON: whichever is named first.
+fn wants_csv(headers: &HeaderMap) -> bool {
+    let said = headers.get_all(header::ACCEPT).iter().filter_map(|said| said.to_str().ok());
+    let essences = said.flat_map(|said| said.split(',')).filter_map(|range| range.split(';').next());
+    let known = |essence: &str| match essence.trim().to_ascii_lowercase().as_str() {
+        "text/csv" => Some(true),
+        "application/json" | "application/*" | "*/*" => Some(false),
+        _ => None,
+    };
+    essences.into_iter().find_map(known).unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_is_given_to_those_who_name_it_first() {
+        let wants = |accept: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accept.parse().unwrap());
+            wants_csv(&headers)
+        };
+        assert!(wants("text/csv") && wants("text/plain, TEXT/CSV;q=0.9, */*"));
+        assert!(!wants("application/json, text/csv") && !wants("*/*") && !wants("text/plain"));
+        assert!(!wants_csv(&HeaderMap::new()));
+    }
+}
