@@ -30,6 +30,19 @@ impl Health {
         self.can_store.store(can_store, Ordering::Relaxed);
     }
 
+    /// Whether it could store when it last tried.
+    #[must_use]
+    pub fn can_store(&self) -> bool {
+        self.can_store.load(Ordering::Relaxed)
+    }
+
+    /// How long ago it turned last; while it has not yet, since the start.
+    #[must_use]
+    pub fn turned_ago(&self) -> Duration {
+        let ago_ms = self.now_ms() - self.turned_ms.load(Ordering::Relaxed).max(0);
+        Duration::from_millis(u64::try_from(ago_ms).unwrap_or(0))
+    }
+
     /// Why nothing can be stored at the moment, if that is so.
     #[must_use]
     pub fn trouble(&self) -> Option<&'static str> {
@@ -37,7 +50,7 @@ impl Health {
         let within_ms = i64::try_from(TURN_WITHIN.as_millis()).unwrap_or(i64::MAX);
         match () {
             () if turned_ms < 0 => Some("the server is starting"),
-            () if !self.can_store.load(Ordering::Relaxed) => {
+            () if !self.can_store() => {
                 Some("nothing can be stored: the disk is full or fails; the log says more")
             }
             () if self.now_ms() - turned_ms > within_ms => Some("the disk does not answer"),

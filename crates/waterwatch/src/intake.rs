@@ -22,6 +22,7 @@ use waterwatch_core::Origin;
 use crate::config::{Limits, Listener, Range};
 use crate::lane::Lane;
 use crate::log::Seldom;
+use crate::metrics::{Connections, Metrics, RefusedLines};
 use crate::open_files;
 use admission::Admission;
 use connection::Connection;
@@ -45,6 +46,7 @@ pub struct Intake {
     lane: Lane,
     shared: Arc<Shared>,
     admission: Arc<Admission>,
+    connections: Connections,
     stopping: CancellationToken,
     hang_up: watch::Receiver<()>,
 }
@@ -58,6 +60,7 @@ struct Shared {
     is_stopping: AtomicBool,
     /// Wakes the connections, after `is_stopping` was set.
     stopping: CancellationToken,
+    refused_lines: RefusedLines,
 }
 
 impl Shared {
@@ -100,13 +103,14 @@ pub fn bind(listener: &Listener) -> anyhow::Result<Bound> {
 impl Intake {
     /// An intake that hands reports to `lane`, ends orderly when `stopping`
     /// is cancelled, and closes every connection at once when `hang_up`
-    /// changes.
+    /// changes. `metrics` counts connections, and lines that are refused.
     #[must_use]
     pub fn new(
         lane: Lane,
         limits: Limits,
         stopping: CancellationToken,
         hang_up: watch::Receiver<()>,
+        metrics: &Metrics,
     ) -> Intake {
         let connections_max = limits.connections_max.min(connections_allowed(limits.http_connections_max));
         if connections_max < limits.connections_max {
@@ -115,10 +119,19 @@ impl Intake {
                 "connections are limited by the open files that the system allows"
             );
         }
-        let admission = Arc::new(Admission::new(connections_max, limits.connections_per_address_max));
-        let shared =
-            Shared { limits, is_stopping: AtomicBool::new(false), stopping: CancellationToken::new() };
-        Intake { lane, shared: Arc::new(shared), admission, stopping, hang_up }
+        let admission = Arc::new(Admission::new(
+            connections_max,
+            limits.connections_per_address_max,
+            metrics.stations.clone(),
+        ));
+        let shared = Shared {
+            limits,
+            is_stopping: AtomicBool::new(false),
+            stopping: CancellationToken::new(),
+            refused_lines: metrics.refused_lines.clone(),
+        };
+        let connections = metrics.stations.clone();
+        Intake { lane, shared: Arc::new(shared), admission, connections, stopping, hang_up }
     }
 
     /// Accepts until it is told to stop, then waits for the connections to
@@ -168,12 +181,14 @@ impl Intake {
             NOT_ALLOWED.say(|held_back| {
                 tracing::warn!(%peer, held_back, "closed a connection: its address is not in the listener's allow");
             });
+            self.connections.turned_away();
             return None;
         }
         let place = match self.admission.admit(address) {
             Ok(place) => place,
             Err(full) => {
                 NO_ROOM.say(|held_back| tracing::warn!(%peer, held_back, "closed a connection: {full}"));
+                self.connections.turned_away();
                 return None;
             }
         };

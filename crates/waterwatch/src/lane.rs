@@ -38,13 +38,14 @@ pub fn open(bytes_max: usize) -> (Lane, Operators, Submissions) {
     let entrance = Arc::new(Entrance(Arc::clone(&queue)));
     let operators = Operators(Arc::clone(&queue));
     let submissions = Submissions { queue, taken: VecDeque::new(), active_since: Instant::now() };
-    (Lane { room, entrance }, operators, submissions)
+    (Lane { room, bytes_max, entrance }, operators, submissions)
 }
 
 /// The intake's end.
 #[derive(Clone, Debug)]
 pub struct Lane {
     room: PollSemaphore,
+    bytes_max: usize,
     entrance: Arc<Entrance>,
 }
 
@@ -153,11 +154,49 @@ impl Drop for Answer {
     }
 }
 
+/// How full a lane is. It does not keep the writer from its end.
+#[derive(Clone, Debug)]
+pub struct Level {
+    room: Arc<Semaphore>,
+    bytes_max: usize,
+    queue: Arc<Queue>,
+}
+
+impl Level {
+    /// The room that is taken, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes_max.saturating_sub(self.room.available_permits())
+    }
+
+    /// The room that there is, in bytes.
+    #[must_use]
+    pub fn bytes_max(&self) -> usize {
+        self.bytes_max
+    }
+
+    /// The operators' commands that wait.
+    #[must_use]
+    pub fn commands_waiting(&self) -> usize {
+        self.queue.waiting().commands.len()
+    }
+}
+
 impl Lane {
     /// What lines were refused of late.
     #[must_use]
     pub fn refused(&self) -> &Refused {
         &self.entrance.0.refused
+    }
+
+    /// How full it is, for whoever looks.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        Level {
+            room: self.room.clone_inner(),
+            bytes_max: self.bytes_max,
+            queue: Arc::clone(&self.entrance.0),
+        }
     }
 
     /// An end for one connection.

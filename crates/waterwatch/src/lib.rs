@@ -16,6 +16,7 @@ pub mod intake;
 pub mod lane;
 pub mod live;
 pub mod log;
+pub mod metrics;
 pub mod open_files;
 pub mod refused;
 pub mod server;

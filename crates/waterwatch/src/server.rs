@@ -19,6 +19,7 @@ use crate::config::{Config, ServeOptions, Transport};
 use crate::failure::Failure;
 use crate::health::Health;
 use crate::intake::{self, Intake};
+use crate::metrics::{Metrics, Sources};
 use crate::store::Store;
 use crate::store::lock::DataLock;
 use crate::store::readers::Readers;
@@ -113,10 +114,18 @@ async fn run<S: Store + Send + 'static>(
     let recorded = store.sequence();
     let (publisher, follower, live) = live::open();
     let follower = thread::Builder::new().name("follower".to_owned()).spawn(move || follower.run())?;
+    let sources = Sources {
+        health: Arc::clone(&health),
+        lane: lane.level(),
+        tokens: known.clone(),
+        live: live.clone(),
+    };
+    let metrics = Arc::new(Metrics::new(&config.limits, sources));
     let writer = {
         let (limits, stopping) = (config.limits.clone(), stopping.clone());
         let hang_up = move || hang_up.send_replace(());
-        let onlookers = Onlookers { health: Arc::clone(&health), publisher };
+        let counts = metrics.recording.clone();
+        let onlookers = Onlookers { health: Arc::clone(&health), publisher, counts };
         Writer::start(move || {
             writer::run(submissions, store, &limits, settled, &hang_up, &stopping, onlookers)
         })?
@@ -142,6 +151,7 @@ async fn run<S: Store + Send + 'static>(
             live,
             readers: Readers::open(&config.data, READERS_MAX)?,
             tokens: known,
+            metrics: Arc::clone(&metrics),
             limits: config.limits.clone(),
             stopping: stopping.clone(),
         });
@@ -153,7 +163,7 @@ async fn run<S: Store + Send + 'static>(
         }
         listeners.spawn(web.serve(bound));
     }
-    let intake = Intake::new(lane, config.limits, stopping.clone(), hung_up);
+    let intake = Intake::new(lane, config.limits, stopping.clone(), hung_up, &metrics);
     let mut announced = String::new();
     for ((bound, listener), number) in bound.into_iter().zip(&config.listeners).zip(numbers) {
         if !bound.address.ip().to_canonical().is_loopback() {

@@ -33,7 +33,7 @@ pub mod token_rows;
 pub mod tokens;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 #[cfg(doc)]
@@ -192,6 +192,12 @@ pub trait Store {
         Ok(false)
     }
 
+    /// What it says of itself, for those who watch over the server. Asked after each
+    /// turn, so it costs nothing.
+    fn figures(&self) -> Figures {
+        Figures::default()
+    }
+
     /// Before the end: folds what is journaled, as far as there is time. The
     /// next start does the rest.
     ///
@@ -207,6 +213,19 @@ pub trait Store {
     /// # Errors
     /// If the database cannot be opened and read.
     fn reopen(&mut self) -> anyhow::Result<()>;
+}
+
+/// How much waits to be moved to its place, and what moving it has cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// What is journaled and not folded yet.
+    pub journal_bytes: u64,
+    /// What is in the log and not in the database yet.
+    pub wal_bytes: u64,
+    /// Transactions that folded something, since the start.
+    pub folds: u64,
+    /// The time that this took within them.
+    pub fold_time: Duration,
 }
 
 /// What one commit records.

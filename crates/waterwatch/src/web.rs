@@ -12,6 +12,7 @@ mod feed;
 mod following;
 mod health;
 mod listener;
+mod metrics;
 pub mod problem;
 mod timely;
 
@@ -34,6 +35,7 @@ use crate::config::Limits;
 use crate::health::Health;
 use crate::lane::{Lane, Operators};
 use crate::live::{Live, View};
+use crate::metrics::Metrics;
 use crate::store::Tokens;
 use crate::store::readers::Readers;
 
@@ -65,6 +67,8 @@ pub struct Parts {
     pub readers: Readers,
     /// Who may ask for what.
     pub tokens: Tokens,
+    /// What is counted, here and elsewhere.
+    pub metrics: Arc<Metrics>,
     /// Every limit.
     pub limits: Limits,
     /// Cancelled when the server stops.
@@ -105,6 +109,8 @@ impl Web {
         let web = self.clone();
         let serving = listener::serve(bound, self.router(), &limits, stopping);
         tokio::join!(serving, web.feed.run(&web.stopping));
+        let connections = self.metrics.http.clone();
+        listener::serve(bound, self.router(), &limits, connections, stopping).await;
     }
 
     /// What the writer publishes, as it is now.
@@ -126,6 +132,7 @@ impl Web {
             .layer(middleware::from_fn_with_state(self.clone(), within_its_time))
             .layer(CatchPanicLayer::custom(panicked))
             .layer(middleware::map_response(harden))
+            .layer(middleware::from_fn_with_state(self.clone(), metrics::counted))
             .with_state(self)
     }
 }

@@ -37,6 +37,7 @@ use crate::config::Limits;
 use crate::health::Health;
 use crate::lane::{Submission, Submissions, Taken, Verdict};
 use crate::live::Publisher;
+use crate::metrics::Recording;
 use crate::store::{Settled, Store};
 
 /// Who is told how it goes, and never waited for.
@@ -46,6 +47,8 @@ pub struct Onlookers {
     pub health: Arc<Health>,
     /// What is recorded, for those who show it.
     pub publisher: Publisher,
+    /// What it does, counted.
+    pub counts: Recording,
 }
 
 /// Runs until the intake is gone and everything taken is recorded.
@@ -65,10 +68,11 @@ pub fn run<S: Store>(
     stopping: &CancellationToken,
     onlookers: Onlookers,
 ) -> anyhow::Result<()> {
-    let Onlookers { health, publisher } = onlookers;
+    let Onlookers { health, publisher, counts } = onlookers;
     let mut recorder =
         Recorder::start(store, settled, SystemClock, limits.clone(), hang_up, stopping.clone(), publisher)
-            .with_health(health);
+            .with_health(health)
+            .counting(counts);
     recorder.watch.listen_to(submissions.refused());
     loop {
         let due = Some(recorder.due());

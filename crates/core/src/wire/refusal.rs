@@ -71,6 +71,22 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// All codes.
+    pub const CODES: [&'static str; 12] = [
+        "empty",
+        "fields",
+        "separator",
+        "station_id",
+        "alarm",
+        "reserved",
+        "stations_max",
+        "not_allowed",
+        "binary",
+        "http",
+        "tls",
+        "line_too_long",
+    ];
+
     /// The code in the reply, for programs. `docs/protocol.md` lists them.
     #[must_use]
     pub fn code(&self) -> &'static str {

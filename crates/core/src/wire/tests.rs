@@ -199,3 +199,24 @@ fn the_station_of_a_refused_line_is_known_if_it_begins_with_one() {
         assert_eq!(station_of(line.as_bytes()).map(StationId::get), station, "{line}");
     }
 }
+
+#[test]
+fn every_code_is_listed_once() {
+    let excerpt = Excerpt::new(b"x");
+    let station_id = StationId::MAX;
+    let all = [
+        Refusal::Empty,
+        Refusal::Fields { found: 2, line: excerpt },
+        Refusal::Separator { line: excerpt },
+        Refusal::StationId { field: excerpt },
+        Refusal::Alarm { number: 1, field: excerpt },
+        Refusal::Reserved { field: excerpt },
+        Refusal::StationsMax { station_id, stations_max: 1 },
+        Refusal::NotAllowed { station_id },
+        Refusal::Binary { byte: 0, column: 1 },
+        Refusal::Http,
+        Refusal::Tls,
+        Refusal::LineTooLong { line_bytes_max: 1 },
+    ];
+    assert_eq!(all.map(|refusal| refusal.code()), Refusal::CODES);
+}

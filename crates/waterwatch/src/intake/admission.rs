@@ -5,6 +5,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::metrics::{Connections, OpenConnection};
+
 /// Counts connections against their limits.
 #[derive(Debug)]
 pub(super) struct Admission {
@@ -12,6 +14,7 @@ pub(super) struct Admission {
     /// 0: no limit.
     connections_per_address_max: usize,
     counts: Mutex<Counts>,
+    connections: Connections,
 }
 
 #[derive(Debug, Default)]
@@ -33,11 +36,16 @@ pub(super) enum Full {
 pub(super) struct Place {
     admission: Arc<Admission>,
     address: IpAddr,
+    _open: OpenConnection,
 }
 
 impl Admission {
-    pub(super) fn new(connections_max: usize, connections_per_address_max: usize) -> Admission {
-        Admission { connections_max, connections_per_address_max, counts: Mutex::default() }
+    pub(super) fn new(
+        connections_max: usize,
+        connections_per_address_max: usize,
+        connections: Connections,
+    ) -> Admission {
+        Admission { connections_max, connections_per_address_max, counts: Mutex::default(), connections }
     }
 
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Place, Full> {
@@ -53,7 +61,7 @@ impl Admission {
             *from_address += 1;
         }
         counts.connections += 1;
-        Ok(Place { admission: Arc::clone(self), address })
+        Ok(Place { admission: Arc::clone(self), address, _open: self.connections.open() })
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -91,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_place_is_free_again_when_its_connection_ends() {
-        let admission = Arc::new(Admission::new(3, 2));
+        let admission = Arc::new(Admission::new(3, 2, Connections::default()));
         let (a, b) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         let first = admission.admit(a).unwrap();
         let _second = admission.admit(a).unwrap();

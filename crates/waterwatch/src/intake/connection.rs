@@ -388,6 +388,7 @@ impl Connection {
     }
 
     fn note_refused(&self, line: &[u8], refusal: Refusal) {
+        self.shared.refused_lines.count(&refusal);
         self.speaker.refused().note(wire::station_of(line), line, self.origin, refusal);
     }
 

@@ -51,7 +51,7 @@ use super::settings::{self, Settled};
 use super::stations::{Slot, Stations};
 use super::sweep::{Marks, Sweep};
 use super::tokens::Tokens;
-use super::{Batch, Store, StoreError};
+use super::{Batch, Figures, Store, StoreError};
 use crate::config::Limits;
 use crate::station_says::StationSays;
 
@@ -105,6 +105,9 @@ pub struct SqliteStore {
     spans: BTreeMap<(StationId, i64), Span>,
     /// How many have one; one that was written twice counts twice.
     span_rows: u64,
+    /// Transactions that folded something, and the time that took.
+    folds: u64,
+    fold_time: Duration,
     /// When the last transaction was, of whatever kind.
     wrote: Instant,
     disk_was_full: bool,
@@ -180,6 +183,8 @@ impl SqliteStore {
             journal: Journal::default(),
             spans: BTreeMap::new(),
             span_rows: 0,
+            folds: 0,
+            fold_time: Duration::ZERO,
             wrote: Instant::now(),
             disk_was_full: false,
             limits,
@@ -324,6 +329,8 @@ impl SqliteStore {
         })?;
         self.disk_was_full = false;
         self.span_rows = recorded.span_rows;
+        self.folds += u64::from(!folding.is_empty());
+        self.fold_time += recorded.fold_time;
         self.folded(folding);
         if let Some(batch) = batch {
             self.remember(batch, recorded.journaled);
@@ -547,6 +554,15 @@ impl Store for SqliteStore {
     fn tend(&mut self) -> Result<bool, StoreError> {
         let done = self.fold_what_is_due();
         self.noted(done)
+    }
+
+    fn figures(&self) -> Figures {
+        Figures {
+            journal_bytes: self.journal.bytes(),
+            wal_bytes: self.open.as_ref().map_or(0, |open| open.checkpointer.bytes()),
+            folds: self.folds,
+            fold_time: self.fold_time,
+        }
     }
 
     fn settle(&mut self, until: Instant) -> Result<(), StoreError> {

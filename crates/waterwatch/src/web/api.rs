@@ -28,7 +28,7 @@ use utoipa_axum::routes;
 use super::access::{Access, SCHEME, operations, problem};
 use super::extract::number_or_text;
 use super::problem::{Kind, Problem};
-use super::{Deadline, Web, health};
+use super::{Deadline, Web, health, metrics};
 use crate::store::reader::{ReadError, Reader};
 use crate::store::readers::ReadersError;
 
@@ -68,6 +68,7 @@ pub(super) fn routes(web: &Web) -> OpenApiRouter<Web> {
         .nest("/api/v1", api)
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+        .routes(Access::VIEWER.guards(routes!(metrics::metrics), web))
 }
 
 fn described() -> OpenApi {

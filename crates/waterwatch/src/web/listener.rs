@@ -26,6 +26,7 @@ use super::Peer;
 use super::timely::Timely;
 use crate::config::Limits;
 use crate::log::Seldom;
+use crate::metrics::{Connections, OpenConnection};
 
 /// Connections that the kernel holds ready while we accept.
 const BACKLOG: u32 = 1024;
@@ -79,7 +80,13 @@ pub fn bind(address: SocketAddr) -> anyhow::Result<Bound> {
 
 /// Serves until it is told to stop, and then until those that were asking are
 /// answered.
-pub(super) async fn serve(bound: Bound, router: Router, limits: &Limits, stopping: CancellationToken) {
+pub(super) async fn serve(
+    bound: Bound,
+    router: Router,
+    limits: &Limits,
+    counts: Connections,
+    stopping: CancellationToken,
+) {
     let Bound { listener, .. } = bound;
     let room = Arc::new(Semaphore::new(limits.http_connections_max));
     let mut http = http1::Builder::new();
@@ -107,6 +114,7 @@ pub(super) async fn serve(bound: Bound, router: Router, limits: &Limits, stoppin
         };
         let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
             refuse(&stream, peer);
+            counts.turned_away();
             continue;
         };
         if stream.set_nodelay(true).is_err() {
@@ -119,7 +127,7 @@ pub(super) async fn serve(bound: Bound, router: Router, limits: &Limits, stoppin
         });
         let io = TokioIo::new(Timely::new(stream, take_within));
         let connection = graceful.watch(http.serve_connection(io, service));
-        connections.spawn(run(connection, place, peer));
+        connections.spawn(run(connection, (place, counts.open()), peer));
     }
     drop(listener);
     if timeout(STOP, graceful.shutdown()).await.is_err() {
@@ -131,7 +139,7 @@ pub(super) async fn serve(bound: Bound, router: Router, limits: &Limits, stoppin
 
 async fn run(
     connection: impl Future<Output = hyper::Result<()>>,
-    _place: OwnedSemaphorePermit,
+    _place: (OwnedSemaphorePermit, OpenConnection),
     peer: SocketAddr,
 ) {
     if let Err(error) = connection.await {

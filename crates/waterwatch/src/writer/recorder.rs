@@ -23,6 +23,7 @@ use crate::config::Limits;
 use crate::health::Health;
 use crate::lane::{Awaited, Verdict};
 use crate::live::Publisher;
+use crate::metrics::{Recording, Stands};
 use crate::store::{Settled, Store, StoreError};
 
 /// How long the writer waits for reports at a time.
@@ -61,6 +62,7 @@ pub(super) struct Recorder<S, C, H> {
     /// The last commit may have failed or not.
     doubtful: bool,
     health: Arc<Health>,
+    counts: Recording,
 }
 
 impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
@@ -93,6 +95,7 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
             unstored: false,
             doubtful: false,
             health: Arc::default(),
+            counts: Recording::default(),
         }
     }
 
@@ -100,6 +103,12 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
     #[must_use]
     pub(super) fn with_health(self, health: Arc<Health>) -> Recorder<S, C, H> {
         Recorder { health, ..self }
+    }
+
+    /// The same; what it does is counted there.
+    #[must_use]
+    pub(super) fn counting(self, counts: Recording) -> Recorder<S, C, H> {
+        Recorder { counts, ..self }
     }
 
     /// One turn, with the commands and the reports that came since the last
@@ -121,6 +130,7 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
         let commands = command::in_time(commands, self.clock.instant());
         if commands.is_empty() && heard.len() == 0 && !self.watch.is_due() {
             self.tend()?;
+            self.count_stands();
             return Ok(Some(Vec::new()));
         }
         let Recorder { store, watch, draft, limits, pace, .. } = self;
@@ -130,11 +140,32 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
         draft.batch.form = pace.form(draft.batch.changes.len(), self.clock.instant());
         // Not stored: the connections end unanswered and the stations send
         // again; what is due stays due.
-        let is_stored = self.record()?;
+        let is_stored = self.record();
+        self.count(is_stored.as_ref().is_ok_and(|is_stored| *is_stored), &verdicts);
+        let is_stored = is_stored?;
         // What is read from the disk again shows whether it was, in the end.
         let is_there = is_stored || self.store.sequence() >= self.draft.batch.sequence;
         command::tell(commands, obeyed, is_there);
         Ok(is_stored.then_some(verdicts))
+    }
+
+    /// Counts what was heard, and how it stands now.
+    fn count(&self, is_stored: bool, verdicts: &[Verdict]) {
+        let accepted = self.draft.batch.reports;
+        match is_stored {
+            true => self.counts.heard(accepted, verdicts),
+            false => self.counts.dropped(accepted + verdicts.iter().map(Vec::len).sum::<usize>()),
+        }
+        self.count_stands();
+    }
+
+    fn count_stands(&self) {
+        self.counts.stands(&Stands {
+            sequence: self.store.sequence(),
+            stations: self.store.station_count(),
+            blind_ms: self.watch.blind_ms(),
+            figures: self.store.figures(),
+        });
     }
 
     /// The last that is recorded: until when the server was alive.
@@ -182,6 +213,9 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
         let unstored = std::mem::take(&mut self.unstored) || self.trouble.is_there();
         self.watch.turn(now, unstored, self.store.sequence());
         self.publisher.turn(&self.store, self.watch.settings());
+        if let Some(late_ms) = self.watch.late_ms() {
+            self.counts.late(late_ms);
+        }
     }
 
     /// Judges what was found at the start, a batch a turn until that is all.
@@ -208,9 +242,12 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
     fn commit(&mut self) -> anyhow::Result<bool> {
         let started = self.clock.instant();
         loop {
+            let tried = self.clock.instant();
             match self.store.commit(&self.draft.batch) {
                 Ok(()) => {
-                    self.trouble.over(self.clock.instant());
+                    let now = self.clock.instant();
+                    self.counts.committed(&self.draft.batch, now.duration_since(tried));
+                    self.trouble.over(now);
                     self.health.turns(true);
                     self.doubtful = false;
                     self.watch.recorded(&self.draft.batch, &self.store);
@@ -222,6 +259,7 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
                     let now = self.clock.instant();
                     self.trouble.goes_on(&reason, now);
                     self.health.turns(false);
+                    self.counts.not_done();
                     // Also if it is stored in the end: nobody was heard meanwhile.
                     self.unstored = true;
                     let given_up =
@@ -282,6 +320,7 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
     /// from the disk again.
     fn recover(&mut self, error: StoreError) -> anyhow::Result<()> {
         (self.hang_up)();
+        self.counts.unknown();
         let reason = match error {
             StoreError::Lost(reason) => bail!("the database is lost: {reason}"),
             StoreError::OutcomeUnknown(reason) | StoreError::Unavailable(reason) => reason,

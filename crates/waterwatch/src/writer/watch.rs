@@ -57,6 +57,8 @@ pub struct Watch {
     blind: Option<Blind>,
     /// When the last such time was recorded; steady.
     blind_told_ms: Option<i64>,
+    /// All of it since the start, and that before the start.
+    blind_ms: i64,
     /// What is to be written of the server itself, until it is recorded.
     notes: Vec<Note>,
     /// When it was last recorded that the server is alive; steady.
@@ -154,6 +156,7 @@ impl Watch {
             sequence: store.sequence(),
             blind: None,
             blind_told_ms: None,
+            blind_ms: if absent_ms > Self::LATE_MIN_MS { absent_ms } else { 0 },
             notes,
             alive_ms: None,
             new_stations: NewStations::start(store.station_count(), now.steady_ms),
@@ -350,6 +353,7 @@ impl Watch {
         }
         if blind_ms > 0 {
             self.clock.was_blind(blind_ms, sequence);
+            self.blind_ms += blind_ms;
             let lasted_ms = blind_ms + self.blind.map_or(0, |blind| blind.lasted_ms);
             let reason = self.blind.map_or(reason, |blind| blind.reason);
             self.blind = Some(Blind { lasted_ms, to_ms: now.steady_ms, reason, unstored });
@@ -373,6 +377,22 @@ impl Watch {
             self.notes.pop();
         }
         self.notes.push(Note::ClockJumped { from_ms: to_ms - by_ms - before_ms, to_ms });
+    }
+
+    /// By how much the first of all that is due is late, in milliseconds; `None` if
+    /// nothing is.
+    pub(super) fn late_ms(&self) -> Option<i64> {
+        let alarms = self.dues.first().map(|(due_ms, _)| due_ms);
+        let visits = self.visits.first().map(|(due_ms, _)| due_ms);
+        let by_the_wall = alarms.into_iter().chain(visits).map(|due_ms| self.turn.wall_ms - due_ms);
+        let silences = self.deadlines.due_ms().map(|due_ms| self.clock.at(self.turn) - due_ms);
+        by_the_wall.chain(silences).filter(|late_ms| *late_ms >= 0).max()
+    }
+
+    /// How long nobody was heard since the start, and before it, in milliseconds: what
+    /// the ledger tells of it, or will.
+    pub(super) fn blind_ms(&self) -> i64 {
+        self.blind_ms
     }
 
     /// Whether a turn has something to record without a report.

@@ -67,6 +67,22 @@ impl Api {
         Api::send(self.request(Method::GET, path))
     }
 
+    /// What Prometheus sees.
+    pub fn metrics(&self) -> String {
+        let response = self.request(Method::GET, "/metrics").send().expect("an answer");
+        assert_eq!(response.status(), 200);
+        let media_type = response.headers()["content-type"].to_str().unwrap();
+        assert!(media_type.starts_with("application/openmetrics-text; version=1.0.0"), "{media_type}");
+        response.text().expect("a text")
+    }
+
+    /// One value of that; `None` if it is not there.
+    pub fn metric(&self, series: &str) -> Option<f64> {
+        let text = self.metrics();
+        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.map(|value| value.parse().expect("a number"))
+    }
+
     /// Posts JSON.
     pub fn post(&self, path: &str, body: &Value) -> Answer {
         Api::send(self.request(Method::POST, path).json(body))

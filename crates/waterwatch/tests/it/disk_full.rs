@@ -47,6 +47,13 @@ fn a_full_disk_acknowledges_nothing_and_heals() {
     assert_eq!(server.say(b"x\n2 1 1\n"), "");
     // A line that is wrong alone is refused as ever.
     assert!(server.say(b"x\n").starts_with("ERR station_id"));
+    // Whoever watches sees it, and what was left unanswered.
+    let api = server.api();
+    assert_eq!(api.metric("waterwatch_can_store"), Some(0.0));
+    assert_eq!(api.metric("waterwatch_reports_total{outcome=\"not_stored\"}"), Some(501.0));
+    assert_eq!(api.metric("waterwatch_refused_lines_total{code=\"station_id\"}"), Some(2.0));
+    let failed = api.metric("waterwatch_commit_failures_total{outcome=\"not_done\"}");
+    assert!(failed.is_some_and(|count| count >= 2.0), "{failed:?}");
 
     // It heals while a station waits.
     let mut waiting = server.connect();
@@ -56,6 +63,7 @@ fn a_full_disk_acknowledges_nothing_and_heals() {
     let answer = if healed.is_empty() { retry(&server, "3 1 1\n") } else { healed };
     assert_eq!(answer, "OK");
     server.running.wait_for_log("reports are stored again");
+    assert_eq!(api.metric("waterwatch_can_store"), Some(1.0));
 
     stored.extend(["1 0 0".to_owned(), "3 1 1".to_owned()]);
     stored.sort_by_key(|row| row.split(' ').next().unwrap().parse::<i64>().unwrap());

@@ -6,6 +6,7 @@ mod commands;
 mod described;
 mod events;
 mod limits;
+mod metrics;
 mod reads;
 mod reports;
 mod sse;

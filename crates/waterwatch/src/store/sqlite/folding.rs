@@ -67,6 +67,11 @@ impl Journal {
         share(self.bytes_in_round, bytes_max / 2).max(share(self.spans_in_round as u64, SPANS_MAX / 2))
     }
 
+    /// How many bytes it has, with what its rows cost.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Up to which commit it may be deleted, so that about `bytes_max` go, if
     /// every row is written up to `folded_to`.
     pub(super) fn droppable(&self, folded_to: i64, bytes_max: u64) -> Option<i64> {

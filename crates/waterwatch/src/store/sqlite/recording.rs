@@ -1,5 +1,7 @@
 //! One transaction: what is due to be folded, and a batch.
 
+use std::time::{Duration, Instant};
+
 use rusqlite::TransactionBehavior;
 use waterwatch_core::StationId;
 
@@ -20,6 +22,8 @@ pub(super) struct Recorded {
     pub(super) journaled: Option<u64>,
     /// How many spans have rows after it.
     pub(super) span_rows: u64,
+    /// How long the folding took of it.
+    pub(super) fold_time: Duration,
 }
 
 impl SqliteStore {
@@ -38,12 +42,14 @@ impl SqliteStore {
             ..
         } = self;
         let mut span_rows = self.span_rows;
+        let mut fold_time;
         let open = open.as_mut().ok_or(rusqlite::Error::InvalidQuery)?;
         let transaction = open.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
             let mut status = StatusRows::of(&transaction, last_date)?;
             let mut state = StateRows::of(&transaction)?;
             let ended = |id: StationId| spans.range((id, i64::MIN)..=(id, i64::MAX));
+            let folds_since = (!folding.is_empty()).then(Instant::now);
             for &slot in &folding.status.slots {
                 let (id, station) = stations.at(slot);
                 status.write(*id, station)?;
@@ -56,6 +62,7 @@ impl SqliteStore {
                     rows::write_span(&transaction, *id, span)?;
                 }
             }
+            fold_time = folds_since.map_or(Duration::ZERO, |since| since.elapsed());
             if let Some(batch) = batch {
                 for change in at_once(batch) {
                     status.write(change.id, &change.station)?;
@@ -90,13 +97,15 @@ impl SqliteStore {
             None => None,
         };
         if let Some(drop_to) = folding.drop_to {
+            let since = Instant::now();
             rows::drop_journal(&transaction, drop_to)?;
+            fold_time += since.elapsed();
         }
         if span_rows > limits.spans_max {
             span_rows -= rows::drop_spans(&transaction, span_rows - limits.spans_max)?;
         }
         transaction.commit()?;
-        Ok(Recorded { journaled, span_rows })
+        Ok(Recorded { journaled, span_rows, fold_time })
     }
 }
 

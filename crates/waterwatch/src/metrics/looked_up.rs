@@ -1,0 +1,40 @@
+//! What other parts know anyway, asked for only when somebody looks.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Unit;
+
+use super::Sources;
+use super::process::put;
+
+/// What other parts know.
+#[derive(Debug)]
+pub(super) struct LookedUp(Sources);
+
+impl LookedUp {
+    pub(super) fn new(sources: Sources) -> LookedUp {
+        LookedUp(sources)
+    }
+}
+
+impl Collector for LookedUp {
+    fn encode(&self, mut to: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let Sources { health, lane, tokens, live: _ } = &self.0;
+        let gauge = |count: usize| ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
+        let help = "1: reports and commands can be stored, as far as is known; 0: not";
+        put(&mut to, "waterwatch_can_store", help, None, &gauge(usize::from(health.can_store())))?;
+        let help = "How long ago the writer last turned; it does each half second";
+        let age = ConstGauge::new(health.turned_ago().as_secs_f64());
+        put(&mut to, "waterwatch_turn_age_seconds", help, Some(&Unit::Seconds), &age)?;
+        let help = "Room in the reports' lane that is taken: what is read and not decided yet";
+        put(&mut to, "waterwatch_lane_bytes", help, Some(&Unit::Bytes), &gauge(lane.bytes()))?;
+        let help = "Room that the lane has (lane_bytes_max); when it is taken, nothing more is read";
+        put(&mut to, "waterwatch_lane_bytes_max", help, None, &gauge(lane.bytes_max()))?;
+        let help = "Operators' commands that wait for the writer";
+        put(&mut to, "waterwatch_commands_waiting", help, None, &gauge(lane.commands_waiting()))?;
+        put(&mut to, "waterwatch_tokens_valid", "Tokens that are valid", None, &gauge(tokens.count_valid()))
+    }
+}
