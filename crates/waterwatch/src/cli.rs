@@ -3,13 +3,15 @@
 //! checked whole of the three.
 
 mod alarm;
+mod check;
+mod order;
 mod station;
 mod token;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::ServeOptions;
 use crate::log::LogOptions;
@@ -18,6 +20,11 @@ use crate::server_address::ServerAddress;
 pub use self::alarm::{
     AlarmCommand, AlarmExplainOptions, AlarmHistoryOptions, AlarmListOptions, AlarmShowOptions, LookOptions,
     WhichAlarm,
+};
+pub use self::check::CheckOptions;
+pub use self::order::{
+    AlarmAckOptions, AlarmAsideOptions, AlarmBackOptions, EndOptions, OrderOptions, ServerOptions,
+    StationPauseOptions, StationResumeOptions, StationRetireOptions, StationVisitOptions, VisitEndOptions,
 };
 pub use self::station::{StationCommand, StationListOptions, StationShowOptions};
 pub use self::token::{TokenAddOptions, TokenCommand, TokenListOptions, TokenRevokeOptions};
@@ -35,15 +42,20 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the server that stations report to
+    #[command(
+        after_help = "Example: waterwatch serve --data /var/lib/waterwatch/data.sqlite --listen 127.0.0.1:54321"
+    )]
     Serve(Box<ServeOptions>),
     /// Report a station's status file to the server, every minute and at each change
+    #[command(after_help = "Example: waterwatch client --status status.txt --server water.example:54321")]
     Client(ClientOptions),
     /// Show the stations and their alarms, worst first
+    #[command(after_help = "Example: waterwatch status --watch")]
     Status(StatusOptions),
-    /// Show the alarms, what happened to them, and why
+    /// Show the alarms, what happened to them, and why; acknowledge them, or set them aside
     #[command(subcommand)]
     Alarm(AlarmCommand),
-    /// Show the stations, and whether they are heard
+    /// Show the stations, and whether they are heard; pause, visit or retire them
     #[command(subcommand)]
     Station(StationCommand),
     /// Say who may speak to the HTTP API
@@ -54,11 +66,46 @@ pub enum Command {
     /// Each station has a connection of its own, reports at its own moment within the period, and at
     /// once when one of its alarms goes on or off. The server cannot tell them from real stations: what
     /// it knows of these ids is replaced, so give it ids that no station has (--first-id).
+    #[command(after_help = "Example: waterwatch simulate --stations 1000 --first-id 900000 --run-for 5m")]
     Simulate(SimulateOptions),
     /// Copy the database, also while the server runs
+    #[command(
+        after_help = "Example: waterwatch backup /var/backups/waterwatch.sqlite --data /var/lib/waterwatch/data.sqlite"
+    )]
     Backup(BackupOptions),
     /// Bring the rows of an old Python server's database into a new one
+    #[command(
+        after_help = "Example: waterwatch import old.sqlite --data data.sqlite --time-zone Europe/Berlin"
+    )]
     Import(ImportOptions),
+    /// Say whether all is well, for Nagios, Icinga and the like
+    ///
+    /// Whether the server is there and can store, which alarms nobody has acknowledged for too long, how
+    /// many stations are silent, how old the newest backup is. One line, with performance data; it ends
+    /// with 0 if all is well, 1 for a warning, 2 if it is critical, 3 if that is not known.
+    #[command(after_help = "Example: waterwatch check --backup \"/var/backups/waterwatch-*.sqlite\"")]
+    Check(CheckOptions),
+    /// Print what completes these commands in a shell
+    #[command(after_help = "Example: waterwatch completions bash > /etc/bash_completion.d/waterwatch")]
+    Completions(CompletionsOptions),
+}
+
+/// Options of `waterwatch completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsOptions {
+    /// Which shell
+    pub shell: Shell,
+}
+
+/// A shell that completes commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// The shell of most systems.
+    Bash,
+    /// Z shell.
+    Zsh,
+    /// Fish.
+    Fish,
 }
 
 /// Options of `waterwatch client`.
@@ -161,3 +208,6 @@ fn duration(text: &str) -> Result<Duration, String> {
         .filter(|span| !span.is_zero())
         .ok_or_else(|| format!("\"{text}\" is not more than nothing"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,12 @@
-//! The commands that work on a database file, beside or without a running
-//! server.
+//! The commands: those that look read a database file, beside or without a running
+//! server; those that change something ask the running server to.
 
 pub mod alarm;
 pub mod backup;
+pub mod check;
+pub mod completions;
 pub mod import;
+mod order;
 pub mod page;
 pub mod station;
 pub mod status;

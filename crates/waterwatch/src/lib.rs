@@ -12,6 +12,7 @@ pub mod endpoint;
 pub mod failure;
 pub mod fleet;
 pub mod health;
+pub mod http_client;
 pub mod intake;
 pub mod lane;
 pub mod live;

@@ -7,7 +7,8 @@ use waterwatch::cli::{Cli, Command};
 use waterwatch::{client, commands, failure, fleet, server};
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let cli = Cli::try_parse().unwrap_or_else(|error| wrong_usage(&error));
+    let done = match cli.command {
         Command::Serve(options) => server::serve(*options),
         Command::Client(options) => client::run(options),
         Command::Status(options) => commands::status::run(&options),
@@ -17,6 +18,20 @@ fn main() -> ExitCode {
         Command::Simulate(options) => fleet::run(options),
         Command::Backup(options) => commands::backup::run(&options),
         Command::Import(options) => commands::import::run(&options),
+        Command::Check(options) => return commands::check::run(&options),
+        Command::Completions(options) => commands::completions::run(&options),
     };
     failure::exit_code(done)
+}
+
+/// Says what is wrong with the command line and ends: with 2, and for `check` with what
+/// that calls unknown.
+fn wrong_usage(error: &clap::Error) -> ! {
+    let is_check = std::env::args_os().nth(1).is_some_and(|command| command == "check");
+    if is_check && error.use_stderr() {
+        // Nobody may be there to read it; the exit code is.
+        let _ = error.print();
+        std::process::exit(commands::check::UNKNOWN);
+    }
+    error.exit()
 }

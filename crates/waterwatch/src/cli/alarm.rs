@@ -6,6 +6,7 @@ use waterwatch_core::StationId;
 use waterwatch_core::alarm::{AlarmSource, Point, State};
 
 use super::DataOption;
+use super::order::{AlarmAckOptions, AlarmAsideOptions, AlarmBackOptions};
 use crate::shown::text::names;
 use crate::shown::time;
 
@@ -16,16 +17,46 @@ pub enum AlarmCommand {
     ///
     /// Those that are shelved, suppressed or out of service are only counted, unless --all or --state
     /// asks for them.
+    #[command(after_help = "Example: waterwatch alarm list --state UNACK")]
     List(AlarmListOptions),
     /// All facts of one alarm
+    #[command(after_help = "Example: waterwatch alarm show 123 alarm1")]
     Show(AlarmShowOptions),
     /// What happened to alarms, the newest last
     ///
     /// Without --since and --after these are the newest entries; with one of them, the first from there
     /// on. To read on, give the last SEQUENCE shown to --after.
+    #[command(after_help = "Example: waterwatch alarm history --source 123 --since 24h")]
     History(AlarmHistoryOptions),
     /// The whole story of one alarm, from the first sign to how it stands now
+    #[command(after_help = "Example: waterwatch alarm explain 123 alarm1")]
     Explain(AlarmExplainOptions),
+    /// Acknowledge the occurrence that is open
+    ///
+    /// Say by --occurrence which one was seen, where another may have been raised since: that one is
+    /// acknowledged, or none.
+    #[command(after_help = "Example: waterwatch alarm ack 123 alarm1 --occurrence 4711")]
+    Ack(AlarmAckOptions),
+    /// Hide an alarm until a time, since it is known and disturbs; it is recorded as ever
+    ///
+    /// For one that is shelved already this says anew until when.
+    #[command(
+        after_help = "Example: waterwatch alarm shelve 123 alarm2 --for 2h --reason \"pump is being replaced\""
+    )]
+    Shelve(AlarmAsideOptions),
+    /// End shelving: if it is on, it is raised anew
+    #[command(after_help = "Example: waterwatch alarm unshelve 123 alarm2")]
+    Unshelve(AlarmBackOptions),
+    /// Hide an alarm until a time, since somebody works on the station; it is recorded as ever
+    ///
+    /// For one that is out of service already this says anew until when.
+    #[command(
+        after_help = "Example: waterwatch alarm out-of-service 123 alarm2 --until \"2026-11-24 18:00\" --reason \"new float switch\""
+    )]
+    OutOfService(AlarmAsideOptions),
+    /// Return an alarm to service: if it is on, it is raised anew
+    #[command(after_help = "Example: waterwatch alarm return-to-service 123 alarm2")]
+    ReturnToService(AlarmBackOptions),
 }
 
 /// Options of `waterwatch alarm list`.

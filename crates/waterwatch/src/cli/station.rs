@@ -4,15 +4,39 @@ use clap::{Args, Subcommand};
 use waterwatch_core::StationId;
 
 use super::alarm::{LookOptions, station};
+use super::order::{StationPauseOptions, StationResumeOptions, StationRetireOptions, StationVisitOptions};
 use crate::store::reader::communication::{Comms, Quality};
 
 /// What `waterwatch station` does.
 #[derive(Debug, Subcommand)]
 pub enum StationCommand {
     /// The stations by their ids, the retired ones last, and whether they are heard
+    #[command(after_help = "Example: waterwatch station list --comms silent")]
     List(StationListOptions),
     /// All that is known of one station
+    #[command(after_help = "Example: waterwatch station show 123")]
     Show(StationShowOptions),
+    /// Until a time its silence is no alarm; its contacts go on
+    ///
+    /// For one that is paused already this says anew until when.
+    #[command(
+        after_help = "Example: waterwatch station pause 123 --until 2027-03-01 --reason \"off for the winter\""
+    )]
+    Pause(StationPauseOptions),
+    /// End a pause: from now on its silence is an alarm again
+    #[command(after_help = "Example: waterwatch station resume 123")]
+    Resume(StationResumeOptions),
+    /// Say that somebody is there, or that nobody is any more
+    ///
+    /// What is raised meanwhile is raised as ever, and says that somebody is there. Said again, it is
+    /// anew until when.
+    #[command(after_help = "Example: waterwatch station visit 123 --for 2h --reason \"yearly inspection\"")]
+    Visit(StationVisitOptions),
+    /// It is no more: nothing of it is an alarm. Its history stays
+    ///
+    /// Should it report again, it is back.
+    #[command(after_help = "Example: waterwatch station retire 123 --reason \"the well is filled in\"")]
+    Retire(StationRetireOptions),
 }
 
 /// Options of `waterwatch station list`.

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use waterwatch_core::token::{Right, Role};
 
 use super::alarm::LookOptions;
+use super::order::ServerOptions;
 
 /// What `waterwatch token` does.
 #[derive(Debug, Subcommand)]
@@ -35,9 +36,12 @@ pub struct TokenAddOptions {
     /// What it may do beyond that: acknowledge, report, or both with a comma
     #[arg(long, value_name = "RIGHTS", value_delimiter = ',', value_parser = right)]
     pub may: Vec<Right>,
-    /// Which database, and in which form
+    /// Which database, or which server
     #[command(flatten)]
-    pub look: LookOptions,
+    pub server: ServerOptions,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `waterwatch token list`.
@@ -56,9 +60,12 @@ pub struct TokenListOptions {
 pub struct TokenRevokeOptions {
     /// Its name
     pub name: String,
-    /// Which database, and in which form
+    /// Which database, or which server
     #[command(flatten)]
-    pub look: LookOptions,
+    pub server: ServerOptions,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 fn role(text: &str) -> Result<Role, String> {

@@ -1,8 +1,10 @@
-//! `waterwatch alarm …`: the alarms, what happened to them, and why.
+//! `waterwatch alarm …`: the alarms, what happened to them, and why; what is done to
+//! them.
 
 mod explain;
 mod history;
 mod list;
+mod order;
 mod show;
 pub(super) mod table;
 
@@ -16,17 +18,22 @@ use crate::failure::Failure;
 use crate::shown;
 use crate::store::AlarmKey;
 
-/// Prints what was asked of the alarms.
+/// Prints what was asked of the alarms, or has it done and says what came of it.
 ///
 /// # Errors
 /// If there is no database of ours, it cannot be read, or what was asked for
-/// is not in it.
+/// is not in it; if no server is there to do it, or refuses to.
 pub fn run(command: &AlarmCommand) -> Result<(), Failure> {
     match command {
         AlarmCommand::List(options) => list::run(options),
         AlarmCommand::Show(options) => show::run(options),
         AlarmCommand::History(options) => history::run(options),
         AlarmCommand::Explain(options) => explain::run(options),
+        AlarmCommand::Ack(options) => order::acknowledge(options),
+        AlarmCommand::Shelve(options) => order::shelve(options),
+        AlarmCommand::Unshelve(options) => order::unshelve(options),
+        AlarmCommand::OutOfService(options) => order::take_out_of_service(options),
+        AlarmCommand::ReturnToService(options) => order::return_to_service(options),
     }
 }
 

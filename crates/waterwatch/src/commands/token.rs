@@ -1,14 +1,13 @@
 //! `waterwatch token …`: who may speak to the HTTP API.
 //!
 //! While no server runs, the database is changed as the server would change it. While
-//! one does, it is the server's alone, and it must be asked ([`remote`]). Looking
+//! one does, it is the server's alone, and the server is asked ([`remote`]). Looking
 //! needs neither.
 
 mod list;
 mod remote;
 
 use std::io::Write;
-use std::path::Path;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -18,7 +17,7 @@ use waterwatch_core::token::{Right, Rights};
 use super::alarm::output;
 use super::page::json;
 use super::printed;
-use crate::cli::{TokenAddOptions, TokenCommand, TokenRevokeOptions};
+use crate::cli::{ServerOptions, TokenAddOptions, TokenCommand, TokenRevokeOptions};
 use crate::failure::Failure;
 use crate::shown::text::plain;
 use crate::store::lock::InUse;
@@ -57,10 +56,10 @@ struct Gone<'a> {
 }
 
 fn add(options: &TokenAddOptions) -> Result<(), Failure> {
-    let TokenAddOptions { name, role, may, look } = options;
+    let TokenAddOptions { name, role, may, server, json } = options;
     let rights: Rights = may.iter().copied().collect();
     let wanted = Token::new(name, *role, rights, 0, None).map_err(Failure::wrong_input)?;
-    let secret = match changeable(&look.data.file)? {
+    let secret = match changeable(server)? {
         Way::Stopped(mut store) => {
             let secret = Secret::random()?;
             let new = NewToken { name, role: *role, rights, digest: secret.digest() };
@@ -70,7 +69,7 @@ fn add(options: &TokenAddOptions) -> Result<(), Failure> {
         Way::Running(remote) => remote.add(&wanted)?,
     };
     let (mut out, terminal) = output();
-    let done = if look.json {
+    let done = if *json {
         let may = rights.iter().map(Right::name).collect();
         let made = Made { name: &wanted.name, role: role.name(), may, secret: secret.reveal() };
         json::object(&mut out, &made)
@@ -86,16 +85,16 @@ fn add(options: &TokenAddOptions) -> Result<(), Failure> {
 }
 
 fn revoke(options: &TokenRevokeOptions) -> Result<(), Failure> {
-    let TokenRevokeOptions { name, look } = options;
-    match changeable(&look.data.file)? {
+    let TokenRevokeOptions { name, server, json } = options;
+    let name = name.trim();
+    match changeable(server)? {
         Way::Stopped(mut store) => {
             writer::revoke_token(&mut *store, name, &access::this_user(), now_ms())??;
         }
         Way::Running(remote) => remote.revoke(name)?,
     }
     let (mut out, _) = output();
-    let name = name.trim();
-    let done = if look.json {
+    let done = if *json {
         json::object(&mut out, &Gone { name, revoked: true })
     } else {
         writeln!(out, "revoked {}", plain(name))
@@ -111,13 +110,14 @@ enum Way {
     Running(remote::Remote),
 }
 
-fn changeable(data: &Path) -> Result<Way, Failure> {
-    match stopped::open(data) {
+fn changeable(options: &ServerOptions) -> Result<Way, Failure> {
+    if options.server.is_some() {
+        return Ok(Way::Running(remote::Remote::of(options)?));
+    }
+    match stopped::open(&options.data.file) {
         Ok(store) => Ok(Way::Stopped(Box::new(store))),
-        Err(error) => match error.downcast::<InUse>() {
-            Ok(in_use) => Ok(Way::Running(remote::Remote::of(in_use))),
-            Err(error) => Err(Failure::of_database(error)),
-        },
+        Err(error) if error.is::<InUse>() => Ok(Way::Running(remote::Remote::of(options)?)),
+        Err(error) => Err(Failure::of_database(error)),
     }
 }
 

@@ -111,16 +111,33 @@ pub fn span(seconds: i64) -> String {
 /// # Errors
 /// If it is none of these.
 pub fn parse(text: &str) -> Result<Timestamp, String> {
-    moment(text, &Clock::system())
+    moment_or_ago(text, &Clock::system())
 }
 
-fn moment(text: &str, clock: &Clock) -> Result<Timestamp, String> {
+/// The same without how long ago: a moment that may lie ahead.
+///
+/// # Errors
+/// If it is none of these.
+pub fn parse_moment(text: &str) -> Result<Timestamp, String> {
+    moment(text, &Clock::system()).unwrap_or_else(|| {
+        Err(format!(
+            "\"{text}\" is no time; write it like 2026-11-24, \"2026-11-24 18:00\" or 2026-11-24T17:00:00Z"
+        ))
+    })
+}
+
+/// `None` if it has not the form of one.
+fn moment(text: &str, clock: &Clock) -> Option<Result<Timestamp, String>> {
     if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time);
+        return Some(Ok(time));
     }
-    let local = text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(DateTime::from));
-    if let Ok(local) = local {
-        return clock.zone.to_timestamp(local).map_err(|error| error.to_string());
+    let local = text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(DateTime::from)).ok()?;
+    Some(clock.zone.to_timestamp(local).map_err(|error| error.to_string()))
+}
+
+fn moment_or_ago(text: &str, clock: &Clock) -> Result<Timestamp, String> {
+    if let Some(moment) = moment(text, clock) {
+        return moment;
     }
     text.parse::<SignedDuration>()
         .ok()
@@ -153,12 +170,14 @@ mod tests {
             ("2h", "2026-11-23T23:46:00Z"),
             ("90s", "2026-11-24T01:44:30Z"),
         ] {
-            assert_eq!(moment(text, &clock).unwrap().to_string(), time, "{text}");
+            assert_eq!(moment_or_ago(text, &clock).unwrap().to_string(), time, "{text}");
         }
         for text in ["", "yesterday", "2026-13-01", "-2h", "24.11.2026", "02:10"] {
-            let said = moment(text, &clock).unwrap_err();
+            let said = moment_or_ago(text, &clock).unwrap_err();
             assert!(said.starts_with(&format!("\"{text}\" is no time; write it like ")), "{said}");
         }
+        assert!(parse_moment("2h").unwrap_err().starts_with("\"2h\" is no time; write it like "));
+        assert_eq!(parse_moment("2026-11-24T01:10:00Z"), Ok("2026-11-24T01:10:00Z".parse().unwrap()));
         assert_eq!(clock.exact(1_795_484_760_000), "2026-11-24 02:46:00 +01:00");
         // The day is the reader's: the next one begins at 23:00 UTC.
         let today: Vec<_> = [-9_961, -9_960, 76_439, 76_440]

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
-use rustix::process::geteuid;
+use rustix::process::{geteuid, getuid};
 
 use super::lock::folder_of;
 
@@ -74,6 +74,20 @@ pub fn other_owner(path: &Path) -> Option<String> {
 #[must_use]
 pub fn this_user() -> String {
     user(geteuid().as_raw())
+}
+
+/// The person at the terminal, as far as the machine knows: the login name, also of
+/// whoever became another user by sudo.
+#[must_use]
+pub fn login_name() -> String {
+    let by_sudo = std::env::var("SUDO_USER").ok().filter(|name| !name.trim().is_empty());
+    let user = || {
+        let user = user(getuid().as_raw());
+        user.strip_prefix("user ")
+            .filter(|name| name.parse::<u32>().is_err())
+            .map_or(user.clone(), str::to_owned)
+    };
+    by_sudo.unwrap_or_else(user)
 }
 
 /// Who owns a file: `user NAME`, or `user 1234` if nobody knows the name.

@@ -158,9 +158,18 @@ fn help_is_what_it_was() {
         "alarm show",
         "alarm history",
         "alarm explain",
+        "alarm ack",
+        "alarm shelve",
+        "alarm unshelve",
+        "alarm out-of-service",
+        "alarm return-to-service",
         "station",
         "station list",
         "station show",
+        "station pause",
+        "station resume",
+        "station visit",
+        "station retire",
         "token",
         "token add",
         "token list",
@@ -168,6 +177,8 @@ fn help_is_what_it_was() {
         "simulate",
         "backup",
         "import",
+        "check",
+        "completions",
     ] {
         let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let output = waterwatch().env_remove("WATERWATCH_HTTP").args(&arguments).output().unwrap();

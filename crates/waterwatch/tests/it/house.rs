@@ -66,6 +66,11 @@ fn dependencies_point_one_way() {
         ("intake", &["crate::writer", "crate::server::", "crate::store"]),
         ("shown", &["crate::cli", "crate::commands", "crate::web", "axum", "crate::writer", "crate::intake"]),
         ("web", &["crate::writer", "crate::intake", "crate::server::", "crate::store::sqlite"]),
+        (
+            "http_client",
+            &["crate::web", "crate::writer", "crate::lane", "crate::server::", "crate::store::sqlite"],
+        ),
+        ("commands", &["crate::web", "crate::lane", "crate::intake", "crate::server::"]),
         ("client", &["crate::intake", "crate::writer", "crate::server::", "crate::store"]),
         ("fleet", &["crate::intake", "crate::writer", "crate::server::", "crate::store"]),
     ] {

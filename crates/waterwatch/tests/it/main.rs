@@ -6,6 +6,7 @@
 mod alarms;
 mod api;
 mod backup;
+mod check;
 mod client;
 mod config;
 mod crash;
@@ -24,6 +25,7 @@ mod limits;
 mod load;
 mod old_clients;
 mod oracle;
+mod orders;
 mod power;
 mod settings;
 mod silence;

@@ -189,23 +189,41 @@ fn tokens_are_made_listed_and_revoked_while_no_server_runs() {
 }
 
 #[test]
-fn while_a_server_runs_its_tokens_are_listed_and_not_changed_behind_its_back() {
+fn while_a_server_runs_it_is_asked_to_change_its_tokens() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
-    assert!(done(&["token", "list"], folder.path()).contains("admin"));
-    for arguments in [&["token", "add", "Ana", "--role", "viewer"][..], &["token", "revoke", "admin"]] {
-        let said = failed(arguments, folder.path(), 1);
-        let pid = server.running.pid();
-        assert!(said.contains(&format!("in use by another waterwatch (process {pid})")), "{said}");
+    server.api();
+    let (data, folder) = (folder.path().join("data.sqlite"), folder.path());
+    let arguments = ["token", "add", " Ana ", "--role", "operator", "--may", "acknowledge,report", "--json"];
+    let made: serde_json::Value = serde_json::from_str(&done(&arguments, folder)).unwrap();
+    let expected = serde_json::json!({
+        "name": "Ana", "role": "operator", "may": ["acknowledge", "report"], "secret": made["secret"],
+    });
+    assert_eq!(made, expected);
+    assert!(is_secret_of(&data, made["secret"].as_str().unwrap(), "Ana"));
+    let secret = done(&["token", "add", "ä/b ?", "--role", "viewer"], folder);
+    assert!(is_secret_of(&data, secret.trim_end(), "ä/b ?"));
+    assert_eq!(done(&["token", "revoke", "ä/b ?"], folder), "revoked ä/b ?\n");
+    let table = done(&["token", "list"], folder);
+    assert!(table.contains("Ana") && table.ends_with("2 tokens; 1 revoked, which --all shows\n"), "{table}");
+    for (arguments, says) in [
+        (&["token", "add", "Ana", "--role", "viewer"][..], "the name Ana is taken by a token"),
+        (&["token", "revoke", "Ben"], "there is no token Ben"),
+        (&["token", "revoke", ".."], "there is no token \"..\""),
+        (&["token", "revoke", "admin"], "admin is the only token of an admin: add another one first"),
+    ] {
+        let said = failed(arguments, folder, 1);
+        assert!(said.contains(says), "{said}");
     }
     server.stop();
+    let server = Server::start(folder, &["--http", "off"]);
+    let said = failed(&["token", "revoke", "Ana"], folder, 1);
+    assert!(said.contains("or it hears no HTTP (--http off)"), "{said}");
+    server.stop();
+    assert!(failed(&["token", "list", "--data", "none.sqlite"], folder, 1).contains("there is no database"));
     assert!(
-        failed(&["token", "list", "--data", "none.sqlite"], folder.path(), 1)
+        failed(&["token", "add", "Ana", "--role", "viewer", "--data", "none.sqlite"], folder, 1)
             .contains("there is no database")
     );
-    assert!(
-        failed(&["token", "add", "Ana", "--role", "viewer", "--data", "none.sqlite"], folder.path(), 1)
-            .contains("there is no database")
-    );
-    assert!(!folder.path().join("none.sqlite.lock").exists());
+    assert!(!folder.join("none.sqlite.lock").exists());
 }

@@ -1,0 +1,59 @@
+//! The options of `waterwatch check`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use waterwatch_core::alarm::Priority;
+
+use super::{DataOption, duration};
+use crate::http_client::ServerUrl;
+use crate::shown::text::names;
+
+/// Options of `waterwatch check`.
+#[derive(Debug, Args)]
+pub struct CheckOptions {
+    /// Which database
+    #[command(flatten)]
+    pub data: DataOption,
+    /// Where the server is [default: where that of --data is]
+    #[arg(long, env = "WATERWATCH_SERVER_URL", value_name = "http://HOST:PORT")]
+    pub server: Option<ServerUrl>,
+    /// Leave out the alarms, which are read in the database: only the server and the backup
+    #[arg(long)]
+    pub no_alarms: bool,
+    /// Only alarms that are at least so urgent: critical, high, medium or low
+    #[arg(long, default_value = "low", value_name = "PRIORITY", value_parser = priority)]
+    pub priority: Priority,
+    /// A warning once an alarm is that old, and nobody has acknowledged it
+    #[arg(long, default_value = "15m", value_name = "DURATION", value_parser = duration)]
+    pub unacknowledged_warning: Duration,
+    /// It is critical once one is that old
+    #[arg(long, default_value = "60m", value_name = "DURATION", value_parser = duration)]
+    pub unacknowledged_critical: Duration,
+    /// A warning if so many stations are silent [default: none, they are alarms as well]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub silent_warning: Option<u64>,
+    /// It is critical if so many are
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub silent_critical: Option<u64>,
+    /// A backup; the newest of several, also those that * in its name stands for
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub backup: Vec<PathBuf>,
+    /// A warning once the newest backup is that old
+    #[arg(long, default_value = "25h", value_name = "DURATION", value_parser = duration)]
+    pub backup_warning: Duration,
+    /// It is critical once it is that old
+    #[arg(long, default_value = "49h", value_name = "DURATION", value_parser = duration)]
+    pub backup_critical: Duration,
+    /// Print JSON instead of a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn priority(text: &str) -> Result<Priority, String> {
+    let known = Priority::ALL.iter().find(|priority| priority.name() == text);
+    known.copied().ok_or_else(|| {
+        format!("\"{text}\" is none of {}", names(Priority::ALL.iter().map(|priority| priority.name())))
+    })
+}

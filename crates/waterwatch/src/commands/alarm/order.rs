@@ -1,0 +1,87 @@
+//! `waterwatch alarm ack`, `shelve`, `unshelve`, `out-of-service`, `return-to-service`:
+//! what operators do to an alarm.
+
+use anyhow::anyhow;
+use waterwatch_core::alarm::State;
+
+use crate::cli::{AlarmAckOptions, AlarmAsideOptions, AlarmBackOptions, WhichAlarm};
+use crate::commands::order::{About, Order, end_of, until};
+use crate::failure::Failure;
+use crate::http_client::{HttpClient, HttpError};
+
+/// An occurrence that there never is: sequences begin with 1.
+const NO_OCCURRENCE: i64 = 0;
+
+pub(super) fn acknowledge(options: &AlarmAckOptions) -> Result<(), Failure> {
+    let AlarmAckOptions { alarm, occurrence, order: wanted } = options;
+    let client = HttpClient::of(&wanted.server)?;
+    let about = about(alarm);
+    let occurrence = match occurrence {
+        Some(seen) => *seen,
+        None => open_occurrence(&client, &about, Order::of(wanted))?,
+    };
+    let order = Order { occurrence: Some(occurrence), ..Order::of(wanted) };
+    let done =
+        about.order(&client, "acknowledge", &order).map_err(|error| error.of_a_change(&about.look()))?;
+    let said = format!("acknowledged (occurrence {occurrence})");
+    about.tell(wanted, &done, Some(occurrence), &said, Some(State::Acknowledged))
+}
+
+/// The occurrence that is open. The server names it to whoever names another one, and
+/// changes nothing then; so whoever may acknowledge needs to be allowed nothing else.
+fn open_occurrence(client: &HttpClient, about: &About<'_>, order: Order<'_>) -> Result<i64, Failure> {
+    let order = Order { occurrence: Some(NO_OCCURRENCE), ..order };
+    match about.order(client, "acknowledge", &order) {
+        Err(HttpError::Refused(refusal)) if refusal.status == 409 => {
+            refusal.current_occurrence.ok_or_else(|| {
+                Failure::Failed(anyhow!(
+                    "{}: there is nothing to acknowledge, no occurrence is open",
+                    about.named()
+                ))
+            })
+        }
+        Err(error) => Err(error.of_a_change(&about.look())),
+        Ok(_) => Err(Failure::Failed(anyhow!(
+            "the server acknowledged what never was; its version is another one"
+        ))),
+    }
+}
+
+pub(super) fn shelve(options: &AlarmAsideOptions) -> Result<(), Failure> {
+    set_aside(options, "shelve", "shelved", State::Shelved)
+}
+
+pub(super) fn take_out_of_service(options: &AlarmAsideOptions) -> Result<(), Failure> {
+    set_aside(options, "out-of-service", "out of service", State::OutOfService)
+}
+
+fn set_aside(options: &AlarmAsideOptions, what: &str, said: &str, state: State) -> Result<(), Failure> {
+    let AlarmAsideOptions { alarm, end, reason, order: wanted } = options;
+    let end = end_of(end)?;
+    let client = HttpClient::of(&wanted.server)?;
+    let order = Order { until: Some(end), reason: Some(reason), ..Order::of(wanted) };
+    let about = about(alarm);
+    let done = about.order(&client, what, &order).map_err(|error| error.of_a_change(&about.look()))?;
+    about.tell(wanted, &done, None, &format!("{said} {}", until(end)), Some(state))
+}
+
+pub(super) fn unshelve(options: &AlarmBackOptions) -> Result<(), Failure> {
+    take_back(options, "unshelve", "unshelved")
+}
+
+pub(super) fn return_to_service(options: &AlarmBackOptions) -> Result<(), Failure> {
+    take_back(options, "return-to-service", "returned to service")
+}
+
+fn take_back(options: &AlarmBackOptions, what: &str, said: &str) -> Result<(), Failure> {
+    let AlarmBackOptions { alarm, order: wanted } = options;
+    let client = HttpClient::of(&wanted.server)?;
+    let about = about(alarm);
+    let done =
+        about.order(&client, what, &Order::of(wanted)).map_err(|error| error.of_a_change(&about.look()))?;
+    about.tell(wanted, &done, None, said, None)
+}
+
+fn about(alarm: &WhichAlarm) -> About<'_> {
+    About { source: &alarm.source, point: Some(alarm.point) }
+}

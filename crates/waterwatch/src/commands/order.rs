@@ -1,0 +1,167 @@
+//! What operators want done, as the running server does it: asking it to, and saying
+//! what became of it.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use waterwatch_core::alarm::{AlarmSource, Point, State};
+
+use super::alarm::output;
+use super::page::json;
+use super::printed;
+use crate::cli::{EndOptions, OrderOptions};
+use crate::failure::Failure;
+use crate::http_client::{HttpClient, HttpError};
+use crate::shown::text::plain;
+use crate::shown::time::Clock;
+use crate::store::access;
+
+/// What is to be said of an order; the server refuses what does not belong there.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Order<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) occurrence: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<&'a str>,
+    pub(super) on_behalf_of: String,
+}
+
+/// How it is after an order that is done.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Done {
+    sequence: i64,
+    state: Option<String>,
+    occurrence: Option<i64>,
+}
+
+/// What became of it, for programs.
+#[derive(Debug, Serialize)]
+struct Outcome<'a> {
+    source: String,
+    station_id: Option<i64>,
+    point: Option<&'a str>,
+    /// The occurrence that was acknowledged, if one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acknowledged: Option<i64>,
+    #[serde(flatten)]
+    done: &'a Done,
+}
+
+impl Order<'_> {
+    /// One of whoever it is for.
+    pub(super) fn of(options: &OrderOptions) -> Order<'static> {
+        let on_behalf_of = options.on_behalf_of.clone().unwrap_or_else(access::login_name);
+        Order { on_behalf_of, ..Order::default() }
+    }
+
+    /// Who that is.
+    pub(super) fn by(&self) -> String {
+        plain(self.on_behalf_of.trim())
+    }
+}
+
+/// What it is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct About<'a> {
+    pub(super) source: &'a AlarmSource,
+    /// `None`: about a station as a whole.
+    pub(super) point: Option<Point>,
+}
+
+impl About<'_> {
+    /// `station 123 alarm1`
+    pub(super) fn named(&self) -> String {
+        let source = match self.source {
+            AlarmSource::Server => "server".to_owned(),
+            source => crate::shown::named(source),
+        };
+        self.point.map_or(source.clone(), |point| format!("{source} {point}"))
+    }
+
+    /// The command that shows how it stands.
+    pub(super) fn look(&self) -> String {
+        let source = plain(&self.source.to_string());
+        match self.point {
+            Some(point) => format!("waterwatch alarm show {source} {point}"),
+            None => format!("waterwatch station show {source}"),
+        }
+    }
+
+    /// Has the server do `what` to it.
+    pub(super) fn order(
+        &self,
+        client: &HttpClient,
+        what: &str,
+        order: &Order<'_>,
+    ) -> Result<Done, HttpError> {
+        let source = match self.source {
+            AlarmSource::Area(name) => format!("area:{name}"),
+            source => source.to_string(),
+        };
+        match self.point {
+            Some(point) => client.post(&["api", "v1", "alarms", &source, point.name(), what], order),
+            None => client.post(&["api", "v1", "stations", &source, what], order),
+        }
+    }
+
+    /// Says what became of it: `said`, for people, with how it stands now where that is
+    /// not `expected`.
+    pub(super) fn tell(
+        &self,
+        options: &OrderOptions,
+        done: &Done,
+        acknowledged: Option<i64>,
+        said: &str,
+        expected: Option<State>,
+    ) -> Result<(), Failure> {
+        let (mut out, _) = output();
+        let written = if options.json {
+            let station_id = crate::shown::alarm::station_id(self.source);
+            let point = self.point.map(Point::name);
+            let source = self.source.to_string();
+            json::object(&mut out, &Outcome { source, station_id, point, acknowledged, done })
+        } else {
+            let now = match &done.state {
+                Some(state) if expected.is_none_or(|expected| expected.name() != state) => {
+                    format!("; now {}", stands(state, done.occurrence))
+                }
+                _ => String::new(),
+            };
+            writeln!(out, "{}: {said}{now}", self.named())
+        };
+        printed(written.and_then(|()| out.flush()))
+    }
+}
+
+/// `unacknowledged (occurrence 4711)`: the words of a newer server are shown as they are.
+fn stands(state: &str, occurrence: Option<i64>) -> String {
+    let state = match State::ALL.iter().find(|known| known.name() == state) {
+        Some(State::ReturnedUnacknowledged) => "returned, unacknowledged".to_owned(),
+        _ => plain(state).replace('_', " "),
+    };
+    occurrence.map_or(state.clone(), |occurrence| format!("{state} (occurrence {occurrence})"))
+}
+
+/// When something is to end that lasts so long, or until then.
+pub(super) fn end(lasting: Option<Duration>, until: Option<Timestamp>) -> Result<Timestamp, Failure> {
+    let ends = match lasting {
+        Some(lasting) => Timestamp::now().checked_add(lasting).ok(),
+        None => until,
+    };
+    ends.ok_or_else(|| Failure::WrongInput(anyhow!("the end lies too far ahead")))
+}
+
+/// The same of these options.
+pub(super) fn end_of(options: &EndOptions) -> Result<Timestamp, Failure> {
+    end(options.lasting, options.until)
+}
+
+/// `until 2026-11-24 18:00`
+pub(super) fn until(end: Timestamp) -> String {
+    format!("until {}", Clock::system().minute(end.as_millisecond()))
+}
