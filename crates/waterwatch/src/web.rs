@@ -107,10 +107,9 @@ impl Web {
     pub async fn serve(self, bound: Bound) {
         let (limits, stopping) = (self.limits.clone(), self.stopping.clone());
         let web = self.clone();
-        let serving = listener::serve(bound, self.router(), &limits, stopping);
-        tokio::join!(serving, web.feed.run(&web.stopping));
         let connections = self.metrics.http.clone();
-        listener::serve(bound, self.router(), &limits, connections, stopping).await;
+        let serving = listener::serve(bound, self.router(), &limits, connections, stopping);
+        tokio::join!(serving, web.feed.run(&web.stopping));
     }
 
     /// What the writer publishes, as it is now.
