@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waterwatch_core::alarm::{AlarmSource, Kind as EventKind, Point};
 
+use super::words::Word;
+use crate::shown;
 use crate::shown::event::EventObject;
 use crate::store::reader::{Asked, Page, Reader, Window};
 use crate::web::api::read;
@@ -30,21 +32,21 @@ const LIMIT_MAX: u64 = 1_000;
 #[into_params(parameter_in = Query)]
 pub(super) struct EventsQuery {
     /// Only of this source: a station's id, area:NAME or server. What is said of many stations at once is of each.
-    #[param(example = "123")]
+    #[param(pattern = "^([0-9]{1,18}|area[:/].+|server)$", example = "123")]
     source: Option<String>,
     /// Only of this point.
-    #[param(example = "alarm1")]
+    #[param(value_type = Option<shown::words::AlarmPoint>)]
     point: Option<String>,
     /// Only of these kinds, with commas between them.
     #[serde(default)]
-    #[param(value_type = Option<String>, example = "raised,acknowledged")]
-    kind: List<String>,
+    #[param(value_type = Option<Vec<shown::words::EventKind>>, style = Form, explode = false)]
+    kind: List<Word<EventKind>>,
     /// Only of this area, and of the stations that are in it now.
     area: Option<String>,
     /// Only what this person or token did.
     by: Option<String>,
     /// Only of this occurrence.
-    #[param(minimum = 0)]
+    #[param(value_type = Option<i64>, minimum = 0)]
     occurrence: Option<i64>,
     /// Only what the server came to know since then.
     #[param(value_type = Option<String>, format = DateTime)]
@@ -53,13 +55,13 @@ pub(super) struct EventsQuery {
     #[param(value_type = Option<String>, format = DateTime)]
     until: Option<Timestamp>,
     /// Only entries after this sequence, the oldest first.
-    #[param(minimum = 0)]
+    #[param(value_type = Option<i64>, minimum = 0)]
     after: Option<i64>,
     /// Only entries before this sequence, the newest first: so they are without `after`, too.
-    #[param(minimum = 0)]
+    #[param(value_type = Option<i64>, minimum = 0)]
     before: Option<i64>,
     /// At most so many: up to 1,000, or 100 if nothing is said. As CSV any number, or all.
-    #[param(minimum = 1)]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000, example = 100)]
     limit: Option<u64>,
 }
 
@@ -136,7 +138,7 @@ impl EventsQuery {
         Ok(Asked {
             source: source.as_deref().map(source_asked).transpose()?,
             point: point.as_deref().map(point_asked).transpose()?,
-            kinds: kinds_asked(&kind)?,
+            kinds: kind.0.into_iter().map(|Word(kind)| kind).collect(),
             area: area.map(Into::into),
             by: by.map(Into::into),
             occurrence: sequence("occurrence", occurrence)?,
@@ -176,20 +178,6 @@ pub(super) fn source_asked(text: &str) -> Result<AlarmSource, Problem> {
 pub(super) fn point_asked(name: &str) -> Result<Point, Problem> {
     let names = || Point::ALL.iter().map(|point| point.name()).collect::<Vec<_>>().join(", ");
     Point::from_name(name).ok_or_else(|| Problem::unfit("point", format!("a point is one of {}", names())))
-}
-
-/// The kinds of those names.
-pub(super) fn kinds_asked(names: &List<String>) -> Result<Vec<EventKind>, Problem> {
-    let kind = |name: &String| {
-        EventKind::ALL.iter().copied().find(|kind| kind.name() == name).ok_or_else(|| {
-            let name: String = name.escape_debug().take(80).collect();
-            Problem::unfit(
-                "kind",
-                format!("nothing of the kind \"{name}\" happens; docs/alarms.md names all kinds"),
-            )
-        })
-    };
-    names.0.iter().map(kind).collect()
 }
 
 /// Whether CSV is wanted rather than JSON: whichever is named first.

@@ -10,8 +10,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
+use waterwatch_core::alarm::Kind as EventKind;
 
-use super::events::{kinds_asked, newest, point_asked, sequence, source_asked};
+use super::events::{newest, point_asked, sequence, source_asked};
+use super::words::Word;
+use crate::shown;
 use crate::shown::event::EventObject;
 use crate::store::reader::Asked;
 use crate::web::access::Caller;
@@ -33,15 +36,15 @@ const AHEAD: Duration = Duration::from_millis(500);
 #[into_params(parameter_in = Query)]
 pub(super) struct StreamQuery {
     /// Only of this source: a station's id, area:NAME or server. What is said of many stations at once is of each.
-    #[param(example = "123")]
+    #[param(pattern = "^([0-9]{1,18}|area[:/].+|server)$", example = "123")]
     source: Option<String>,
     /// Only of this point.
-    #[param(example = "alarm1")]
+    #[param(value_type = Option<shown::words::AlarmPoint>)]
     point: Option<String>,
     /// Only of these kinds, with commas between them.
     #[serde(default)]
-    #[param(value_type = Option<String>, example = "raised,acknowledged")]
-    kind: List<String>,
+    #[param(value_type = Option<Vec<shown::words::EventKind>>, style = Form, explode = false)]
+    kind: List<Word<EventKind>>,
     /// Only of this area, and of the stations that are in it.
     area: Option<String>,
     /// From after this sequence on; else only what is recorded from now on. `Last-Event-ID` goes before.
@@ -71,7 +74,7 @@ pub(super) async fn stream(
     let asked = Asked {
         source: source.as_deref().map(source_asked).transpose()?,
         point: point.as_deref().map(point_asked).transpose()?,
-        kinds: kinds_asked(&kind)?,
+        kinds: kind.0.into_iter().map(|Word(kind)| kind).collect(),
         area: area.map(Into::into),
         ..Asked::default()
     };

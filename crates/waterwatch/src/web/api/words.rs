@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use waterwatch_core::alarm::{Priority, State};
+use waterwatch_core::alarm::{Kind, Priority, State};
 
 use crate::shown::text::names;
 use crate::store::reader::communication::{Comms, Quality};
@@ -51,6 +51,12 @@ impl Named for State {
 impl Named for Priority {
     fn all() -> impl Iterator<Item = (Priority, &'static str)> {
         Priority::ALL.iter().map(|priority| (*priority, priority.name()))
+    }
+}
+
+impl Named for Kind {
+    fn all() -> impl Iterator<Item = (Kind, &'static str)> {
+        Kind::ALL.iter().map(|kind| (*kind, kind.name()))
     }
 }
 
