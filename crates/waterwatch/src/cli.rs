@@ -4,6 +4,7 @@
 
 mod alarm;
 mod check;
+mod events;
 mod order;
 mod station;
 mod token;
@@ -22,6 +23,7 @@ pub use self::alarm::{
     WhichAlarm,
 };
 pub use self::check::CheckOptions;
+pub use self::events::EventsOptions;
 pub use self::order::{
     AlarmAckOptions, AlarmAsideOptions, AlarmBackOptions, EndOptions, OrderOptions, ServerOptions,
     StationPauseOptions, StationResumeOptions, StationRetireOptions, StationVisitOptions, VisitEndOptions,
@@ -58,6 +60,12 @@ pub enum Command {
     /// Show the stations, and whether they are heard; pause, visit or retire them
     #[command(subcommand)]
     Station(StationCommand),
+    /// Show what happened, entry by entry, and follow what happens
+    ///
+    /// What happened is read in the database. To follow, the running server is asked; while it is away it
+    /// is waited for, and nothing is left out or shown twice.
+    #[command(after_help = "Example: waterwatch events --follow --since 24h --source area/North")]
+    Events(EventsOptions),
     /// Say who may speak to the HTTP API
     #[command(subcommand)]
     Token(TokenCommand),

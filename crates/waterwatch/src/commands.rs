@@ -5,6 +5,7 @@ pub mod alarm;
 pub mod backup;
 pub mod check;
 pub mod completions;
+pub mod events;
 pub mod import;
 mod order;
 pub mod page;

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Command::Status(options) => commands::status::run(&options),
         Command::Alarm(command) => commands::alarm::run(&command),
         Command::Station(command) => commands::station::run(&command),
+        Command::Events(options) => commands::events::run(&options),
         Command::Token(command) => commands::token::run(&command),
         Command::Simulate(options) => fleet::run(options),
         Command::Backup(options) => commands::backup::run(&options),

@@ -169,7 +169,7 @@ pub(super) fn station(text: &str) -> Result<StationId, String> {
     })
 }
 
-fn point(text: &str) -> Result<Point, String> {
+pub(super) fn point(text: &str) -> Result<Point, String> {
     Point::from_name(text).ok_or_else(|| {
         format!(
             "there is no point \"{text}\"; there are {}",

@@ -1,0 +1,48 @@
+//! The options of `waterwatch events`.
+
+use clap::Args;
+use jiff::Timestamp;
+use waterwatch_core::alarm::{AlarmSource, Kind, Point};
+
+use super::alarm::{point, source};
+use super::order::ServerOptions;
+use crate::shown::time;
+
+/// Options of `waterwatch events`.
+#[derive(Debug, Args)]
+pub struct EventsOptions {
+    /// Go on with what happens from now on, until interrupted: the running server is asked
+    #[arg(long)]
+    pub follow: bool,
+    /// Only of this station (or area/NAME, or server)
+    #[arg(long, visible_alias = "station", value_name = "SOURCE", value_parser = source)]
+    pub source: Option<AlarmSource>,
+    /// Only of this point
+    #[arg(long, value_name = "POINT", value_parser = point)]
+    pub point: Option<Point>,
+    /// Only of this kind, such as raised or acknowledged; may be repeated
+    #[arg(long, value_name = "KIND", value_parser = kind)]
+    pub kind: Vec<Kind>,
+    /// From then on: 2026-11-24, "2026-11-24 02:10", 2026-11-24T01:10:00Z, or 2h for two hours ago
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    pub since: Option<Timestamp>,
+    /// At most so many entries
+    #[arg(
+        long, default_value_t = 100, value_name = "N", conflicts_with = "follow",
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
+    )]
+    pub limit: u32,
+    /// Which database, or which server
+    #[command(flatten)]
+    pub server: ServerOptions,
+    /// Print JSON: an array, or with --follow an object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    let known = Kind::ALL.iter().find(|kind| kind.name() == text);
+    known
+        .copied()
+        .ok_or_else(|| format!("nothing of the kind \"{text}\" happens; docs/alarms.md names all kinds"))
+}

@@ -1,0 +1,116 @@
+//! `waterwatch events`: the ledger as sentences, and what is added to it.
+
+mod follow;
+mod stream;
+mod told;
+
+use std::io::{self, Write};
+
+use anyhow::anyhow;
+use jiff::Timestamp;
+
+use self::follow::Follower;
+use self::told::Told;
+use super::alarm::output;
+use super::page::json;
+use super::printed;
+use crate::cli::EventsOptions;
+use crate::failure::Failure;
+use crate::shown::event::EventObject;
+use crate::shown::time::Clock;
+use crate::store::reader::{Asked, Page, Reader, Window};
+
+/// Prints what happened, and what happens.
+///
+/// # Errors
+/// If there is no database of ours, or it cannot be read; to follow, if no server is
+/// there, or it refuses.
+pub fn run(options: &EventsOptions) -> Result<(), Failure> {
+    if options.follow { follow(options) } else { past(options) }
+}
+
+fn past(options: &EventsOptions) -> Result<(), Failure> {
+    let EventsOptions { source, point, kind, since, limit, server, json, follow: _ } = options;
+    if server.server.is_some() {
+        return Err(Failure::WrongInput(anyhow!(
+            "what happened is read in the database (--data); only --follow asks the server (--server)"
+        )));
+    }
+    let asked = Asked {
+        source: source.clone(),
+        point: *point,
+        kinds: kind.clone(),
+        since_ms: since.map(Timestamp::as_millisecond),
+        window: if since.is_some() { Window::After(0) } else { Window::Newest },
+        entries_max: *limit as usize,
+        ..Asked::default()
+    };
+    let read = || -> anyhow::Result<_> {
+        let reader = Reader::open(&server.data.file)?;
+        let unknown = match source {
+            Some(source) if !reader.knows(source, None)? => Some(source),
+            _ => None,
+        };
+        Ok((whole_page(&reader, asked)?, unknown))
+    };
+    let (page, unknown) = read().map_err(Failure::of_database)?;
+    if let Some(source) = unknown {
+        return Err(super::alarm::unknown(source, None));
+    }
+    let objects = page.events.iter().map(|event| EventObject::new(event, &page.listeners));
+    let (mut out, _) = output();
+    let done =
+        if *json { json::array(&mut out, objects) } else { write(&mut out, objects, page.next.is_some()) };
+    printed(done.and_then(|()| out.flush()))
+}
+
+/// As many entries as were asked for, if there are so many: one page looks at no more
+/// than it may.
+fn whole_page(reader: &Reader, mut asked: Asked) -> anyhow::Result<Page> {
+    let mut whole = Page::default();
+    loop {
+        let page = reader.events(&asked)?;
+        asked.entries_max -= page.events.len().min(asked.entries_max);
+        whole.listeners.extend(page.listeners);
+        match asked.window {
+            Window::After(_) => whole.events.extend(page.events),
+            Window::Newest | Window::Before(_) => drop(whole.events.splice(..0, page.events)),
+        }
+        whole.next = page.next;
+        match page.next {
+            Some(next) if asked.entries_max > 0 => asked.window = next,
+            _ => return Ok(whole),
+        }
+    }
+}
+
+fn write(out: &mut impl Write, objects: impl Iterator<Item = EventObject>, is_cut: bool) -> io::Result<()> {
+    let clock = Clock::system();
+    let mut is_empty = true;
+    for object in objects {
+        is_empty = false;
+        writeln!(out, "{}", Told::from(object).sentence(&clock))?;
+    }
+    match (is_empty, is_cut) {
+        (true, _) => writeln!(out, "nothing is recorded there"),
+        (false, true) => writeln!(out, "\nthere are more: --limit shows more, --since others"),
+        (false, false) => Ok(()),
+    }
+}
+
+fn follow(options: &EventsOptions) -> Result<(), Failure> {
+    let (mut out, _) = output();
+    let clock = Clock::system();
+    let mut gone = None;
+    let mut see = |event: &str, told: &Told| {
+        let written = match options.json {
+            // As the server wrote it: fields that are newer than we are stay.
+            true => writeln!(out, "{event}"),
+            false => writeln!(out, "{}", told.sentence(&clock)),
+        };
+        gone = written.and_then(|()| out.flush()).err();
+        gone.is_none()
+    };
+    Follower::new(options).follow(&mut see)?;
+    printed(gone.map_or(Ok(()), Err))
+}

@@ -1,0 +1,94 @@
+//! `waterwatch events`: what happened, and what happens.
+
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::harness::{Running, Server, open, run, stderr, stdout, wait_for, waterwatch};
+
+fn following(arguments: &[&str], folder: &Path) -> Running {
+    let mut command = waterwatch();
+    command.args(["events", "--follow"]).args(arguments).current_dir(folder);
+    Running::start(command)
+}
+
+/// The sequences of the ledger's entries about station 123.
+fn ledger(data: &Path) -> Vec<i64> {
+    let database = open(data);
+    let mut statement =
+        database.prepare("SELECT sequence FROM alarm_event WHERE source = 123 ORDER BY sequence").unwrap();
+    let rows = statement.query_map([], |row| row.get(0)).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+/// Those that a follower has printed, whole lines only.
+fn printed(running: &Running) -> Vec<i64> {
+    let printed = running.printed();
+    let lines = printed.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    lines.map(|line| serde_json::from_str::<Value>(line).unwrap()["sequence"].as_i64().unwrap()).collect()
+}
+
+#[test]
+fn who_follows_sees_each_entry_once_whatever_becomes_of_the_server() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let mut server = Server::start(folder, &[]);
+    server.api();
+    assert_eq!(server.say(b"123 1 0\n9 1 1\n"), "OK\nOK\n");
+    let since = following(&["--since", "1h", "--source", "123", "--json"], folder);
+    wait_for("what happened before", || (!printed(&since).is_empty()).then_some(()));
+    let people = following(&["--since", "1h"], folder);
+    wait_for("sentences", || people.printed().contains("station 9 alarm2: raised").then_some(()));
+    for round in 0..3 {
+        assert!(run(&["alarm", "ack", "123", "alarm1"], folder).status.success());
+        assert_eq!(server.say(b"123 0 0\n"), "OK\n");
+        if round == 1 {
+            server.stop();
+        } else {
+            server.kill();
+        }
+        server = Server::start(folder, &[]);
+        server.api();
+        assert_eq!(server.say(b"123 1 0\n"), "OK\n");
+    }
+    let all = wait_for("all that happened", || {
+        let all = ledger(&server.data);
+        (printed(&since).last() == all.last()).then_some(all)
+    });
+    assert_eq!(printed(&since), all);
+    wait_for("all of it in sentences", || {
+        let told = people.printed();
+        (told.matches("station 123 alarm1: acknowledged (occurrence ").count() == 3).then_some(())
+    });
+    assert!(people.printed().contains(" (by admin)\n"), "{}", people.printed());
+}
+
+#[test]
+fn what_happened_is_read_without_a_server() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    assert_eq!(server.say(b"123 1 0\n9 1 1\n"), "OK\nOK\n");
+    server.kill();
+    let folder = folder.path();
+    let output = run(&["events", "--source", "123", "--kind", "raised"], folder);
+    let told = stdout(&output);
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains("station 123 alarm1: raised (occurrence "), "{told}");
+    assert!(told.contains("); now unacknowledged; from 127.0.0.1"), "{told}");
+    let output = run(&["events", "--json", "--since", "1h"], folder);
+    let all: Vec<Value> = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(all.iter().filter(|event| event["kind"] == "raised").count(), 3);
+    assert!(stdout(&run(&["events", "--limit", "1"], folder)).contains("\nthere are more: "));
+    for (arguments, code, says) in [
+        (&["events", "--source", "7"][..], 1, "no such station"),
+        (&["events", "--kind", "rised"], 2, "nothing of the kind \"rised\" happens"),
+        (&["events", "--follow", "--limit", "3"], 2, "cannot be used with"),
+        (&["events", "--server", "http://127.0.0.1:1"], 2, "only --follow asks the server"),
+        (&["events", "--follow"], 1, "no server answers at http://127.0.0.1:"),
+    ] {
+        let output = run(arguments, folder);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        assert!(stderr(&output).contains(says), "{arguments:?}: {}", stderr(&output));
+    }
+}
