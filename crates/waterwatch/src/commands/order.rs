@@ -39,6 +39,12 @@ pub(super) struct Done {
     occurrence: Option<i64>,
 }
 
+/// An alarm as it stands, as far as it concerns whoever acknowledges.
+#[derive(Debug, Deserialize)]
+struct Open {
+    occurrence: Option<i64>,
+}
+
 /// What became of it, for programs.
 #[derive(Debug, Serialize)]
 struct Outcome<'a> {
@@ -99,13 +105,27 @@ impl About<'_> {
         what: &str,
         order: &Order<'_>,
     ) -> Result<Done, HttpError> {
-        let source = match self.source {
-            AlarmSource::Area(name) => format!("area:{name}"),
-            source => source.to_string(),
-        };
+        let source = self.source_in_path();
         match self.point {
             Some(point) => client.post(&["api", "v1", "alarms", &source, point.name(), what], order),
             None => client.post(&["api", "v1", "stations", &source, what], order),
+        }
+    }
+
+    /// The occurrence of this alarm that is open, if one is.
+    pub(super) fn open_occurrence(
+        &self,
+        client: &HttpClient,
+        point: Point,
+    ) -> Result<Option<i64>, HttpError> {
+        let path = ["api", "v1", "alarms", &self.source_in_path(), point.name()];
+        client.get(&path, &[]).map(|Open { occurrence }| occurrence)
+    }
+
+    fn source_in_path(&self) -> String {
+        match self.source {
+            AlarmSource::Area(name) => format!("area:{name}"),
+            source => source.to_string(),
         }
     }
 

@@ -7,10 +7,7 @@ use waterwatch_core::alarm::State;
 use crate::cli::{AlarmAckOptions, AlarmAsideOptions, AlarmBackOptions, WhichAlarm};
 use crate::commands::order::{About, Order, end_of, until};
 use crate::failure::Failure;
-use crate::http_client::{HttpClient, HttpError};
-
-/// An occurrence that there never is: sequences begin with 1.
-const NO_OCCURRENCE: i64 = 0;
+use crate::http_client::HttpClient;
 
 pub(super) fn acknowledge(options: &AlarmAckOptions) -> Result<(), Failure> {
     let AlarmAckOptions { alarm, occurrence, order: wanted } = options;
@@ -18,7 +15,7 @@ pub(super) fn acknowledge(options: &AlarmAckOptions) -> Result<(), Failure> {
     let about = about(alarm);
     let occurrence = match occurrence {
         Some(seen) => *seen,
-        None => open_occurrence(&client, &about, Order::of(wanted))?,
+        None => open_occurrence(&client, &about, alarm)?,
     };
     let order = Order { occurrence: Some(occurrence), ..Order::of(wanted) };
     let done =
@@ -27,24 +24,12 @@ pub(super) fn acknowledge(options: &AlarmAckOptions) -> Result<(), Failure> {
     about.tell(wanted, &done, Some(occurrence), &said, Some(State::Acknowledged))
 }
 
-/// The occurrence that is open. The server names it to whoever names another one, and
-/// changes nothing then; so whoever may acknowledge needs to be allowed nothing else.
-fn open_occurrence(client: &HttpClient, about: &About<'_>, order: Order<'_>) -> Result<i64, Failure> {
-    let order = Order { occurrence: Some(NO_OCCURRENCE), ..order };
-    match about.order(client, "acknowledge", &order) {
-        Err(HttpError::Refused(refusal)) if refusal.status == 409 => {
-            refusal.current_occurrence.ok_or_else(|| {
-                Failure::Failed(anyhow!(
-                    "{}: there is nothing to acknowledge, no occurrence is open",
-                    about.named()
-                ))
-            })
-        }
-        Err(error) => Err(error.of_a_change(&about.look())),
-        Ok(_) => Err(Failure::Failed(anyhow!(
-            "the server acknowledged what never was; its version is another one"
-        ))),
-    }
+/// The occurrence that is open now. Should another one be raised before it is
+/// acknowledged, nothing is: the server compares.
+fn open_occurrence(client: &HttpClient, about: &About<'_>, alarm: &WhichAlarm) -> Result<i64, Failure> {
+    about.open_occurrence(client, alarm.point)?.ok_or_else(|| {
+        Failure::Failed(anyhow!("{}: there is nothing to acknowledge, no occurrence is open", about.named()))
+    })
 }
 
 pub(super) fn shelve(options: &AlarmAsideOptions) -> Result<(), Failure> {
