@@ -119,6 +119,7 @@ impl Intake {
                 "connections are limited by the open files that the system allows"
             );
         }
+        metrics.stations.may_be(connections_max);
         let admission = Arc::new(Admission::new(
             connections_max,
             limits.connections_per_address_max,

@@ -81,8 +81,7 @@ impl Metrics {
         ours.register("build", "The program that runs", version);
         let refused_lines = RefusedLines::register(ours);
         let recording = Recording::register(ours, refused_lines.clone(), limits);
-        let kinds = [("stations", limits.connections_max), ("http", limits.http_connections_max)];
-        let [stations, http] = hearing::register_connections(ours, kinds);
+        let [stations, http] = hearing::register_connections(ours, ["stations", "http"]);
         let requests = Requests::register(ours);
         registry.register_collector(Box::new(Standing::new(sources.live.clone())));
         registry.register_collector(Box::new(LookedUp::new(sources)));

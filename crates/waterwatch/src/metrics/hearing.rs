@@ -13,6 +13,7 @@ use super::registering::{ByLabel, by, registered};
 #[derive(Clone, Debug, Default)]
 pub struct Connections {
     open: Gauge,
+    most: Gauge,
     turned_away: Counter,
 }
 
@@ -21,6 +22,11 @@ pub struct Connections {
 pub struct OpenConnection(Gauge);
 
 impl Connections {
+    /// So many may be open.
+    pub fn may_be(&self, connections_max: usize) {
+        self.most.set(i64::try_from(connections_max).unwrap_or(i64::MAX));
+    }
+
     /// One more is open.
     #[must_use]
     pub fn open(&self) -> OpenConnection {
@@ -40,22 +46,24 @@ impl Drop for OpenConnection {
     }
 }
 
-/// Registers the connections of each kind, with how many there may be.
+/// Registers the connections of each kind.
 pub(super) fn register_connections<const N: usize>(
     registry: &mut Registry,
-    kinds: [(&'static str, usize); N],
+    kinds: [&'static str; N],
 ) -> [Connections; N] {
     let open = registered(registry, "connections", "Connections that are open", ByLabel::<Gauge>::default());
-    let help = "Connections that may be open";
+    let help =
+        "Connections that may be open; as many as the open files allow, if that is less than the limit";
     let most = registered(registry, "connections_max", help, ByLabel::<Gauge>::default());
     let help = "Connections that were closed at once: too many, or from an address that may not connect";
-    let turned_away = by(registry, "connections_turned_away", help, "kind", kinds.map(|(kind, _)| kind));
-    let mut turned_away = turned_away.into_iter();
-    kinds.map(|(kind, connections_max)| {
+    let turned_away = registered(registry, "connections_turned_away", help, ByLabel::<Counter>::default());
+    kinds.map(|kind| {
         let kind = [("kind", kind)];
-        most.get_or_create(&kind).set(i64::try_from(connections_max).unwrap_or(i64::MAX));
-        let turned_away = turned_away.next().unwrap_or_default();
-        Connections { open: open.get_or_create_owned(&kind), turned_away }
+        Connections {
+            open: open.get_or_create_owned(&kind),
+            most: most.get_or_create_owned(&kind),
+            turned_away: turned_away.get_or_create_owned(&kind),
+        }
     })
 }
 

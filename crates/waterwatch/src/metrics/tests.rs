@@ -140,6 +140,10 @@ fn what_is_shown_and_warned_of_is_there() {
             assert!(there.contains(name), "{file} names {name}, which is no metric");
         }
     }
+    let rules = fs::read_to_string(repository("docs/prometheus/waterwatch.rules.yml")).unwrap();
+    for said in ["expr: ", "severity: ", "summary: ", "description: "] {
+        assert_eq!(rules.matches(said).count(), rules.matches("- alert: ").count(), "{said}");
+    }
     let dashboard = fs::read_to_string(repository("docs/grafana/waterwatch.json")).unwrap();
     let dashboard: serde_json::Value = serde_json::from_str(&dashboard).expect("a dashboard");
     for panel in dashboard["panels"].as_array().expect("panels") {

@@ -89,6 +89,7 @@ pub(super) async fn serve(
 ) {
     let Bound { listener, .. } = bound;
     let room = Arc::new(Semaphore::new(limits.http_connections_max));
+    counts.may_be(limits.http_connections_max);
     let mut http = http1::Builder::new();
     // Without a timer the timeout would be none: a head that never ends, or never
     // begins, would hold its connection for ever.

@@ -71,6 +71,7 @@ fn dependencies_point_one_way() {
             &["crate::web", "crate::writer", "crate::lane", "crate::server::", "crate::store::sqlite"],
         ),
         ("commands", &["crate::web", "crate::lane", "crate::intake", "crate::server::"]),
+        ("metrics", &["crate::web", "crate::writer", "crate::intake", "crate::server::"]),
         ("client", &["crate::intake", "crate::writer", "crate::server::", "crate::store"]),
         ("fleet", &["crate::intake", "crate::writer", "crate::server::", "crate::store"]),
     ] {

@@ -47,6 +47,7 @@ fn what_came_in_is_counted_once_by_what_became_of_it() {
         ("waterwatch_stations_known", 2.0),
         ("waterwatch_stations_known_max", 2.0),
         ("waterwatch_connections{kind=\"stations\"}", 1.0),
+        ("waterwatch_connections_max{kind=\"http\"}", 1_024.0),
         ("waterwatch_lane_bytes", 0.0),
         ("waterwatch_commands_waiting", 0.0),
         ("waterwatch_tokens_valid", 1.0),
