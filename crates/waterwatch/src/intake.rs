@@ -35,11 +35,6 @@ const BACKLOG: u32 = 4096;
 /// accepting again at once would spin.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// File descriptors that are left to everything but connections: the
-/// database, its log and index, the listeners, standard streams, the runtime,
-/// and those who look at the database.
-const FILES_RESERVED: u64 = 128;
-
 /// Accepts stations and lets their connections run.
 #[derive(Clone, Debug)]
 pub struct Intake {
@@ -112,7 +107,7 @@ impl Intake {
         hang_up: watch::Receiver<()>,
         metrics: &Metrics,
     ) -> Intake {
-        let connections_max = limits.connections_max.min(connections_allowed(limits.http_connections_max));
+        let connections_max = open_files::shares(&limits).stations;
         if connections_max < limits.connections_max {
             tracing::info!(
                 connections_max,
@@ -235,13 +230,4 @@ impl Intake {
             () = tokio::time::sleep(ACCEPT_AGAIN) => {}
         }
     }
-}
-
-/// How many connections the open files that the system allows leave room
-/// for, after asking for as many as it gives.
-fn connections_allowed(http_connections_max: usize) -> usize {
-    open_files::raise().map_or(usize::MAX, |files| {
-        let files = usize::try_from(files.saturating_sub(FILES_RESERVED)).unwrap_or(usize::MAX);
-        files.saturating_sub(http_connections_max).max(1)
-    })
 }

@@ -211,18 +211,18 @@ fn connections_stay_below_the_open_files_that_the_system_allows() {
         let program = command.get_program().to_owned();
         let arguments: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
         let mut limited = std::process::Command::new("sh");
-        limited.args(["-c", "ulimit -n 80; exec \"$0\" \"$@\""]).arg(program).args(arguments);
+        limited.args(["-c", "ulimit -n 144; exec \"$0\" \"$@\""]).arg(program).args(arguments);
         limited.current_dir(command.get_current_dir().unwrap());
         *command = limited;
     });
-    server.running.wait_for_log("connections_max=16");
-    let mut peers: Vec<Peer> = (0..16).map(|_| server.connect()).collect();
+    server.running.wait_for_log("connections_max=12");
+    let mut peers: Vec<Peer> = (0..12).map(|_| server.connect()).collect();
     for peer in &mut peers {
         peer.send("1 0 1\n");
         assert_eq!(peer.reply(), "OK");
     }
     assert_eq!(server.connect().rest(), "");
-    server.running.wait_for_log("there are 16 already");
+    server.running.wait_for_log("there are 12 already");
 }
 
 #[test]
