@@ -1,9 +1,14 @@
 //! What operators do, through the real server.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::disk::Disk;
 use crate::harness::{Server, open, run, stdout, wait_for};
+use crate::load::{Intensity, Load};
+use crate::oracle::Oracle;
 
 /// What the ledger has of an alarm's kind: by whom, and why.
 fn entries(server: &Server, kind: &str) -> Vec<(String, Option<String>)> {
@@ -167,4 +172,83 @@ fn health_is_told_without_a_token() {
     let anyone = server.api().with_token(None);
     assert_eq!(anyone.get("/healthz").ok(), json!({"status": "alive"}));
     wait_for("the server to be ready", || (anyone.get("/readyz").status == 200).then_some(()));
+}
+
+/// Of what cannot be stored nothing is there, and whoever asked hears that.
+#[test]
+fn on_a_full_disk_nothing_is_done_by_half() {
+    let Some(disk) = Disk::tmpfs(4 << 20) else { return };
+    let server = Server::start(&disk.path, &["--store-retry-s", "1"]);
+    let api = server.api();
+    let occurrence = raised(&server);
+    disk.fill();
+    // The log may still have room within its last page.
+    let acknowledge = json!({"occurrence": occurrence});
+    let mut stored = 1;
+    let refused = wait_for("a report that finds no room", || {
+        let reports: Vec<Value> = (0..500)
+            .map(|number| json!({"station_id": 1_000 + stored + number, "alarm1": true, "alarm2": false}))
+            .collect();
+        let answer = api.post("/api/v1/reports", &json!(reports));
+        if answer.status == 200 {
+            stored += 500;
+            return None;
+        }
+        Some(answer)
+    });
+    assert!(refused.problem(503).contains("send them again"), "{}", refused.body);
+    let not_done = api.post("/api/v1/alarms/7/alarm1/acknowledge", &acknowledge);
+    assert!(not_done.problem(503).contains("nothing has changed"), "{}", not_done.body);
+    let ready = api.with_token(None).get("/readyz");
+    assert!(ready.problem(503).contains("nothing can be stored"), "{}", ready.body);
+    assert_eq!(api.with_token(None).get("/healthz").status, 200);
+    // Who only looks is answered.
+    assert_eq!(api.get("/api/v1/alarms/7/alarm1").ok()["state"], "unacknowledged");
+    assert_eq!(api.get("/api/v1/alarms?limit=1").status, 200);
+
+    disk.make_room();
+    wait_for("the server to be ready", || (api.with_token(None).get("/readyz").status == 200).then_some(()));
+    let known: i64 =
+        open(&server.data).query_row("SELECT count(*) FROM station_status", [], |row| row.get(0)).unwrap();
+    assert_eq!(known, stored, "all of a request or nothing");
+    assert_eq!(entries(&server, "acknowledged"), []);
+    assert_eq!(api.post("/api/v1/alarms/7/alarm1/acknowledge", &acknowledge).ok()["state"], "acknowledged");
+}
+
+/// Operators do not wait behind reports: while as many are sent as the server
+/// takes, an acknowledgement takes no more than a tenth of a second.
+#[test]
+fn a_full_lane_of_reports_does_not_delay_an_acknowledgement() {
+    const GATEWAYS: Intensity = Intensity {
+        stations: 8,
+        gateways: 16,
+        in_flight: 500,
+        stations_per_gateway: 1_000,
+        pause: Duration::ZERO,
+    };
+    let folder = TempDir::new().unwrap();
+    // Room for a few gateways: the others always wait for it.
+    let server = Server::start(folder.path(), &["--lane-bytes-max", "65536"]);
+    let api = server.api();
+    let oracle = Oracle::default();
+    let load = Load::stubborn(server.address, &oracle, GATEWAYS);
+    wait_for("the load", || (oracle.acknowledged() > 20_000).then_some(()));
+    let (mut took, before) = (Vec::new(), oracle.acknowledged());
+    // Ids that the load has not.
+    for id in 500..530_i64 {
+        let raise = json!({"station_id": id, "alarm1": true, "alarm2": false});
+        assert_eq!(api.post("/api/v1/reports", &raise).status, 200);
+        let occurrence = api.get(&format!("/api/v1/alarms/{id}/alarm1")).ok()["occurrence"].clone();
+        let path = format!("/api/v1/alarms/{id}/alarm1/acknowledge");
+        let asked = Instant::now();
+        assert_eq!(api.post(&path, &json!({"occurrence": occurrence})).ok()["state"], "acknowledged");
+        took.push(asked.elapsed());
+    }
+    assert!(oracle.acknowledged() > before + 20_000, "the lane was not full");
+    load.stop();
+    took.sort();
+    let (median, worst) = (took[took.len() / 2], took[took.len() - 1]);
+    println!("acknowledged in {median:?} (median), {worst:?} (worst of {})", took.len());
+    // The median: machines that run tests hold up anybody now and then.
+    assert!(median < Duration::from_millis(100), "{took:?}");
 }
