@@ -45,6 +45,7 @@ pub(super) fn routes(web: &Web) -> OpenApiRouter<Web> {
         (Of::OPERATOR, routes!(alarm_commands::unshelve)),
         (Of::OPERATOR, routes!(alarm_commands::take_out_of_service)),
         (Of::OPERATOR, routes!(alarm_commands::return_to_service)),
+        (Of::OPERATOR, routes!(alarm_commands::note)),
         (Of::VIEWER, routes!(stations::list)),
         (Of::VIEWER, routes!(stations::one)),
         (Of::VIEWER, routes!(stations::spans)),

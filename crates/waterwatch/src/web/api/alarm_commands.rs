@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waterwatch_core::alarm::Point;
 
+use super::number_or_none;
 use super::order::{ByOrder, DoneObject, UntilOrder, ask, speaks_for};
 use crate::command::What;
 use crate::store::AlarmKey;
@@ -203,4 +204,47 @@ pub(super) async fn return_to_service(
     Ok(Answer(
         ask(&web, &caller, order.on_behalf_of.as_deref(), What::ReturnToService { alarm }).await?.into(),
     ))
+}
+
+/// A remark about an occurrence.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoteOrder {
+    /// What is remarked.
+    #[schema(
+        example = "the float switch hangs; Ben is on his way",
+        min_length = 1,
+        max_length = 500,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
+    text: String,
+    /// About which occurrence of the alarm, be it over or not; without it, about the one that is open.
+    #[serde(default, deserialize_with = "number_or_none")]
+    #[schema(value_type = NumberOrText, required = false, example = 4702)]
+    occurrence: Option<i64>,
+    /// For whom this is done, if the token speaks for a person: the ledger names both.
+    #[schema(
+        example = "Ana",
+        min_length = 1,
+        max_length = 60,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
+    #[serde(default)]
+    on_behalf_of: Option<String>,
+}
+
+/// Write a note about an occurrence
+///
+/// It stands in the ledger, in the story of the occurrence, and changes no state. Asked again, it stands there twice.
+#[utoipa::path(post, path = "/alarms/{source}/{point}/note", tag = "alarms", request_body = NoteOrder,
+    params(("source" = String, Path, description = "A station's id, area:NAME or server"), ("point" = String, Path)),
+    responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn note(
+    State(web): State<Web>,
+    caller: Caller,
+    AlarmPath(alarm): AlarmPath,
+    Json(order): Json<NoteOrder>,
+) -> Result<Answer<DoneObject>, Problem> {
+    let what = What::Note { alarm, occurrence: order.occurrence, text: order.text.into() };
+    Ok(Answer(ask(&web, &caller, order.on_behalf_of.as_deref(), what).await?.into()))
 }

@@ -123,6 +123,32 @@ fn alarms_are_set_aside_and_taken_back() {
 }
 
 #[test]
+fn notes_are_about_an_occurrence_that_there_was() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    let occurrence = raised(&server);
+    let path = "/api/v1/alarms/7/alarm1/note";
+    let done = api.post(path, &json!({"text": " float switch hangs ", "on_behalf_of": "Ana"})).ok();
+    assert_eq!((&done["state"], &done["occurrence"]), (&json!("unacknowledged"), &json!(occurrence)));
+    api.post(path, &json!({"text": "Ben goes", "occurrence": occurrence.to_string()})).ok();
+    let noted = |by: &str, text: &str| (by.to_owned(), Some(text.to_owned()));
+    let notes = [noted("Ana (by admin)", "float switch hangs"), noted("admin", "Ben goes")];
+    assert_eq!(entries(&server, "note"), notes);
+    for (path, body, field) in [
+        (path, json!({"text": "x", "occurrence": occurrence + 100}), "occurrence"),
+        (path, json!({"text": " "}), "text"),
+        (path, json!({"occurrence": occurrence}), ""),
+        ("/api/v1/alarms/7/alarm2/note", json!({"text": "nothing is open there"}), "occurrence"),
+    ] {
+        let answer = api.post(path, &body);
+        answer.problem(422);
+        assert_eq!(answer.body["field"].as_str().unwrap_or_default(), field, "{}", answer.body);
+    }
+    assert_eq!(entries(&server, "note").len(), 2);
+}
+
+#[test]
 fn what_cannot_be_meant_is_named_and_changes_nothing() {
     let folder = TempDir::new().unwrap();
     let server = Server::start(folder.path(), &[]);
