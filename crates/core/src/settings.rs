@@ -19,7 +19,7 @@ use crate::station::StationId;
 use crate::together::Together;
 
 pub use all::{AreaId, Settings};
-pub use said::{Said, Setting, Unfit, names_of_points, text};
+pub use said::{POINT_SECONDS_MAX, Said, Setting, Unfit, names_of_points, text};
 pub use says::{ScopeSays, TEXT_CHARS_MAX, Told, changes};
 
 /// How often a station may report, in seconds: up to once a week.
@@ -44,7 +44,7 @@ pub const PAUSE_MAX_MS: i64 = 366 * 24 * 3_600_000;
 
 /// A minute: in a shorter window nothing that reports as stations do could
 /// be seen to come and go.
-const CHATTER_WINDOW_S_MIN: u32 = 60;
+pub const CHATTER_WINDOW_S_MIN: u32 = 60;
 
 /// What one scope says of a point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -151,6 +151,7 @@ async fn run<S: Store + Send + 'static>(
             live,
             readers: Readers::open(&config.data, READERS_MAX)?,
             tokens: known,
+            configured: config.fleet.says(),
             metrics: Arc::clone(&metrics),
             limits: config.limits.clone(),
             stopping: stopping.clone(),

@@ -13,21 +13,23 @@ const EXPECTED_BY_MS: RangeInclusive<i64> = 946_684_800_000..=4_102_444_800_000;
 
 /// Addresses and networks of one station, at most: what a person writes. Each is
 /// looked at with each report of the station.
-const ALLOW_FROM_MAX: usize = 32;
+pub const ALLOW_FROM_MAX: usize = 32;
 
 /// A name stands at the head of each notice, and that of an area in the name of a
 /// source.
 pub const NAME_CHARS_MAX: usize = 100;
 
 /// Where it is, and whom to call: some lines on a phone.
-const PLACE_CHARS_MAX: usize = 200;
+pub const PLACE_CHARS_MAX: usize = 200;
 
 /// How somebody gets in.
-const NOTE_CHARS_MAX: usize = 500;
+pub const NOTE_CHARS_MAX: usize = 500;
 
-/// Tags of one station, at most, and how long each may be.
-const TAGS_MAX: usize = 20;
-const TAG_CHARS_MAX: usize = 50;
+/// Tags of one station, at most.
+pub const TAGS_MAX: usize = 20;
+
+/// How long a tag may be.
+pub const TAG_CHARS_MAX: usize = 50;
 
 /// What people say of one station. What is not said comes from its area or the
 /// fleet, or is not known.

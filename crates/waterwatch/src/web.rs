@@ -28,6 +28,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
+use waterwatch_core::settings::ScopeSays;
 
 use self::api::Document;
 use self::problem::{Kind, Problem};
@@ -67,6 +68,8 @@ pub struct Parts {
     pub readers: Readers,
     /// Who may ask for what.
     pub tokens: Tokens,
+    /// What the configuration says for the fleet.
+    pub configured: ScopeSays,
     /// What is counted, here and elsewhere.
     pub metrics: Arc<Metrics>,
     /// Every limit.

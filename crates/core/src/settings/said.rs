@@ -9,7 +9,7 @@ use super::{CHATTER_WINDOW_S_MIN, PointOverrides};
 use crate::alarm::{Point, PointSettings, Priority};
 
 /// A month: no delay of a point is longer. One that is was not meant.
-const POINT_SECONDS_MAX: u32 = 31 * 86_400;
+pub const POINT_SECONDS_MAX: u32 = 31 * 86_400;
 
 /// What one scope can say of how a point is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ mod ledger;
 mod of_many;
 mod one;
 mod raises;
+mod said;
 mod spans;
 mod station;
 pub mod urgency;
@@ -41,6 +42,7 @@ pub use self::contact::LastContact;
 pub use self::ledger::{Asked, Page, Past, Window};
 pub use self::one::OneAlarm;
 pub use self::raises::{Raise, Raises, Suppressed};
+pub use self::said::{SaidForArea, SaidOfStation};
 pub use self::spans::Timeline;
 pub use self::station::Detail;
 

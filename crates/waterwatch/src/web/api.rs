@@ -7,6 +7,7 @@ mod events;
 mod order;
 mod refused;
 mod reports;
+mod settings;
 mod station_commands;
 mod stations;
 mod stream;
@@ -54,6 +55,13 @@ pub(super) fn routes(web: &Web) -> OpenApiRouter<Web> {
         (Of::OPERATOR, routes!(station_commands::begin_visit)),
         (Of::OPERATOR, routes!(station_commands::end_visit)),
         (Of::OPERATOR, routes!(station_commands::retire)),
+        (Of::ADMIN, routes!(settings::put_station)),
+        (Of::VIEWER, routes!(settings::station)),
+        (Of::VIEWER, routes!(settings::areas)),
+        (Of::VIEWER, routes!(settings::area)),
+        (Of::ADMIN, routes!(settings::put_area)),
+        (Of::VIEWER, routes!(settings::fleet)),
+        (Of::ADMIN, routes!(settings::put_fleet)),
         (Of::REPORT, routes!(reports::report)),
         (Of::VIEWER, routes!(refused::refused)),
         (Of::VIEWER, routes!(events::events)),

@@ -9,5 +9,6 @@ mod limits;
 mod metrics;
 mod reads;
 mod reports;
+mod settings;
 mod sse;
 mod stream;

@@ -1,0 +1,117 @@
+//! What people say, for those who change it: each scope by itself, by key.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Transaction, params};
+use waterwatch_core::StationId;
+use waterwatch_core::settings::ScopeSays;
+
+use super::{ReadError, Reader};
+use crate::station_says::StationSays;
+use crate::store::schema::Kind;
+use crate::store::settings;
+
+/// What people say of a station, and what they say that holds for it where it says
+/// nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SaidOfStation {
+    /// Of itself.
+    pub station: StationSays,
+    /// For its area; nothing if it is in none.
+    pub area: ScopeSays,
+    /// For the fleet.
+    pub fleet: ScopeSays,
+}
+
+/// What people say for the stations of an area, and what they say that holds for them
+/// where the area says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SaidForArea {
+    /// How many stations are in it.
+    pub stations: u32,
+    /// For them.
+    pub area: ScopeSays,
+    /// For the fleet.
+    pub fleet: ScopeSays,
+}
+
+/// How many stations are in an area.
+const STATIONS_OF: &str = "SELECT count(*) FROM station_settings WHERE area = ?1";
+
+/// The areas in which a station is, after one, and how many are. The index that has
+/// them leaves out stations that are in none.
+const AREAS_OF_STATIONS: &str = "SELECT area, count(*) FROM station_settings
+    WHERE area IS NOT NULL AND area > ?1 GROUP BY area ORDER BY area LIMIT ?2";
+
+/// The areas for which something is said, after one. `0` comes after `/`.
+const AREAS_SAID: &str = "SELECT area, 0 FROM area_settings WHERE area > ?1
+    UNION SELECT substr(scope, 6), 0 FROM point_settings WHERE scope > 'area/' || ?1 AND scope < 'area0'
+    ORDER BY 1 LIMIT ?2";
+
+impl Reader {
+    /// What people say of a station, and what they say that holds for it besides.
+    ///
+    /// # Errors
+    /// If it cannot be read, or something of it cannot be meant.
+    pub fn said_of_station(&self, id: StationId) -> Result<SaidOfStation, ReadError> {
+        self.look_at_said(|moment| {
+            let station = settings::read_station(moment, id)?;
+            let area = station.area().map(|area| settings::read_area(moment, area)).transpose()?;
+            let fleet = settings::read_fleet(moment)?;
+            Ok(SaidOfStation { station, area: area.unwrap_or_default(), fleet })
+        })
+    }
+
+    /// What people say for the stations of an area, and what they say that holds for
+    /// them besides.
+    ///
+    /// # Errors
+    /// If it cannot be read, or something of it cannot be meant.
+    pub fn said_for_area(&self, name: &str) -> Result<SaidForArea, ReadError> {
+        self.look_at_said(|moment| {
+            let stations = moment.prepare_cached(STATIONS_OF)?.query_row([name], |row| row.get(0))?;
+            let area = settings::read_area(moment, name)?;
+            Ok(SaidForArea { stations, area, fleet: settings::read_fleet(moment)? })
+        })
+    }
+
+    /// What people say for the fleet, over what the configuration says.
+    ///
+    /// # Errors
+    /// If it cannot be read, or something of it cannot be meant.
+    pub fn said_for_fleet(&self) -> Result<ScopeSays, ReadError> {
+        self.look_at_said(|moment| settings::read_fleet(moment))
+    }
+
+    /// The areas in which a station is or for which something is said, by name, with
+    /// how many stations are in each; those after `after`, at most so many.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn areas(&self, after: &str, areas_max: usize) -> Result<Vec<(String, u32)>, ReadError> {
+        let limit = i64::try_from(areas_max).unwrap_or(i64::MAX);
+        self.look_at_said(|moment| {
+            let mut areas: BTreeMap<String, u32> = BTreeMap::new();
+            for query in [AREAS_OF_STATIONS, AREAS_SAID] {
+                let mut statement = moment.prepare_cached(query)?;
+                let rows =
+                    statement.query_map(params![after, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                for row in rows {
+                    let (name, stations): (String, u32) = row?;
+                    *areas.entry(name).or_default() += stations;
+                }
+            }
+            Ok(areas.into_iter().take(areas_max).collect())
+        })
+    }
+
+    fn look_at_said<T: Default>(
+        &self,
+        read: impl FnOnce(&Transaction<'_>) -> anyhow::Result<T>,
+    ) -> Result<T, ReadError> {
+        self.look(|moment| match self.kind {
+            Kind::Ours => read(moment).map_err(|error| self.of_settings(error)),
+            _ => Ok(T::default()),
+        })
+    }
+}
