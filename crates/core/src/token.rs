@@ -126,8 +126,8 @@ impl Token {
     /// One that is made now, if it can be.
     ///
     /// # Errors
-    /// If the name is empty, too long or cannot be printed, or the right goes
-    /// beyond the role.
+    /// If the name is empty, too long, cannot be printed, or would read in the ledger
+    /// as somebody else, or the right goes beyond the role.
     pub fn new(
         name: &str,
         role: Role,
@@ -136,6 +136,9 @@ impl Token {
         created_by: Option<&str>,
     ) -> Result<Token, Rejected> {
         let name = fit(name, "the name of a token", TOKEN_NAME_CHARS_MAX)?;
+        if is_reserved(name) {
+            return Err(Rejected::TokenNameReserved);
+        }
         if rights.acknowledge && role < Role::Operator {
             return Err(Rejected::RightBeyondRole { right: Right::Acknowledge, role });
         }
@@ -156,6 +159,18 @@ impl Token {
         let may = if may.is_empty() { String::new() } else { format!(", may {}", may.join(" and ")) };
         format!("{} ({}{may})", self.name, self.role)
     }
+}
+
+/// Whether the ledger would take whoever has this name for somebody else: for a person
+/// for whom a token speaks, for the server, or for a user of its machine; or whether it
+/// could not be seen, or not be written in an address.
+fn is_reserved(name: &str) -> bool {
+    let unseen = |letter: char| matches!(letter, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let lower = name.to_lowercase();
+    lower.contains("(by ")
+        || lower.starts_with("user ")
+        || matches!(&*lower, "the server" | "server" | "." | "..")
+        || name.chars().any(unseen)
 }
 
 #[cfg(test)]
@@ -192,5 +207,12 @@ mod tests {
         let beyond = Rejected::RightBeyondRole { right: Right::Acknowledge, role: Role::Viewer };
         assert_eq!(made("a", Role::Viewer, Rights::ALL), Err(beyond));
         made("a", Role::Operator, Rights::ALL).unwrap();
+        for name in ["Ana (by pager)", "the server", "User root", ".", "..", "a\u{202e}b"] {
+            assert_eq!(
+                made(name, Role::Viewer, Rights::default()),
+                Err(Rejected::TokenNameReserved),
+                "{name}"
+            );
+        }
     }
 }

@@ -178,6 +178,9 @@ pub enum Rejected {
         /// Which role.
         role: Role,
     },
+    /// The ledger would take whoever has this name for somebody else.
+    #[error("a token cannot have this name: in the ledger it would be taken for somebody else")]
+    TokenNameReserved,
     /// A token has this name, or had it: the ledger knows whoever has it by that.
     #[error("the name {name} is taken by a token{}", if *is_revoked { " that was revoked" } else { "" })]
     TokenNameTaken {

@@ -1,7 +1,7 @@
 //! `waterwatch token …`: who may speak to the HTTP API.
 //!
 //! While no server runs, the database is changed as the server would change it. While
-//! one does, it is the server's alone, and the server is asked ([`remote`]). Looking
+//! one does, it is the server's alone, and the server is asked (`remote`). Looking
 //! needs neither.
 
 mod list;

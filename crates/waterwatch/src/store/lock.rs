@@ -71,6 +71,14 @@ impl DataLock {
     }
 }
 
+/// Which process had the database last, as far as it has said so, and this user may
+/// know. The lock itself is not tried: a server that just starts would find it
+/// taken.
+#[must_use]
+pub fn last_owner(data: &Path) -> Option<u32> {
+    std::fs::read_to_string(lock_path(data).ok()?).ok()?.trim().parse().ok()
+}
+
 /// The lock of the file that `data` really is, so that two names of one
 /// database have one lock.
 fn lock_path(data: &Path) -> anyhow::Result<PathBuf> {

@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use serde_json::Value;
 use tokio::time::{timeout, timeout_at};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
@@ -20,6 +21,7 @@ use utoipa::{PartialSchema, ToSchema};
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::{AlarmSource, Point};
 
+use super::access::Caller;
 use super::problem::{Kind, Problem};
 use super::{Deadline, Web};
 use crate::store::AlarmKey;
@@ -31,14 +33,26 @@ impl<T: DeserializeOwned> FromRequest<Web> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, web: &Web) -> Result<Json<T>, Problem> {
-        read(&json_body(request, web).await?).map(Json)
+        let bytes = json_body(request, web).await?;
+        if bytes.trim_ascii_start().first() == Some(&b'[') {
+            return Err(Problem::new(Kind::Unfit, "the body must be an object"));
+        }
+        read(&bytes).map(Json)
     }
 }
 
 /// The bytes of a body that says that it is JSON.
 pub(super) async fn json_body(request: Request, web: &Web) -> Result<Bytes, Problem> {
     is_json(request.headers())?;
-    body(request, web.limits.http_body_bytes_max).await
+    let caller = request.extensions().get::<Caller>().cloned();
+    let bytes = body(request, web.limits.http_body_bytes_max).await?;
+    // A body may take its time, and its token may be revoked meanwhile.
+    if let Some(Caller(token)) = caller
+        && !web.tokens.named(&token.name).is_some_and(|(_, token)| token.is_valid())
+    {
+        return Err(Problem::new(Kind::Unauthorized, "this token was revoked while the request arrived"));
+    }
+    Ok(bytes)
 }
 
 /// How much of a field's place is named: whoever nests a thousand arrays knows
@@ -59,7 +73,22 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         }
     })?;
     json.end().map_err(|error| Problem::new(Kind::BadRequest, format!("the body is no JSON: {error}")))?;
-    Ok(read)
+    // What is read into fields would take an array as well, by the places in it.
+    match serde_json::from_slice(bytes) {
+        Ok(value) if has_array_for_object(&value) => {
+            Err(Problem::new(Kind::Unfit, "there is an array where an object is wanted"))
+        }
+        _ => Ok(read),
+    }
+}
+
+/// Whether an array stands where no request has one: in another array.
+fn has_array_for_object(value: &Value) -> bool {
+    match value {
+        Value::Array(values) => values.iter().any(|value| value.is_array() || has_array_for_object(value)),
+        Value::Object(fields) => fields.values().any(has_array_for_object),
+        _ => false,
+    }
 }
 
 fn is_json(headers: &HeaderMap) -> Result<(), Problem> {

@@ -96,6 +96,8 @@ pub(super) async fn serve(
     // Without a timer the timeout would be none: a head that never ends, or never
     // begins, would hold its connection for ever.
     http.timer(TokioTimer::new())
+        // Whoever has asked and says no more (`nc -N`) still hears the answer.
+        .half_close(true)
         .header_read_timeout(Duration::from_secs(limits.http_head_timeout_s))
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX);

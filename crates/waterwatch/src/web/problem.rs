@@ -148,6 +148,7 @@ impl From<Rejected> for Problem {
                 Problem::new(Kind::NotFound, detail)
             }
             Rejected::RightBeyondRole { .. } => unfit("may"),
+            Rejected::TokenNameReserved => unfit("name"),
             Rejected::TokenNameTaken { .. } => Problem::new(Kind::Conflict, detail).of_field("name"),
             Rejected::EndHasPassed | Rejected::EndTooFar { .. } => unfit("until"),
             Rejected::Missing(what) | Rejected::Unprintable(what) | Rejected::TooLong { what, .. } => {

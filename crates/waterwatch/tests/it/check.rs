@@ -101,6 +101,16 @@ fn a_server_without_http_is_seen_by_what_it_records() {
     assert_eq!(run(&["check", "--help"], folder.path()).status.code(), Some(0));
 }
 
+/// It was alive a moment ago, by what it recorded.
+#[test]
+fn a_server_that_was_stopped_is_no_server_at_once() {
+    let folder = TempDir::new().unwrap();
+    Server::start(folder.path(), &[]).stop();
+    let (code, line) = check(&[], folder.path());
+    assert_eq!(code, Some(2), "{line}");
+    assert!(line.starts_with("WATERWATCH CRITICAL - no server runs"), "{line}");
+}
+
 #[test]
 fn the_newest_backup_is_what_counts() {
     let folder = TempDir::new().unwrap();

@@ -1,11 +1,13 @@
 //! Whether the server is there, and can store.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::{Finding, Level};
 use crate::cli::CheckOptions;
 use crate::http_client::{HttpClient, found};
 use crate::shown::time::Clock;
+use crate::store::lock;
 use crate::store::reader::{Reader, ServerRows, Which};
 
 /// How long its answer may take: those who ask wait ten seconds for the whole.
@@ -44,7 +46,8 @@ fn seen(options: &CheckOptions, clock: &Clock) -> (Level, String) {
     };
     match read() {
         Err(error) => (Level::Unknown, format!("the server cannot be found: {error:#}")),
-        Ok(server) if server.is_alive(clock.now_ms()) => {
+        // It was alive a moment ago, and has ended orderly since.
+        Ok(server) if server.is_alive(clock.now_ms()) && !has_ended(&options.data.file) => {
             (Level::Ok, "the server records, and hears no HTTP".to_owned())
         }
         Ok(ServerRows { alive_until_ms: Some(until_ms), .. }) => {
@@ -53,4 +56,9 @@ fn seen(options: &CheckOptions, clock: &Clock) -> (Level, String) {
         }
         Ok(_) => (Level::Critical, "no server runs, or ever ran, on this database".to_owned()),
     }
+}
+
+/// Whether the process that had the database last is gone, as far as can be seen.
+fn has_ended(data: &Path) -> bool {
+    lock::last_owner(data).is_some_and(|process| !Path::new("/proc").join(process.to_string()).exists())
 }

@@ -172,6 +172,8 @@ fn what_cannot_be_meant_is_named_and_changes_nothing() {
         (shelve, json!({"until": later, "reason": "x", "on_behalf_of": ""}), 422, Some("on_behalf_of")),
         (shelve, json!({"reason": "x"}), 422, None),
         (shelve, json!([]), 422, None),
+        ("/api/v1/alarms/7/alarm1/acknowledge", json!([occurrence]), 422, None),
+        ("/api/v1/alarms/acknowledge", json!({"occurrences": [["7", "alarm1", occurrence]]}), 422, None),
         ("/api/v1/alarms/7/alarm1/acknowledge", json!({"occurrence": 1.5}), 422, Some("occurrence")),
         ("/api/v1/alarms/7/alarm1/acknowledge", json!({"occurrence": "one"}), 422, Some("occurrence")),
         ("/api/v1/alarms/7/alarm3/acknowledge", json!({"occurrence": occurrence}), 404, None),

@@ -91,6 +91,44 @@ fn whoever_is_slow_is_cut_off_and_told_so() {
 }
 
 #[test]
+fn whoever_asks_and_says_no_more_is_answered() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let mut stream = connect(&server.api());
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert!(rest(&mut stream).starts_with("HTTP/1.1 200 OK"));
+}
+
+#[test]
+fn a_token_that_is_revoked_while_its_request_arrives_does_nothing() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let admin = server.api();
+    let order = json!({"name": "gateway", "role": "viewer", "may": ["report"]});
+    let made = admin.post("/api/v1/tokens", &order).ok();
+    let body = json!({"station_id": 7, "alarm1": true, "alarm2": false}).to_string();
+    let mut stream = connect(&admin);
+    write!(
+        stream,
+        "POST /api/v1/reports HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
+        made["secret"].as_str().unwrap(),
+        body.len()
+    )
+    .unwrap();
+    // The server asks for the body once it has let the token in.
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    assert_eq!(admin.delete("/api/v1/tokens/gateway").status, 200);
+    stream.write_all(body.as_bytes()).unwrap();
+    let answer = rest(&mut stream);
+    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("revoked"), "{answer}");
+    assert_eq!(crate::harness::alarms(&server.data), Vec::<String>::new());
+}
+
+#[test]
 fn a_head_that_is_too_large_is_refused() {
     let folder = TempDir::new().unwrap();
     let server = Server::start(folder.path(), &[]);
