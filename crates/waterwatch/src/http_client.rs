@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 
 use crate::cli::ServerOptions;
 use crate::failure::Failure;
-use crate::store::access;
+use crate::store::{access, lock};
 use crate::tokens::{self, Secret};
 use crate::{endpoint, small_file};
 
@@ -73,12 +73,13 @@ impl fmt::Display for ServerUrl {
 }
 
 /// What was said of a server, if nobody said where it is: where its database says
-/// that it hears HTTP.
+/// that it hears HTTP. One that was killed could not take that back: whoever has its
+/// port by now must not be shown a token.
 ///
 /// # Errors
 /// If what the database says cannot be read.
 pub fn found(data: &Path) -> anyhow::Result<Option<ServerUrl>> {
-    let address = endpoint::read(data)?;
+    let address = endpoint::read(data)?.filter(|_| !lock::has_ended(data));
     let url = |address| ServerUrl::from_str(&format!("http://{address}")).map_err(|why| anyhow!(why));
     address.map(url).transpose()
 }

@@ -24,7 +24,7 @@ mod rows;
 mod stations;
 mod update;
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use thiserror::Error;
 use tokio::sync::watch;
@@ -74,10 +74,11 @@ impl Live {
     /// What is published now.
     ///
     /// # Errors
-    /// Until the first is.
+    /// Until the first is, and after a mistake of ours while it was made.
     pub fn look(&self) -> Result<View<'_>, NotYet> {
-        // A follower that panicked left the last that it knew.
-        let mirror = self.mirror.read().unwrap_or_else(PoisonError::into_inner);
+        // What a follower that panicked left may be half of a change: not known is
+        // never shown as healthy.
+        let mirror = self.mirror.read().map_err(|_| NotYet)?;
         if mirror.is_some() { Ok(View { mirror }) } else { Err(NotYet) }
     }
 

@@ -82,6 +82,10 @@ async fn run<S: Store + Send + 'static>(
     // Bound before the database is opened: one that is taken over from an old
     // server must not be changed while that server still has the address.
     let lock = DataLock::acquire(&config.data)?;
+    // One that was killed could not take it back.
+    if let Err(error) = endpoint::remove(&config.data) {
+        tracing::warn!("{error:#}");
+    }
     let bound = config.listeners.iter().map(intake::bind).collect::<anyhow::Result<Vec<_>>>()?;
     let http = config.http.address().map(web::bind).transpose()?;
     let mut store = open(&config, lock)?;

@@ -112,7 +112,13 @@ impl Web {
         let web = self.clone();
         let connections = self.metrics.http.clone();
         let serving = listener::serve(bound, self.router(), &limits, connections, stopping);
-        tokio::join!(serving, web.feed.run(&web.stopping));
+        // Of its own: whatever goes wrong with what is shown must not end those that
+        // hear stations.
+        let feed = tokio::spawn(async move { web.feed.run(&web.stopping).await });
+        serving.await;
+        if let Err(error) = feed.await {
+            tracing::error!(%error, "the feed of the ledger failed; streams told nothing any more");
+        }
     }
 
     /// What the writer publishes, as it is now.

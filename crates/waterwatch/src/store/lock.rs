@@ -71,12 +71,14 @@ impl DataLock {
     }
 }
 
-/// Which process had the database last, as far as it has said so, and this user may
-/// know. The lock itself is not tried: a server that just starts would find it
-/// taken.
+/// Whether the process that had the database last is gone, as far as can be seen, and
+/// this user may know. The lock itself is not tried: a server that just starts would
+/// find it taken.
 #[must_use]
-pub fn last_owner(data: &Path) -> Option<u32> {
-    std::fs::read_to_string(lock_path(data).ok()?).ok()?.trim().parse().ok()
+pub fn has_ended(data: &Path) -> bool {
+    let owner = lock_path(data).ok().and_then(|path| std::fs::read_to_string(path).ok());
+    let process: Option<u32> = owner.and_then(|owner| owner.trim().parse().ok());
+    process.is_some_and(|process| !Path::new("/proc").join(process.to_string()).exists())
 }
 
 /// The lock of the file that `data` really is, so that two names of one

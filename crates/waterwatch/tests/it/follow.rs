@@ -85,7 +85,7 @@ fn what_happened_is_read_without_a_server() {
         (&["events", "--kind", "rised"], 2, "nothing of the kind \"rised\" happens"),
         (&["events", "--follow", "--limit", "3"], 2, "cannot be used with"),
         (&["events", "--server", "http://127.0.0.1:1"], 2, "only --follow asks the server"),
-        (&["events", "--follow"], 1, "no server answers at http://127.0.0.1:"),
+        (&["events", "--follow"], 1, "no server runs on the database"),
     ] {
         let output = run(arguments, folder);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}");

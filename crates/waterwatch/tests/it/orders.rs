@@ -183,9 +183,14 @@ fn where_no_server_is_nothing_is_done_and_it_says_so() {
     let (folder, server, _) = raised();
     let folder = folder.path();
     let ack = ["alarm", "ack", "123", "alarm1"];
+    let port = server.api().address;
     server.kill();
+    // Whoever has its port by now is not even spoken to, and shown no token.
+    let stranger = std::net::TcpListener::bind(port).unwrap();
+    stranger.set_nonblocking(true).unwrap();
     let said = failed(&ack, folder, 1);
-    assert!(said.starts_with("waterwatch: no server answers at http://127.0.0.1:"), "{said}");
+    assert!(said.starts_with("waterwatch: no server runs on the database data.sqlite"), "{said}");
+    assert!(stranger.accept().is_err());
     Server::start(folder, &[]).stop();
     let said = failed(&ack, folder, 1);
     assert!(said.contains("no server runs on the database data.sqlite, or it hears no HTTP"), "{said}");

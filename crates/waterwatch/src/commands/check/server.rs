@@ -1,6 +1,5 @@
 //! Whether the server is there, and can store.
 
-use std::path::Path;
 use std::time::Duration;
 
 use super::{Finding, Level};
@@ -47,7 +46,7 @@ fn seen(options: &CheckOptions, clock: &Clock) -> (Level, String) {
     match read() {
         Err(error) => (Level::Unknown, format!("the server cannot be found: {error:#}")),
         // It was alive a moment ago, and has ended orderly since.
-        Ok(server) if server.is_alive(clock.now_ms()) && !has_ended(&options.data.file) => {
+        Ok(server) if server.is_alive(clock.now_ms()) && !lock::has_ended(&options.data.file) => {
             (Level::Ok, "the server records, and hears no HTTP".to_owned())
         }
         Ok(ServerRows { alive_until_ms: Some(until_ms), .. }) => {
@@ -56,9 +55,4 @@ fn seen(options: &CheckOptions, clock: &Clock) -> (Level, String) {
         }
         Ok(_) => (Level::Critical, "no server runs, or ever ran, on this database".to_owned()),
     }
-}
-
-/// Whether the process that had the database last is gone, as far as can be seen.
-fn has_ended(data: &Path) -> bool {
-    lock::last_owner(data).is_some_and(|process| !Path::new("/proc").join(process.to_string()).exists())
 }

@@ -119,7 +119,7 @@ pub(super) async fn acknowledge_many(
     }
     let by = order.on_behalf_of.as_deref();
     speaks_for(by)?;
-    // All are asked before any is awaited: they share a commit.
+    // All are asked before any is awaited: they share few commits.
     let asked = order.occurrences.iter().enumerate().map(async |(place, seen)| {
         let done = match alarm_of(place, seen) {
             Ok(alarm) => {

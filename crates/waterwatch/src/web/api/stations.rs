@@ -108,8 +108,8 @@ struct StationRowObject {
     retired: Option<RetiredObject>,
 }
 
-/// Stations of which a name is looked up, at most: whoever asks for a letter finds
-/// those that come first by name.
+/// Stations that are found by name, at most: of more, none is left out without a
+/// word.
 const NAMED_MAX: usize = 10_000;
 
 /// The stations
@@ -168,7 +168,13 @@ async fn within(web: &Web, deadline: Deadline, q: String) -> Result<Within, Prob
     }
     let is_number = q.bytes().all(|byte| byte.is_ascii_digit());
     let id_prefix = is_number.then(|| q.as_str().into());
-    let named = read(web, deadline, move |reader| reader.stations_named(&q, None, NAMED_MAX)).await?;
+    let named = read(web, deadline, move |reader| reader.stations_named(&q, None, NAMED_MAX + 1)).await?;
+    if named.len() > NAMED_MAX {
+        return Err(Problem::unfit(
+            "q",
+            format!("more than {NAMED_MAX} names begin like this; write more of it"),
+        ));
+    }
     let mut ids: Vec<StationId> = named.into_iter().map(|(id, _)| id).collect();
     ids.sort_unstable();
     Ok(Within { id_prefix, ids })

@@ -91,8 +91,8 @@ pub(super) struct TokenOrder {
     may: Vec<String>,
 }
 
-/// A token that was made.
-#[derive(Debug, Serialize, ToSchema)]
+/// A token that was made. It is not for the log.
+#[derive(Serialize, ToSchema)]
 pub(super) struct MadeObject {
     /// Its name.
     #[schema(example = "pager")]
