@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use waterwatch::config::ServeOptions;
+use waterwatch::config::{Http, ServeOptions};
 use waterwatch::failure::Failure;
 use waterwatch::server;
 use waterwatch::store::stations::Stations;
@@ -11,8 +11,12 @@ use waterwatch::store::{Alarms, Batch, Contests, Slot, Store, StoreError};
 use waterwatch_core::{Station, StationId};
 
 pub(super) fn serve(data: PathBuf) -> anyhow::Result<()> {
-    let options =
-        ServeOptions { data: Some(data), listen: vec!["127.0.0.1:0".parse()?], ..ServeOptions::default() };
+    let options = ServeOptions {
+        data: Some(data),
+        listen: vec!["127.0.0.1:0".parse()?],
+        http: Some(Http::Off),
+        ..ServeOptions::default()
+    };
     let served = server::serve_from(options, |_, _| Ok(Discard::default()));
     served.map_err(|failure| match failure {
         Failure::Failed(error) | Failure::WrongInput(error) => error,
