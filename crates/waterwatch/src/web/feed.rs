@@ -108,8 +108,7 @@ impl Feed {
             }
             while given < newest {
                 match self.read(given).await {
-                    Ok(told) => {
-                        let is_all = told.len() < READ_MAX;
+                    Ok((told, is_all)) => {
                         let last = told.last().map_or(given, |last| last.event.sequence);
                         for told in told {
                             // Nobody follows any more: that is no error.
@@ -129,10 +128,17 @@ impl Feed {
         }
     }
 
-    async fn read(&self, after: i64) -> Result<Vec<Told>, ReadersError> {
-        let asked = Asked { window: Window::After(after), entries_max: READ_MAX, ..Asked::default() };
-        let read = move |reader: &Reader| -> Result<Vec<Told>, ReadError> {
+    /// What was recorded after that, and whether it is all.
+    async fn read(&self, after: i64) -> Result<(Vec<Told>, bool), ReadersError> {
+        let asked = Asked {
+            window: Window::After(after),
+            entries_max: READ_MAX,
+            bytes_max: Some(Asked::BYTES_MAX),
+            ..Asked::default()
+        };
+        let read = move |reader: &Reader| -> Result<(Vec<Told>, bool), ReadError> {
             let page = reader.events(&asked)?;
+            let is_all = page.next.is_none();
             let stations = page.events.iter().filter_map(|event| match event.source {
                 AlarmSource::Station(id) => Some(id),
                 AlarmSource::Area(_) | AlarmSource::Server => None,
@@ -146,7 +152,7 @@ impl Feed {
                 let frame = frame(&event, &page.listeners);
                 Told { event, area, frame }
             });
-            Ok(told.collect())
+            Ok((told.collect(), is_all))
         };
         self.readers.read(Instant::now() + READ_WITHIN, read).await
     }

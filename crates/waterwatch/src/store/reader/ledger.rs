@@ -35,6 +35,15 @@ pub struct Asked {
     pub window: Window,
     /// At most so many entries.
     pub entries_max: usize,
+    /// At most about so many bytes of them, but one entry at least; `None`: however
+    /// many.
+    pub bytes_max: Option<usize>,
+}
+
+impl Asked {
+    /// Bytes for whoever asks from elsewhere: an entry about many stations may have a
+    /// hundred thousand, and a thousand of them must not fill the memory.
+    pub const BYTES_MAX: usize = 1024 * 1024;
 }
 
 /// From where on the ledger is read.
@@ -143,6 +152,12 @@ impl Sieve {
     }
 }
 
+/// How many bytes an entry takes, about.
+fn weight(event: &Event) -> usize {
+    let stations = event.stations.as_ref().map_or(0, |stations| size_of_val(&**stations));
+    size_of::<Event>() + stations + event.reason.as_ref().map_or(0, |reason| reason.len())
+}
+
 /// What it is read by.
 type Names<'a> = &'a [(&'a str, &'a dyn ToSql)];
 
@@ -233,6 +248,9 @@ impl Reader {
             };
             let limit = i64::try_from(*entries_max).unwrap_or(i64::MAX).saturating_add(1);
             let mut events = Vec::new();
+            let bytes_max = asked.bytes_max.unwrap_or(usize::MAX);
+            // Where a part ended that has too much for a page.
+            let mut full: Vec<i64> = Vec::new();
             for (conditions, later) in asked_for {
                 let mut names: Vec<_> = names.iter().copied().chain(later).collect();
                 let mut query = conditions;
@@ -247,14 +265,22 @@ impl Reader {
                 }
                 names.push((":limit", &limit));
                 query += &format!(" ORDER BY sequence {order} LIMIT :limit");
-                events.extend(self.entries_of(moment, &query, &names)?);
+                let (part, is_full) = self.entries_within(moment, &query, &names, bytes_max)?;
+                full.extend(part.last().map(|last| last.sequence).filter(|_| is_full));
+                events.extend(part);
+            }
+            // Beyond it the other part may have entries, and this one has more before.
+            let bound = if order == "ASC" { full.into_iter().min() } else { full.into_iter().max() };
+            if let Some(bound) = bound {
+                let is_beyond = |sequence| if order == "ASC" { sequence > bound } else { sequence < bound };
+                events.retain(|event| !is_beyond(event.sequence));
             }
             events.sort_by_key(|event| event.sequence);
             events.dedup_by_key(|event| event.sequence);
             if order == "DESC" {
                 events.reverse();
             }
-            let is_cut = events.len() > *entries_max;
+            let is_cut = bound.is_some() || events.len() > *entries_max;
             events.truncate(*entries_max);
             let last = if is_cut { events.last().map(|last| last.sequence) } else { looked_at };
             let next =
@@ -446,10 +472,31 @@ impl Reader {
         conditions: &str,
         names: Names<'_>,
     ) -> Result<Vec<Event>, ReadError> {
+        self.entries_within(moment, conditions, names, usize::MAX).map(|(events, _)| events)
+    }
+
+    /// The same, as far as they take no more than so many bytes, and one at least;
+    /// and whether that ended them.
+    fn entries_within(
+        &self,
+        moment: &Transaction<'_>,
+        conditions: &str,
+        names: Names<'_>,
+        bytes_max: usize,
+    ) -> Result<(Vec<Event>, bool), ReadError> {
         let query = format!("SELECT {EVENT_COLUMNS} FROM alarm_event WHERE {conditions}");
         let mut statement = moment.prepare(&query).map_err(|error| self.not_read(error))?;
-        let events =
+        let read =
             statement.query_and_then(names, alarm_rows::event).map_err(|error| self.not_read(error))?;
-        events.map(|event| event.map_err(|error| self.of_row(error))).collect()
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        for event in read {
+            let event = event.map_err(|error| self.of_row(error))?;
+            bytes += weight(&event);
+            if bytes > bytes_max && !events.is_empty() {
+                return Ok((events, true));
+            }
+            events.push(event);
+        }
+        Ok((events, false))
     }
 }

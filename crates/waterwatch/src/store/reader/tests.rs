@@ -296,6 +296,24 @@ fn pages_go_both_ways_and_lose_nothing() {
             assert_eq!(pages.concat(), wanted, "{window:?}");
         }
     }
+    // So few bytes that each page has few entries, one at least.
+    for (until_ms, bytes_max) in [(None, 1), (None, 2_000), (Some(9_000), 2_000)] {
+        let whole = Asked { until_ms, entries_max: 200, ..Asked::default() };
+        let (wanted, _) = sequences(&reader, &whole);
+        for window in [Window::Newest, Window::After(0)] {
+            let mut asked = Asked { bytes_max: Some(bytes_max), window, ..whole.clone() };
+            let mut found = Vec::new();
+            loop {
+                let (page, next) = sequences(&reader, &asked);
+                assert!((1..20).contains(&page.len()), "{}", page.len());
+                found.extend(page);
+                let Some(next) = next else { break };
+                asked.window = next;
+            }
+            found.sort_unstable();
+            assert_eq!(found, wanted, "{until_ms:?} {bytes_max} {window:?}");
+        }
+    }
     let before = Asked { window: Window::Before(20), entries_max: 3, ..Asked::default() };
     assert_eq!(sequences(&reader, &before), (vec![17, 18, 19], Some(Window::Before(17))));
 }

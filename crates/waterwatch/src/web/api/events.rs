@@ -146,6 +146,7 @@ impl EventsQuery {
             until_ms: until.map(Timestamp::as_millisecond),
             window,
             entries_max: 0,
+            bytes_max: Some(Asked::BYTES_MAX),
         })
     }
 }

@@ -76,6 +76,7 @@ pub(super) async fn stream(
         point: point.as_deref().map(point_asked).transpose()?,
         kinds: kind.0.into_iter().map(|Word(kind)| kind).collect(),
         area: area.map(Into::into),
+        bytes_max: Some(Asked::BYTES_MAX),
         ..Asked::default()
     };
     // The address of a page is asked for again with the `after` of its beginning.
