@@ -71,6 +71,8 @@ impl Publisher {
         if self.queue.is_none() {
             return;
         }
+        // First: whoever hears of the entry, and looks, finds what it says.
+        self.said(&batch.said, settings);
         let has_new = store.station_count() != self.stations;
         if self.is_behind {
             self.turn(store, settings);
@@ -186,5 +188,37 @@ impl Publisher {
             tracing::error!("nobody follows what is recorded any more: what is shown stays as it is");
             self.queue = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use waterwatch_core::alarm::{AlarmSource, Ledger};
+
+    use super::*;
+    use crate::live::tests::Memory;
+    use crate::station_says::StationSays;
+
+    #[test]
+    fn what_people_said_is_published_before_its_entry_is_told() {
+        let (mut publisher, queue) = open();
+        let (store, mut settings) = (Memory::default(), Settings::default());
+        publisher.start(Vec::new(), &store, &settings);
+        queue.updates.try_iter().for_each(|update| queue.followed(update.weight()));
+        let id = StationId::new(7).unwrap();
+        let mut says = StationSays::default();
+        says.say("name", waterwatch_core::settings::Said::Text("North lift")).unwrap();
+        let said = vec![NewSays::Station(id, Box::new(says))];
+        said[0].settle(&mut settings);
+        let mut batch = Batch { sequence: 8, said, ..Batch::default() };
+        let mut ledger = Ledger { sequence: &mut batch.sequence, events: &mut batch.events };
+        ledger.settings_changed(AlarmSource::Station(id), 0, "Ana", "name \"North lift\"");
+        publisher.recorded(&batch, &store, &settings);
+        let updates: Vec<Update> = queue.updates.try_iter().collect();
+        let [Update::Resettled(stations), Update::Recorded(recorded)] = &updates[..] else {
+            panic!("{updates:?}")
+        };
+        assert_eq!((stations[0].id, stations[0].is_named), (id, true));
+        assert_eq!(recorded.sequence, Some(9));
     }
 }

@@ -252,7 +252,6 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
                     self.doubtful = false;
                     self.watch.recorded(&self.draft.batch, &self.store);
                     self.publisher.recorded(&self.draft.batch, &self.store, self.watch.settings());
-                    self.publisher.said(&self.draft.batch.said, self.watch.settings());
                     return Ok(true);
                 }
                 Err(StoreError::Unavailable(reason)) => {
