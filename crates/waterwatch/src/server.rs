@@ -10,7 +10,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -153,6 +153,7 @@ async fn run<S: Store + Send + 'static>(
                 config.limits.http_streams_max,
             ),
             live,
+            lookers: Arc::new(Semaphore::new(web::LOOKERS_MAX)),
             readers: Readers::open(&config.data, READERS_MAX)?,
             tokens: known,
             configured: config.fleet.says(),

@@ -26,6 +26,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use waterwatch_core::settings::ScopeSays;
@@ -64,6 +67,8 @@ pub struct Parts {
     pub live: Live,
     /// What is recorded anew in the ledger, for all who follow it.
     pub feed: Feed,
+    /// Places for those who look at that, or count it, at the same time.
+    pub lookers: Arc<Semaphore>,
     /// Ways to read the database beside the writer.
     pub readers: Readers,
     /// Who may ask for what.
@@ -95,6 +100,10 @@ struct Peer(SocketAddr);
 #[derive(Clone, Copy, Debug)]
 struct Deadline(Instant);
 
+/// Those who look at what is published at the same time, at most: more would only
+/// take each other's processor.
+pub const LOOKERS_MAX: usize = 4;
+
 /// What a late answer may take beyond its deadline: a command that the writer
 /// has taken is answered for certain as soon as its disk answers.
 const ANSWER_GRACE: Duration = Duration::from_secs(10);
@@ -121,9 +130,26 @@ impl Web {
         }
     }
 
-    /// What the writer publishes, as it is now.
-    fn look(&self) -> Result<View<'_>, Problem> {
-        self.live.look().map_err(|not_yet| Problem::new(Kind::Unavailable, not_yet.to_string()))
+    /// Looks at what the writer publishes, as it is now: on a thread that may wait,
+    /// since a look goes over a million stations, or waits for the follower, and the
+    /// others hear stations.
+    async fn look<T: Send + 'static>(
+        &self,
+        Deadline(deadline): Deadline,
+        see: impl FnOnce(&View<'_>) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let late = |_| Problem::new(Kind::Unavailable, "too many look at the same time; ask again");
+        let place =
+            timeout_at(deadline.into(), Arc::clone(&self.lookers).acquire_owned()).await.map_err(late)?;
+        let live = self.live.clone();
+        let looking = spawn_blocking(move || {
+            let _place = place;
+            live.look().map(|view| see(&view))
+        });
+        match looking.await {
+            Ok(seen) => seen.map_err(|not_yet| Problem::new(Kind::Unavailable, not_yet.to_string())),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
     }
 
     /// Every route there is.
@@ -149,7 +175,7 @@ impl Web {
 async fn within_its_time(State(web): State<Web>, mut request: Request, next: Next) -> Response {
     let deadline = Instant::now() + Duration::from_secs(web.limits.http_timeout_s);
     request.extensions_mut().insert(Deadline(deadline));
-    match tokio::time::timeout_at((deadline + ANSWER_GRACE).into(), next.run(request)).await {
+    match timeout_at((deadline + ANSWER_GRACE).into(), next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::new(
             Kind::Timeout,

@@ -241,6 +241,32 @@ impl FromRequestParts<Web> for NamePath {
     }
 }
 
+/// Which alarm, for the OpenAPI document.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "it describes what `AlarmPath` reads")]
+pub(super) struct AlarmParams {
+    /// A station's id, area:NAME or server.
+    source: String,
+    /// Which of its alarms.
+    point: String,
+}
+
+/// Which station, for the OpenAPI document.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "it describes what `StationPath` reads")]
+pub(super) struct StationParams {
+    /// The station's id.
+    id: String,
+}
+
+/// A text that can be printed, and is not empty, for the OpenAPI document.
+pub(super) fn printable(chars_max: usize) -> ObjectBuilder {
+    let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(chars_max));
+    text.pattern(Some(r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"))
+}
+
 async fn path<T: DeserializeOwned + Send>(parts: &mut Parts, web: &Web) -> Result<Path<T>, Problem> {
     Path::<T>::from_request_parts(parts, web)
         .await

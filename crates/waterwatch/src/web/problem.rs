@@ -192,3 +192,61 @@ impl IntoResponse for Problem {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use waterwatch_core::alarm::{AlarmSource, Point};
+    use waterwatch_core::token::{Right, Role};
+
+    use super::*;
+
+    /// As programs read them: none of it changes unnoticed.
+    #[test]
+    fn problems_are_what_they_were() {
+        let kinds = [
+            Kind::BadRequest,
+            Kind::Unauthorized,
+            Kind::Forbidden,
+            Kind::NotFound,
+            Kind::MethodNotAllowed,
+            Kind::TooSlow,
+            Kind::Conflict,
+            Kind::TooLarge,
+            Kind::MediaType,
+            Kind::Unfit,
+            Kind::Internal,
+            Kind::Unavailable,
+            Kind::Timeout,
+        ];
+        let kinds = kinds.map(|kind| Problem::new(kind, "what is wrong, and what to do"));
+        let (by, at_ms): (Box<str>, _) = ("Ana (by pager)".into(), 0);
+        let rejected = [
+            Rejected::OtherOccurrence { named: 7, current: Some(9) },
+            Rejected::OtherOccurrence { named: 7, current: None },
+            Rejected::AlreadyAcknowledged { by: by.clone(), at_ms },
+            Rejected::EndHasPassed,
+            Rejected::EndTooFar { max_ms: 3_600_000 },
+            Rejected::NotVisited,
+            Rejected::AlreadyRetired { by: by.clone(), at_ms },
+            Rejected::NoSuchAlarm { of: AlarmSource::Area("North".into()), point: Point::Alarm1 },
+            Rejected::StationRetired,
+            Rejected::Missing("a name"),
+            Rejected::Missing("a reason"),
+            Rejected::TooLong { what: "the name of a token", chars_max: 64 },
+            Rejected::Unprintable("a reason"),
+            Rejected::RightBeyondRole { right: Right::Acknowledge, role: Role::Viewer },
+            Rejected::TokenNameReserved,
+            Rejected::TokenNameTaken { name: "pager".into(), is_revoked: true },
+            Rejected::NoSuchToken { name: "pager".into() },
+            Rejected::TokenAlreadyRevoked { by, at_ms },
+            Rejected::LastAdmin { name: "admin".into() },
+            Rejected::NotShelved,
+            Rejected::NotOutOfService,
+        ];
+        let not_done = [NotDone::TooLate, NotDone::NotStored, NotDone::Busy, NotDone::Stopping];
+        let problems = kinds.into_iter();
+        let problems = problems.chain(rejected.map(Problem::from)).chain(not_done.map(Problem::from));
+        let lines = problems.map(|problem| serde_json::to_string(&problem).unwrap());
+        insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+    }
+}

@@ -7,12 +7,12 @@ use utoipa::ToSchema;
 use waterwatch_core::alarm::Point;
 
 use super::number_or_none;
-use super::order::{ByOrder, DoneObject, UntilOrder, ask, speaks_for};
+use super::order::{ByOrder, DoneObject, Person, Reason, UntilOrder, ask, obey, speaks_for};
 use crate::command::What;
 use crate::store::AlarmKey;
 use crate::web::Web;
 use crate::web::access::Caller;
-use crate::web::extract::{AlarmPath, Json, NumberOrText, number_or_text, source_of};
+use crate::web::extract::{AlarmParams, AlarmPath, Json, NumberOrText, number_or_text, source_of};
 use crate::web::problem::{Kind, Problem};
 
 /// How many occurrences may be acknowledged at once: as many as a person sees.
@@ -27,12 +27,7 @@ pub(super) struct AcknowledgeOrder {
     #[schema(value_type = NumberOrText, example = 4702)]
     occurrence: i64,
     /// For whom this is done, if the token speaks for a person: the ledger names both.
-    #[schema(
-        example = "Ana",
-        min_length = 1,
-        max_length = 60,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
-    )]
+    #[schema(value_type = Option<Person>, example = "Ana")]
     #[serde(default)]
     on_behalf_of: Option<String>,
 }
@@ -42,7 +37,7 @@ pub(super) struct AcknowledgeOrder {
 /// The ledger names the token, and for whom it spoke. An occurrence that is not the one that is open is
 /// 409, and changes nothing.
 #[utoipa::path(post, path = "/alarms/{source}/{point}/acknowledge", tag = "alarms", request_body = AcknowledgeOrder,
-    params(("source" = String, Path, description = "A station's id, area:NAME or server"), ("point" = String, Path)),
+    params(AlarmParams),
     responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn acknowledge(
     State(web): State<Web>,
@@ -51,7 +46,7 @@ pub(super) async fn acknowledge(
     Json(order): Json<AcknowledgeOrder>,
 ) -> Result<Answer<DoneObject>, Problem> {
     let what = What::Acknowledge { alarm, occurrence: order.occurrence };
-    Ok(Answer(ask(&web, &caller, order.on_behalf_of.as_deref(), what).await?.into()))
+    obey(&web, &caller, order.on_behalf_of.as_deref(), what).await
 }
 
 /// Which occurrences are acknowledged.
@@ -62,12 +57,7 @@ pub(super) struct AcknowledgeManyOrder {
     #[schema(min_items = 1, max_items = 100)]
     occurrences: Vec<Seen>,
     /// For whom this is done, if the token speaks for a person: the ledger names both.
-    #[schema(
-        example = "Ana",
-        min_length = 1,
-        max_length = 60,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
-    )]
+    #[schema(value_type = Option<Person>, example = "Ana")]
     #[serde(default)]
     on_behalf_of: Option<String>,
 }
@@ -149,7 +139,7 @@ fn alarm_of(place: usize, seen: &Seen) -> Result<AlarmKey, Problem> {
 ///
 /// It is hidden until a time, with a reason, and recording goes on. Shelving one that is shelved says anew until when.
 #[utoipa::path(post, path = "/alarms/{source}/{point}/shelve", tag = "alarms", request_body = UntilOrder,
-    params(("source" = String, Path, description = "A station's id, area:NAME or server"), ("point" = String, Path)),
+    params(AlarmParams),
     responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn shelve(
     State(web): State<Web>,
@@ -158,12 +148,12 @@ pub(super) async fn shelve(
     Json(order): Json<UntilOrder>,
 ) -> Result<Answer<DoneObject>, Problem> {
     let what = What::Shelve { alarm, until_ms: order.until.as_millisecond(), reason: order.reason.into() };
-    Ok(Answer(ask(&web, &caller, order.on_behalf_of.as_deref(), what).await?.into()))
+    obey(&web, &caller, order.on_behalf_of.as_deref(), what).await
 }
 
 /// Unshelve an alarm
 #[utoipa::path(post, path = "/alarms/{source}/{point}/unshelve", tag = "alarms", request_body = ByOrder,
-    params(("source" = String, Path, description = "A station's id, area:NAME or server"), ("point" = String, Path)),
+    params(AlarmParams),
     responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn unshelve(
     State(web): State<Web>,
@@ -171,14 +161,14 @@ pub(super) async fn unshelve(
     AlarmPath(alarm): AlarmPath,
     Json(order): Json<ByOrder>,
 ) -> Result<Answer<DoneObject>, Problem> {
-    Ok(Answer(ask(&web, &caller, order.on_behalf_of.as_deref(), What::Unshelve { alarm }).await?.into()))
+    obey(&web, &caller, order.on_behalf_of.as_deref(), What::Unshelve { alarm }).await
 }
 
 /// Take an alarm out of service
 ///
 /// It is hidden until a time, with a reason, for work on the station; recording goes on.
 #[utoipa::path(post, path = "/alarms/{source}/{point}/out-of-service", tag = "alarms", request_body = UntilOrder,
-    params(("source" = String, Path, description = "A station's id, area:NAME or server"), ("point" = String, Path)),
+    params(AlarmParams),
     responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn take_out_of_service(
     State(web): State<Web>,
@@ -188,12 +178,12 @@ pub(super) async fn take_out_of_service(
 ) -> Result<Answer<DoneObject>, Problem> {
     let until_ms = order.until.as_millisecond();
     let what = What::TakeOutOfService { alarm, until_ms, reason: order.reason.into() };
-    Ok(Answer(ask(&web, &caller, order.on_behalf_of.as_deref(), what).await?.into()))
+    obey(&web, &caller, order.on_behalf_of.as_deref(), what).await
 }
 
 /// Return an alarm to service
 #[utoipa::path(post, path = "/alarms/{source}/{point}/return-to-service", tag = "alarms", request_body = ByOrder,
-    params(("source" = String, Path, description = "A station's id, area:NAME or server"), ("point" = String, Path)),
+    params(AlarmParams),
     responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn return_to_service(
     State(web): State<Web>,
@@ -201,9 +191,7 @@ pub(super) async fn return_to_service(
     AlarmPath(alarm): AlarmPath,
     Json(order): Json<ByOrder>,
 ) -> Result<Answer<DoneObject>, Problem> {
-    Ok(Answer(
-        ask(&web, &caller, order.on_behalf_of.as_deref(), What::ReturnToService { alarm }).await?.into(),
-    ))
+    obey(&web, &caller, order.on_behalf_of.as_deref(), What::ReturnToService { alarm }).await
 }
 
 /// A remark about an occurrence.
@@ -211,24 +199,14 @@ pub(super) async fn return_to_service(
 #[serde(deny_unknown_fields)]
 pub(super) struct NoteOrder {
     /// What is remarked.
-    #[schema(
-        example = "the float switch hangs; Ben is on his way",
-        min_length = 1,
-        max_length = 500,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
-    )]
+    #[schema(value_type = Reason, example = "the float switch hangs; Ben is on his way")]
     text: String,
     /// About which occurrence of the alarm, be it over or not; without it, about the one that is open.
     #[serde(default, deserialize_with = "number_or_none")]
     #[schema(value_type = NumberOrText, required = false, example = 4702)]
     occurrence: Option<i64>,
     /// For whom this is done, if the token speaks for a person: the ledger names both.
-    #[schema(
-        example = "Ana",
-        min_length = 1,
-        max_length = 60,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
-    )]
+    #[schema(value_type = Option<Person>, example = "Ana")]
     #[serde(default)]
     on_behalf_of: Option<String>,
 }
@@ -237,7 +215,7 @@ pub(super) struct NoteOrder {
 ///
 /// It stands in the ledger, in the story of the occurrence, and changes no state. Asked again, it stands there twice.
 #[utoipa::path(post, path = "/alarms/{source}/{point}/note", tag = "alarms", request_body = NoteOrder,
-    params(("source" = String, Path, description = "A station's id, area:NAME or server"), ("point" = String, Path)),
+    params(AlarmParams),
     responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn note(
     State(web): State<Web>,
@@ -246,5 +224,5 @@ pub(super) async fn note(
     Json(order): Json<NoteOrder>,
 ) -> Result<Answer<DoneObject>, Problem> {
     let what = What::Note { alarm, occurrence: order.occurrence, text: order.text.into() };
-    Ok(Answer(ask(&web, &caller, order.on_behalf_of.as_deref(), what).await?.into()))
+    obey(&web, &caller, order.on_behalf_of.as_deref(), what).await
 }

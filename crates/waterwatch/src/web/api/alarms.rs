@@ -15,7 +15,7 @@ use crate::shown::alarm::{AlarmObject, Standing, occurrences};
 use crate::shown::story::{Story, StoryObject, no_such_occurrence};
 use crate::shown::time::Clock;
 use crate::store::reader::communication::Quality;
-use crate::web::extract::{AlarmPath, List, QueryString};
+use crate::web::extract::{AlarmParams, AlarmPath, List, QueryString};
 use crate::web::problem::{Kind, Problem};
 use crate::web::{Deadline, Web};
 
@@ -100,13 +100,14 @@ pub(super) async fn list(
         limit: limit(asked.limit)?,
     };
     let clock = Clock::system();
-    let (mut standings, next, counts) = {
-        let view = web.look()?;
-        let page = view.alarms(&query);
-        let standings: Vec<Standing> =
-            page.alarms.into_iter().map(|row| standing(&view, row, &web, &clock)).collect();
-        (standings, page.next, counts(&view))
-    };
+    let is_well = web.health.trouble().is_none();
+    let (mut standings, next, counts) = web
+        .look(deadline, move |view| {
+            let page = view.alarms(&query);
+            let standings = page.alarms.into_iter().map(|row| standing(view, row, is_well, &clock));
+            (standings.collect::<Vec<Standing>>(), page.next, counts(view))
+        })
+        .await?;
     let mut ids: Vec<StationId> = standings.iter().filter_map(|standing| station(&standing.key.0)).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -132,7 +133,7 @@ fn station(source: &AlarmSource) -> Option<StationId> {
 }
 
 /// How an alarm stands, by what is published: what people say of it is added later.
-fn standing(view: &View<'_>, row: AlarmRow, web: &Web, clock: &Clock) -> Standing {
+fn standing(view: &View<'_>, row: AlarmRow, is_well: bool, clock: &Clock) -> Standing {
     let AlarmRow { key, alarm, priority } = row;
     let of_station = station(&key.0).and_then(|id| view.station(id, clock.now_ms()));
     let heard = of_station.and_then(|station| station.heard);
@@ -145,7 +146,7 @@ fn standing(view: &View<'_>, row: AlarmRow, web: &Web, clock: &Clock) -> Standin
         Some(station) if key.1.is_contact() => station.quality,
         Some(station) if station.heard.is_none() => Quality::Never,
         // What the server itself judges is as good as it is alive.
-        _ if web.health.trouble().is_some() => Quality::Stale,
+        _ if !is_well => Quality::Stale,
         _ => Quality::Good,
     };
     let state = alarm.state();
@@ -182,7 +183,7 @@ fn counts(view: &View<'_>) -> Vec<CountObject> {
 ///
 /// With all of its facts, also if it is at rest.
 #[utoipa::path(get, path = "/alarms/{source}/{point}", tag = "alarms",
-    params(("source" = String, Path, description = "A station's id, area:NAME or server"), ("point" = String, Path)),
+    params(AlarmParams),
     responses((status = 200, body = AlarmObject)))]
 pub(super) async fn one(
     State(web): State<Web>,
@@ -211,7 +212,7 @@ pub(super) struct ExplainQuery {
 ///
 /// What led to it, what happened in which order, and how it stands now: as sentences, and as data.
 #[utoipa::path(get, path = "/alarms/{source}/{point}/explain", tag = "alarms",
-    params(("source" = String, Path, description = "A station's id, area:NAME or server"), ("point" = String, Path), ExplainQuery),
+    params(AlarmParams, ExplainQuery),
     responses((status = 200, body = StoryObject)))]
 pub(super) async fn explain(
     State(web): State<Web>,

@@ -2,15 +2,19 @@
 
 use std::time::{Duration, Instant};
 
+use axum::Json;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use waterwatch_core::alarm::{NAME_CHARS_MAX, State};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use waterwatch_core::alarm::{NAME_CHARS_MAX, REASON_CHARS_MAX, State};
 use waterwatch_core::token::TOKEN_NAME_CHARS_MAX;
 
 use crate::command::{Command, Done, Outcome, What};
 use crate::web::Web;
 use crate::web::access::Caller;
+use crate::web::extract::printable;
 use crate::web::problem::{Kind, Problem};
 
 /// How long a command may wait until it is decided: a person waits no longer,
@@ -37,17 +41,35 @@ impl From<Done> for DoneObject {
     }
 }
 
+/// For whom something is done, for the OpenAPI document.
+pub(super) struct Person;
+
+/// Why something is done, for the OpenAPI document.
+pub(super) struct Reason;
+
+impl ToSchema for Person {}
+
+impl ToSchema for Reason {}
+
+impl utoipa::PartialSchema for Person {
+    fn schema() -> RefOr<Schema> {
+        let about = "For whom this is done, if the token speaks for a person: the ledger names both.";
+        printable(ON_BEHALF_OF_CHARS_MAX).description(Some(about)).into()
+    }
+}
+
+impl utoipa::PartialSchema for Reason {
+    fn schema() -> RefOr<Schema> {
+        printable(REASON_CHARS_MAX).description(Some("Why, in words that the ledger keeps.")).into()
+    }
+}
+
 /// A request in which nothing but who wants it may be said.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ByOrder {
     /// For whom this is done, if the token speaks for a person: the ledger names both.
-    #[schema(
-        example = "Ana",
-        min_length = 1,
-        max_length = 60,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
-    )]
+    #[schema(value_type = Option<Person>, example = "Ana")]
     #[serde(default)]
     pub(super) on_behalf_of: Option<String>,
 }
@@ -60,20 +82,10 @@ pub(super) struct UntilOrder {
     #[schema(value_type = String, format = DateTime, example = "2099-11-24T18:00:00Z")]
     pub(super) until: Timestamp,
     /// Why.
-    #[schema(
-        example = "pump is being replaced",
-        min_length = 1,
-        max_length = 500,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
-    )]
+    #[schema(value_type = Reason, example = "pump is being replaced")]
     pub(super) reason: String,
     /// For whom this is done, if the token speaks for a person: the ledger names both.
-    #[schema(
-        example = "Ana",
-        min_length = 1,
-        max_length = 60,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
-    )]
+    #[schema(value_type = Option<Person>, example = "Ana")]
     #[serde(default)]
     pub(super) on_behalf_of: Option<String>,
 }
@@ -83,20 +95,10 @@ pub(super) struct UntilOrder {
 #[serde(deny_unknown_fields)]
 pub(super) struct ReasonOrder {
     /// Why.
-    #[schema(
-        example = "the well is filled in",
-        min_length = 1,
-        max_length = 500,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
-    )]
+    #[schema(value_type = Reason, example = "the well is filled in")]
     pub(super) reason: String,
     /// For whom this is done, if the token speaks for a person: the ledger names both.
-    #[schema(
-        example = "Ana",
-        min_length = 1,
-        max_length = 60,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
-    )]
+    #[schema(value_type = Option<Person>, example = "Ana")]
     #[serde(default)]
     pub(super) on_behalf_of: Option<String>,
 }
@@ -141,6 +143,16 @@ pub(super) fn speaks_for(on_behalf_of: Option<&str>) -> Result<Option<&str>, Pro
         }
         () => Ok(Some(person)),
     }
+}
+
+/// The same, as the answer of a route.
+pub(super) async fn obey(
+    web: &Web,
+    caller: &Caller,
+    on_behalf_of: Option<&str>,
+    what: What,
+) -> Result<Json<DoneObject>, Problem> {
+    Ok(Json(ask(web, caller, on_behalf_of, what).await?.into()))
 }
 
 /// Who wants it, as the ledger names it: `Ana (by gateway)` for whoever speaks for

@@ -9,19 +9,20 @@ use axum::extract::{Extension, State};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::ObjectBuilder;
 use waterwatch_core::settings::{Said, text};
 
 use self::body::{object, said};
 use self::holds::{From, HoldsObject};
 use self::schema::{ScopeSaid, StationSaid};
 use super::alarms::limit;
-use super::order::{DoneObject, ask};
+use super::order::{DoneObject, obey};
 use super::read;
 use crate::command::What;
 use crate::station_says::NAME_CHARS_MAX;
 use crate::store::reader::Reader;
 use crate::web::access::Caller;
-use crate::web::extract::{Json, NamePath, QueryString, StationPath};
+use crate::web::extract::{Json, NamePath, QueryString, StationParams, StationPath, printable};
 use crate::web::problem::Problem;
 use crate::web::{Deadline, Web};
 
@@ -40,7 +41,7 @@ pub(super) struct StationSettingsObject {
 /// What is said of it, and what holds, with who says so: the station, its area, the fleet, the configuration, or
 /// nobody. A station that was never heard has them, too.
 #[utoipa::path(get, path = "/stations/{id}/settings", tag = "settings",
-    params(("id" = String, Path, description = "The station's id")),
+    params(StationParams),
     responses((status = 200, body = StationSettingsObject)))]
 pub(super) async fn station(
     State(web): State<Web>,
@@ -62,7 +63,7 @@ pub(super) async fn station(
 /// In place of all that was said of it: what is left out comes from its area or the fleet. It need not have been heard
 /// yet. An empty object says nothing of it any more. It holds once it is answered.
 #[utoipa::path(put, path = "/stations/{id}", tag = "settings", request_body = StationSaid,
-    params(("id" = String, Path, description = "The station's id")),
+    params(StationParams),
     responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn put_station(
     State(web): State<Web>,
@@ -71,7 +72,7 @@ pub(super) async fn put_station(
     Json(body): Json<Map<String, Value>>,
 ) -> Result<Answer<DoneObject>, Problem> {
     let what = What::SetStation { station, says: Box::new(said(&body)?) };
-    Ok(Answer(ask(&web, &caller, None, what).await?.into()))
+    obey(&web, &caller, None, what).await
 }
 
 /// Which areas are asked for.
@@ -137,12 +138,25 @@ pub(super) struct AreaSettingsObject {
     holds: HoldsObject,
 }
 
+/// Which area, for the OpenAPI document.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "it describes what `NamePath` reads")]
+struct AreaParams {
+    /// Its name.
+    #[param(schema_with = area_schema)]
+    area: String,
+}
+
+fn area_schema() -> ObjectBuilder {
+    printable(NAME_CHARS_MAX)
+}
+
 /// The settings of an area
 ///
 /// An area that has no stations yet has them, too.
 #[utoipa::path(get, path = "/areas/{area}", tag = "settings",
-    params(("area" = String, Path, description = "Its name", min_length = 1, max_length = 100,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")),
+    params(AreaParams),
     responses((status = 200, body = AreaSettingsObject)))]
 pub(super) async fn area(
     State(web): State<Web>,
@@ -163,8 +177,7 @@ pub(super) async fn area(
 ///
 /// In place of all that was said for its stations. It need not have any yet. It holds once it is answered.
 #[utoipa::path(put, path = "/areas/{area}", tag = "settings", request_body = ScopeSaid,
-    params(("area" = String, Path, description = "Its name", min_length = 1, max_length = 100,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")),
+    params(AreaParams),
     responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn put_area(
     State(web): State<Web>,
@@ -173,7 +186,7 @@ pub(super) async fn put_area(
     Json(body): Json<Map<String, Value>>,
 ) -> Result<Answer<DoneObject>, Problem> {
     let what = What::SetArea { area: area_name(&name)?, says: Box::new(said(&body)?) };
-    Ok(Answer(ask(&web, &caller, None, what).await?.into()))
+    obey(&web, &caller, None, what).await
 }
 
 /// As the writer takes it.
@@ -216,5 +229,5 @@ pub(super) async fn put_fleet(
     Json(body): Json<Map<String, Value>>,
 ) -> Result<Answer<DoneObject>, Problem> {
     let what = What::SetFleet { says: Box::new(said(&body)?) };
-    Ok(Answer(ask(&web, &caller, None, what).await?.into()))
+    obey(&web, &caller, None, what).await
 }

@@ -6,18 +6,18 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::order::{ByOrder, DoneObject, ReasonOrder, UntilOrder, ask};
+use super::order::{ByOrder, DoneObject, Person, Reason, ReasonOrder, UntilOrder, obey};
 use crate::command::What;
 use crate::web::Web;
 use crate::web::access::Caller;
-use crate::web::extract::{Json, StationPath};
+use crate::web::extract::{Json, StationParams, StationPath};
 use crate::web::problem::Problem;
 
 /// Pause a station
 ///
 /// Until a time its silence is no alarm; its contacts go on. It is its `comms` taken out of service.
 #[utoipa::path(post, path = "/stations/{id}/pause", tag = "stations", request_body = UntilOrder,
-    params(("id" = String, Path, description = "The station's id")),
+    params(StationParams),
     responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn pause(
     State(web): State<Web>,
@@ -26,12 +26,12 @@ pub(super) async fn pause(
     Json(order): Json<UntilOrder>,
 ) -> Result<Answer<DoneObject>, Problem> {
     let what = What::Pause { station, until_ms: order.until.as_millisecond(), reason: order.reason.into() };
-    Ok(Answer(ask(&web, &caller, order.on_behalf_of.as_deref(), what).await?.into()))
+    obey(&web, &caller, order.on_behalf_of.as_deref(), what).await
 }
 
 /// End a pause
 #[utoipa::path(post, path = "/stations/{id}/resume", tag = "stations", request_body = ByOrder,
-    params(("id" = String, Path, description = "The station's id")),
+    params(StationParams),
     responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn resume(
     State(web): State<Web>,
@@ -39,7 +39,7 @@ pub(super) async fn resume(
     StationPath(station): StationPath,
     Json(order): Json<ByOrder>,
 ) -> Result<Answer<DoneObject>, Problem> {
-    Ok(Answer(ask(&web, &caller, order.on_behalf_of.as_deref(), What::Resume { station }).await?.into()))
+    obey(&web, &caller, order.on_behalf_of.as_deref(), What::Resume { station }).await
 }
 
 /// Somebody is at a station.
@@ -50,21 +50,11 @@ pub(super) struct VisitOrder {
     #[schema(value_type = String, format = DateTime, example = "2099-11-24T18:00:00Z")]
     until: Timestamp,
     /// What for.
-    #[schema(
-        example = "yearly inspection",
-        min_length = 1,
-        max_length = 500,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
-    )]
+    #[schema(value_type = Option<Reason>, example = "yearly inspection")]
     #[serde(default)]
     reason: Option<String>,
     /// Who it is, if it is not whom the token names: the ledger names both.
-    #[schema(
-        example = "Ana",
-        min_length = 1,
-        max_length = 60,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
-    )]
+    #[schema(value_type = Option<Person>, example = "Ana")]
     #[serde(default)]
     on_behalf_of: Option<String>,
 }
@@ -73,7 +63,7 @@ pub(super) struct VisitOrder {
 ///
 /// What is raised meanwhile is raised as ever, and says that somebody is there. Asked again, it says anew until when.
 #[utoipa::path(post, path = "/stations/{id}/visit", tag = "stations", request_body = VisitOrder,
-    params(("id" = String, Path, description = "The station's id")),
+    params(StationParams),
     responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn begin_visit(
     State(web): State<Web>,
@@ -83,12 +73,12 @@ pub(super) async fn begin_visit(
 ) -> Result<Answer<DoneObject>, Problem> {
     let until_ms = order.until.as_millisecond();
     let what = What::BeginVisit { station, until_ms, reason: order.reason.map(Into::into) };
-    Ok(Answer(ask(&web, &caller, order.on_behalf_of.as_deref(), what).await?.into()))
+    obey(&web, &caller, order.on_behalf_of.as_deref(), what).await
 }
 
 /// Say that nobody is at a station any more
 #[utoipa::path(post, path = "/stations/{id}/end-visit", tag = "stations", request_body = ByOrder,
-    params(("id" = String, Path, description = "The station's id")),
+    params(StationParams),
     responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn end_visit(
     State(web): State<Web>,
@@ -96,14 +86,14 @@ pub(super) async fn end_visit(
     StationPath(station): StationPath,
     Json(order): Json<ByOrder>,
 ) -> Result<Answer<DoneObject>, Problem> {
-    Ok(Answer(ask(&web, &caller, order.on_behalf_of.as_deref(), What::EndVisit { station }).await?.into()))
+    obey(&web, &caller, order.on_behalf_of.as_deref(), What::EndVisit { station }).await
 }
 
 /// Retire a station
 ///
 /// It is no more: nothing of it is an alarm, and its silence is none. Its history stays. Should it report again, it is back.
 #[utoipa::path(post, path = "/stations/{id}/retire", tag = "stations", request_body = ReasonOrder,
-    params(("id" = String, Path, description = "The station's id")),
+    params(StationParams),
     responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn retire(
     State(web): State<Web>,
@@ -112,5 +102,5 @@ pub(super) async fn retire(
     Json(order): Json<ReasonOrder>,
 ) -> Result<Answer<DoneObject>, Problem> {
     let what = What::Retire { station, reason: order.reason.into() };
-    Ok(Answer(ask(&web, &caller, order.on_behalf_of.as_deref(), what).await?.into()))
+    obey(&web, &caller, order.on_behalf_of.as_deref(), what).await
 }

@@ -18,7 +18,7 @@ use crate::shown::time::{Clock, rfc3339};
 use crate::shown::words;
 use crate::store::reader::StationAbout;
 use crate::store::reader::communication::{Comms, Quality};
-use crate::web::extract::{List, QueryString, StationPath};
+use crate::web::extract::{List, QueryString, StationParams, StationPath};
 use crate::web::problem::{Kind, Problem};
 use crate::web::{Deadline, Web};
 
@@ -140,13 +140,13 @@ pub(super) async fn list(
         limit: limit(asked.limit)?,
     };
     let clock = Clock::system();
-    let (mut stations, has_more) = {
-        let view = web.look()?;
-        let page = view.stations(&query, clock.now_ms());
-        let stations: Vec<StationRowObject> =
-            page.stations.iter().map(|row| StationRowObject::new(&view, row, &clock)).collect();
-        (stations, page.has_more)
-    };
+    let (mut stations, has_more) = web
+        .look(deadline, move |view| {
+            let page = view.stations(&query, clock.now_ms());
+            let stations = page.stations.iter().map(|row| StationRowObject::new(view, row, &clock));
+            (stations.collect::<Vec<StationRowObject>>(), page.has_more)
+        })
+        .await?;
     let ids: Vec<StationId> =
         stations.iter().filter_map(|station| StationId::new(station.station_id)).collect();
     let about = read(&web, deadline, move |reader| reader.about_these(&ids)).await?;
@@ -224,7 +224,7 @@ const SPANS_SHOWN: usize = 20;
 ///
 /// With all that is known of it: its last contact, its points, its alarms, and what it went on saying.
 #[utoipa::path(get, path = "/stations/{id}", tag = "stations",
-    params(("id" = String, Path, description = "The station's id")),
+    params(StationParams),
     responses((status = 200, body = StationDetailObject)))]
 pub(super) async fn one(
     State(web): State<Web>,
@@ -261,7 +261,7 @@ const DAY_MS: i64 = 86_400_000;
 ///
 /// A span is a time in which it went on saying the same. A gap between two is a time in which it was not heard.
 #[utoipa::path(get, path = "/stations/{id}/spans", tag = "stations",
-    params(("id" = String, Path, description = "The station's id"), SpansQuery),
+    params(StationParams, SpansQuery),
     responses((status = 200, body = TimelineObject)))]
 pub(super) async fn spans(
     State(web): State<Web>,

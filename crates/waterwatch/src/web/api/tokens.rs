@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use waterwatch_core::Token;
 use waterwatch_core::token::{Right, Rights, Role};
 
-use super::order::{DoneObject, ask};
+use super::order::{DoneObject, ask, obey};
 use crate::command::What;
 use crate::shown::words::{TokenRight, TokenRole};
 use crate::tokens::Secret;
@@ -137,5 +137,5 @@ pub(super) async fn revoke(
     caller: Caller,
     NamePath(name): NamePath,
 ) -> Result<Answer<DoneObject>, Problem> {
-    Ok(Answer(ask(&web, &caller, None, What::RevokeToken { name: name.into() }).await?.into()))
+    obey(&web, &caller, None, What::RevokeToken { name: name.into() }).await
 }

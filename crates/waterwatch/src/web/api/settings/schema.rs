@@ -17,6 +17,7 @@ use waterwatch_core::settings::{
 use crate::station_says::{
     ALLOW_FROM_MAX, NAME_CHARS_MAX, NOTE_CHARS_MAX, PLACE_CHARS_MAX, TAG_CHARS_MAX, TAGS_MAX,
 };
+use crate::web::extract::printable;
 
 /// Stands for what is said of a station.
 #[derive(Debug)]
@@ -126,13 +127,7 @@ fn or_null(of: Type) -> SchemaType {
 }
 
 fn text(about: &str, chars_max: usize) -> Object {
-    ObjectBuilder::new()
-        .schema_type(or_null(Type::String))
-        .min_length(Some(1))
-        .max_length(Some(chars_max))
-        .pattern(Some(r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"))
-        .description(Some(about))
-        .build()
+    printable(chars_max).schema_type(or_null(Type::String)).description(Some(about)).build()
 }
 
 fn number(about: &str, range: &RangeInclusive<u32>) -> Object {
