@@ -4,6 +4,7 @@
 mod access;
 mod commands;
 mod described;
+mod documented;
 mod events;
 mod limits;
 mod metrics;
