@@ -23,7 +23,6 @@ use crate::config::{Limits, Listener, Range};
 use crate::lane::Lane;
 use crate::log::Seldom;
 use crate::metrics::{Connections, Metrics, RefusedLines};
-use crate::open_files;
 use admission::Admission;
 use connection::Connection;
 
@@ -107,16 +106,9 @@ impl Intake {
         hang_up: watch::Receiver<()>,
         metrics: &Metrics,
     ) -> Intake {
-        let connections_max = open_files::shares(&limits).stations;
-        if connections_max < limits.connections_max {
-            tracing::info!(
-                connections_max,
-                "connections are limited by the open files that the system allows"
-            );
-        }
-        metrics.stations.may_be(connections_max);
+        metrics.stations.may_be(limits.connections_max);
         let admission = Arc::new(Admission::new(
-            connections_max,
+            limits.connections_max,
             limits.connections_per_address_max,
             metrics.stations.clone(),
         ));

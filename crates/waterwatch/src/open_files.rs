@@ -9,27 +9,29 @@ use crate::config::Limits;
 /// streams, the runtime.
 const RESERVED: u64 = 128;
 
-/// How many connections there may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shares {
-    /// Of stations.
-    pub stations: usize,
-    /// Of those who speak HTTP: where files are few, a quarter of them.
-    pub http: usize,
-}
-
-/// How many connections the limits allow, and the open files of the system, after
-/// asking for as many as it gives.
+/// The same limits, with as many connections as the open files of the system leave
+/// room for, after asking for as many as it gives. Once, at a start: somebody may
+/// want fewer files later on.
 #[must_use]
-pub fn shares(limits: &Limits) -> Shares {
-    share(limits, raise())
+pub fn within(limits: Limits) -> Limits {
+    let wanted = limits.connections_max;
+    let limits = share(limits, raise());
+    if limits.connections_max < wanted {
+        tracing::info!(
+            connections_max = limits.connections_max,
+            "connections are limited by the open files that the system allows"
+        );
+    }
+    limits
 }
 
-fn share(limits: &Limits, files: Option<u64>) -> Shares {
+/// Where files are few, those who speak HTTP have a quarter of them.
+fn share(limits: Limits, files: Option<u64>) -> Limits {
     let files = files
         .map_or(usize::MAX, |files| usize::try_from(files.saturating_sub(RESERVED)).unwrap_or(usize::MAX));
     let http = limits.http_connections_max.min(files / 4).max(1);
-    Shares { stations: limits.connections_max.min(files.saturating_sub(http)).max(1), http }
+    let stations = limits.connections_max.min(files.saturating_sub(http)).max(1);
+    Limits { connections_max: stations, http_connections_max: http, ..limits }
 }
 
 /// Asks for as many open files as the system gives (`RLIMIT_NOFILE`), and
@@ -50,11 +52,14 @@ mod tests {
 
     #[test]
     fn stations_and_http_share_the_open_files() {
-        let limits = Limits { connections_max: 1_000, http_connections_max: 100, ..Limits::default() };
-        let of = |files| share(&limits, files);
-        assert_eq!(of(None), Shares { stations: 1_000, http: 100 });
-        assert_eq!(of(Some(128 + 600)), Shares { stations: 500, http: 100 });
-        assert_eq!(of(Some(128 + 200)), Shares { stations: 150, http: 50 });
-        assert_eq!(of(Some(64)), Shares { stations: 1, http: 1 });
+        let of = |files| {
+            let limits = Limits { connections_max: 1_000, http_connections_max: 100, ..Limits::default() };
+            let Limits { connections_max, http_connections_max, .. } = share(limits, files);
+            (connections_max, http_connections_max)
+        };
+        assert_eq!(of(None), (1_000, 100));
+        assert_eq!(of(Some(128 + 600)), (500, 100));
+        assert_eq!(of(Some(128 + 200)), (150, 50));
+        assert_eq!(of(Some(64)), (1, 1));
     }
 }

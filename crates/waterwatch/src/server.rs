@@ -26,7 +26,7 @@ use crate::store::readers::Readers;
 use crate::store::sqlite::SqliteStore;
 use crate::web::{Feed, Parts, Web};
 use crate::writer::Onlookers;
-use crate::{endpoint, lane, live, log, tokens, web, writer};
+use crate::{endpoint, lane, live, log, open_files, tokens, web, writer};
 
 /// How long connections may take to be answered once the server stops.
 const STOP_INTAKE: Duration = Duration::from_secs(3);
@@ -73,6 +73,7 @@ async fn run<S: Store + Send + 'static>(
     config: Config,
     open: impl FnOnce(&Config, DataLock) -> anyhow::Result<S>,
 ) -> anyhow::Result<()> {
+    let config = Config { limits: open_files::within(config.limits), ..config };
     let stopping = CancellationToken::new();
     let accepting = Arc::new(AtomicBool::new(false));
     let signals = tokio::spawn(Signals::listen()?.obey(stopping.clone(), Arc::clone(&accepting)));

@@ -27,7 +27,6 @@ use super::timely::Timely;
 use crate::config::Limits;
 use crate::log::Seldom;
 use crate::metrics::{Connections, OpenConnection};
-use crate::open_files;
 
 /// Connections that the kernel holds ready while we accept.
 const BACKLOG: u32 = 1024;
@@ -89,9 +88,8 @@ pub(super) async fn serve(
     stopping: CancellationToken,
 ) {
     let Bound { listener, .. } = bound;
-    let connections_max = open_files::shares(limits).http;
-    let room = Arc::new(Semaphore::new(connections_max));
-    counts.may_be(connections_max);
+    let room = Arc::new(Semaphore::new(limits.http_connections_max));
+    counts.may_be(limits.http_connections_max);
     let mut http = http1::Builder::new();
     // Without a timer the timeout would be none: a head that never ends, or never
     // begins, would hold its connection for ever.
