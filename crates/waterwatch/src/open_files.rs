@@ -13,25 +13,24 @@ const RESERVED: u64 = 128;
 /// room for, after asking for as many as it gives. Once, at a start: somebody may
 /// want fewer files later on.
 #[must_use]
-pub fn within(limits: Limits) -> Limits {
-    let wanted = limits.connections_max;
-    let limits = share(limits, raise());
-    if limits.connections_max < wanted {
+pub fn within(limits: &Limits) -> Limits {
+    let within = share(limits, raise());
+    if within.connections_max < limits.connections_max {
         tracing::info!(
-            connections_max = limits.connections_max,
+            connections_max = within.connections_max,
             "connections are limited by the open files that the system allows"
         );
     }
-    limits
+    within
 }
 
 /// Where files are few, those who speak HTTP have a quarter of them.
-fn share(limits: Limits, files: Option<u64>) -> Limits {
+fn share(limits: &Limits, files: Option<u64>) -> Limits {
     let files = files
         .map_or(usize::MAX, |files| usize::try_from(files.saturating_sub(RESERVED)).unwrap_or(usize::MAX));
     let http = limits.http_connections_max.min(files / 4).max(1);
     let stations = limits.connections_max.min(files.saturating_sub(http)).max(1);
-    Limits { connections_max: stations, http_connections_max: http, ..limits }
+    Limits { connections_max: stations, http_connections_max: http, ..limits.clone() }
 }
 
 /// Asks for as many open files as the system gives (`RLIMIT_NOFILE`), and
@@ -54,7 +53,7 @@ mod tests {
     fn stations_and_http_share_the_open_files() {
         let of = |files| {
             let limits = Limits { connections_max: 1_000, http_connections_max: 100, ..Limits::default() };
-            let Limits { connections_max, http_connections_max, .. } = share(limits, files);
+            let Limits { connections_max, http_connections_max, .. } = share(&limits, files);
             (connections_max, http_connections_max)
         };
         assert_eq!(of(None), (1_000, 100));

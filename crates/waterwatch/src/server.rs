@@ -73,7 +73,7 @@ async fn run<S: Store + Send + 'static>(
     config: Config,
     open: impl FnOnce(&Config, DataLock) -> anyhow::Result<S>,
 ) -> anyhow::Result<()> {
-    let config = Config { limits: open_files::within(config.limits), ..config };
+    let config = Config { limits: open_files::within(&config.limits), ..config };
     let stopping = CancellationToken::new();
     let accepting = Arc::new(AtomicBool::new(false));
     let signals = tokio::spawn(Signals::listen()?.obey(stopping.clone(), Arc::clone(&accepting)));
