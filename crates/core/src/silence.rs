@@ -232,6 +232,14 @@ where
         }
     }
 
+    /// A station is not asked any more. What is left of it where it was is passed
+    /// over.
+    pub fn remove(&mut self, station: K) {
+        if let Some(place) = self.places.get_mut(usize::from(station)) {
+            *place = 0;
+        }
+    }
+
     /// When the first is to be asked.
     #[must_use]
     pub fn due_ms(&self) -> Option<i64> {

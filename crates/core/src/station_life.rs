@@ -71,6 +71,11 @@ pub enum Input<'a> {
         /// Why.
         reason: &'a str,
     },
+    /// It is forgotten: nothing of it is kept.
+    Forget {
+        /// Who says so.
+        by: &'a str,
+    },
 }
 
 /// Which station is stepped, when, and because of what.
@@ -196,6 +201,13 @@ impl Step<'_, '_> {
                 Ok(())
             }
             Input::Retire { by, reason } => self.retire(by, reason),
+            Input::Forget { by } => {
+                let by = alarm::name(by)?;
+                self.end_visit(Some(by), Some("the station is forgotten"));
+                self.life.retired = None;
+                self.tell(Kind::Forgotten, Some(by), None, None);
+                Ok(())
+            }
         }
     }
 

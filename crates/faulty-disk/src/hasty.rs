@@ -59,8 +59,16 @@ impl Store for HastyStore {
         self.store.station_count() + new.filter(|change| change.slot.is_none()).count()
     }
 
+    fn places(&self) -> usize {
+        self.store.places() + (self.station_count() - self.store.station_count())
+    }
+
+    fn is_vacant(&self, slot: Slot) -> bool {
+        self.store.is_vacant(slot)
+    }
+
     fn station(&self, slot: Slot) -> (StationId, &Station) {
-        let known = self.store.station_count();
+        let known = self.store.places();
         if let Some(place) = slot.index().checked_sub(known) {
             let new = self.pending.as_ref().and_then(|pending| pending.new.get(place));
             let (id, station) = new.expect("its place was given by us");
@@ -113,6 +121,14 @@ impl Store for HastyStore {
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         self.commit_pending()?;
+        if !batch.forgotten.is_empty() || self.store.places() > self.store.station_count() {
+            // Which places its stations will have is not foreseen.
+            self.store.commit(batch)?;
+            self.alarms = self.store.alarms().clone();
+            self.lives = self.store.lives().clone();
+            self.contests = self.store.contests().clone();
+            return Ok(());
+        }
         let mut next = self.store.station_count();
         let place = |change: &waterwatch::store::Change| {
             let slot = change.slot.unwrap_or_else(|| {

@@ -26,7 +26,8 @@ pub use self::check::CheckOptions;
 pub use self::events::EventsOptions;
 pub use self::order::{
     AlarmAckOptions, AlarmAsideOptions, AlarmBackOptions, EndOptions, OrderOptions, ServerOptions,
-    StationPauseOptions, StationResumeOptions, StationRetireOptions, StationVisitOptions, VisitEndOptions,
+    StationForgetOptions, StationPauseOptions, StationResumeOptions, StationRetireOptions,
+    StationVisitOptions, VisitEndOptions,
 };
 pub use self::station::{StationCommand, StationListOptions, StationShowOptions};
 pub use self::token::{TokenAddOptions, TokenCommand, TokenListOptions, TokenRevokeOptions};
@@ -57,7 +58,7 @@ pub enum Command {
     /// Show the alarms, what happened to them, and why; acknowledge them, or set them aside
     #[command(subcommand)]
     Alarm(AlarmCommand),
-    /// Show the stations, and whether they are heard; pause, visit or retire them
+    /// Show the stations, and whether they are heard; pause, visit, retire or forget them
     #[command(subcommand)]
     Station(StationCommand),
     /// Show what happened, entry by entry, and follow what happens

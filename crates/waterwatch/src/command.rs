@@ -113,6 +113,11 @@ pub enum What {
         /// Why.
         reason: Box<str>,
     },
+    /// Forget a station that nobody has named: an id that somebody invented or mistyped.
+    Forget {
+        /// Which station.
+        station: StationId,
+    },
     /// Make a token for the HTTP API.
     AddToken {
         /// What the ledger is to call whoever has it: no token has, or had, this name.
@@ -174,7 +179,8 @@ impl What {
             | What::BeginVisit { station, .. }
             | What::EndVisit { station }
             | What::SetStation { station, .. }
-            | What::Retire { station, .. } => Some(*station),
+            | What::Retire { station, .. }
+            | What::Forget { station } => Some(*station),
             What::AddToken { .. } | What::RevokeToken { .. } => None,
         }
     }

@@ -168,8 +168,8 @@ impl HttpClient {
     ///
     /// # Errors
     /// As of [`HttpClient::post`].
-    pub fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, HttpError> {
-        self.read(self.request(Method::DELETE, path, &[]))
+    pub fn delete<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, HttpError> {
+        self.read(self.request(Method::DELETE, path, query))
     }
 
     /// An answer that is well, and whose body is read by the caller.

@@ -63,10 +63,25 @@ pub trait Store {
     /// What is known of a station, and its place, if it is known.
     fn find(&self, id: StationId) -> Option<(Slot, &Station)>;
 
-    /// How many stations are known. Their places are all below that.
+    /// How many stations are known.
     fn station_count(&self) -> usize;
 
-    /// The station at a place.
+    /// Their places are all below that. By default nobody is ever forgotten.
+    fn places(&self) -> usize {
+        self.station_count()
+    }
+
+    /// Whether nobody is at a place: its station was forgotten.
+    fn is_vacant(&self, _slot: Slot) -> bool {
+        false
+    }
+
+    /// The places of all stations that are known.
+    fn slots(&self) -> impl Iterator<Item = Slot> {
+        (0..self.places()).map(Slot::new).filter(|slot| !self.is_vacant(*slot))
+    }
+
+    /// The station at a place; who was there last if it is vacant.
     fn station(&self, slot: Slot) -> (StationId, &Station);
 
     /// The stations' last contacts, for whoever looks while they change: another
@@ -239,6 +254,10 @@ pub struct Batch {
     pub reports: usize,
     /// Each station that reported, once, in the order of its first report.
     pub changes: Vec<Change>,
+    /// Stations of which nothing is kept any more but the ledger, each with the place
+    /// that it had if it was heard. One that reports in the same batch does so after
+    /// that, and is new.
+    pub forgotten: Vec<(StationId, Option<Slot>)>,
     /// The spans that are over, each with the place of its station in
     /// `changes`.
     pub spans: Vec<(u32, Span)>,
@@ -301,6 +320,7 @@ impl Batch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
+            && self.forgotten.is_empty()
             && self.events.is_empty()
             && self.alarms.is_empty()
             && self.silent_together.is_empty()
@@ -310,6 +330,12 @@ impl Batch {
             && self.said.is_empty()
             && !self.is_alive
             && !self.has_found
+    }
+
+    /// How many places are vacant after it that were not.
+    #[must_use]
+    pub fn vacated(&self) -> usize {
+        self.forgotten.iter().filter(|(_, slot)| slot.is_some()).count()
     }
 
     /// Whether the rows of this station are written at once. What is news is,

@@ -9,6 +9,7 @@ mod command;
 pub mod draft;
 mod dues;
 mod expected;
+mod forgetting;
 mod identity;
 mod judgement;
 mod life;

@@ -56,6 +56,11 @@ pub enum Input<'a> {
         /// Why.
         reason: &'a str,
     },
+    /// Its station is forgotten: whatever is open is closed.
+    Forget {
+        /// Who.
+        by: &'a str,
+    },
 }
 
 /// An operator's word on how long something is to last.
@@ -129,6 +134,20 @@ pub enum Rejected {
     /// Its station is no more.
     #[error("its station is retired")]
     StationRetired,
+    /// Nobody knows such a station.
+    #[error("station {station} is not known")]
+    NoSuchStation {
+        /// Which.
+        station: StationId,
+    },
+    /// Only what nobody has named is forgotten.
+    #[error(
+        "something is said of station {station}, so it is not forgotten: retire it, or say nothing of it any more first"
+    )]
+    StationNamed {
+        /// Which.
+        station: StationId,
+    },
     /// One more station than may be known.
     #[error("station {station} is not known, and {stations_max} are: no more are taken")]
     StationsMax {

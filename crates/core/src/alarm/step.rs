@@ -77,6 +77,9 @@ impl Step<'_, '_> {
             Input::Suppress { occurrence } => self.suppress(occurrence),
             Input::Unsuppress => self.unsuppress(),
             Input::Retire { by, reason } => return self.retire(by, reason),
+            Input::Forget { by } => {
+                self.closes(Kind::Forgotten, Entry { by: Some(name(by)?), ..Entry::default() });
+            }
         }
         Ok(())
     }

@@ -310,6 +310,9 @@ pub enum Kind {
     VisitEnded,
     /// The station was heard again after it was retired.
     RetirementEnded,
+    /// Its station, which nobody had named, was forgotten; about no point: the station
+    /// itself.
+    Forgotten,
     /// Its station is silent, and lines come from it that are refused.
     SendingRefused,
     /// People said something else of a station, for an area or for the fleet.
@@ -359,6 +362,7 @@ named!(Kind {
     VisitBegan => "visit_began",
     VisitEnded => "visit_ended",
     RetirementEnded => "retirement_ended",
+    Forgotten => "forgotten",
     SendingRefused => "sending_refused",
     SettingsChanged => "settings_changed",
     Note => "note",

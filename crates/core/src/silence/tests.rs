@@ -204,6 +204,25 @@ proptest! {
 }
 
 #[test]
+fn whoever_is_removed_is_not_asked_and_its_number_can_be_put_anew() {
+    let mut deadlines = Deadlines::default();
+    let mut asked = Vec::new();
+    deadlines.remove(7_usize);
+    deadlines.put(7, 10_000, 0);
+    deadlines.put(8, 10_000, 0);
+    deadlines.remove(8);
+    deadlines.remove(7);
+    deadlines.put(7, 10_000, 0);
+    for now_ms in (0..20_000).step_by(250) {
+        deadlines.ask(now_ms, 9, |station| {
+            asked.push(station);
+            None
+        });
+    }
+    assert_eq!((asked, deadlines.due_ms()), (vec![7], None));
+}
+
+#[test]
 fn whoever_is_brought_forward_is_asked_once_and_then() {
     let mut deadlines = Deadlines::default();
     let mut asked = Vec::new();

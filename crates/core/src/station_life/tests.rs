@@ -92,6 +92,20 @@ fn a_station_is_retired_until_it_is_heard() {
 }
 
 #[test]
+fn of_a_station_that_is_forgotten_nothing_is_kept() {
+    let mut told = Told::default();
+    assert_eq!(told.step(NOW_MS, Input::Forget { by: "Ben" }).unwrap(), ["forgotten by Ben"]);
+    told.visits(NOW_MS, NOW_MS + HOUR_MS, "Ana").unwrap();
+    assert_eq!(told.step(NOW_MS, Input::Forget { by: "" }), Err(Rejected::Missing("a name")));
+    let told_of_both = ["visit_ended by Ben, the station is forgotten", "forgotten by Ben"];
+    assert_eq!(told.step(NOW_MS, Input::Forget { by: "Ben" }).unwrap(), told_of_both);
+    assert_eq!(told.life, None);
+    told.step(NOW_MS, Input::Retire { by: "Ben", reason: "sold" }).unwrap();
+    assert_eq!(told.step(NOW_MS, Input::Forget { by: "Ada" }).unwrap(), ["forgotten by Ada"]);
+    assert_eq!(told.life, None);
+}
+
+#[test]
 fn the_remark_on_a_visit_can_be_told_from_the_reason() {
     let visit = Visit { since_ms: 0, until_ms: 1, by: "Ana, of the night shift".into(), reason: None };
     for reason in [None, Some("on already")] {

@@ -137,6 +137,17 @@ pub struct StationResumeOptions {
     pub order: OrderOptions,
 }
 
+/// Options of `waterwatch station forget`.
+#[derive(Debug, Args)]
+pub struct StationForgetOptions {
+    /// Which station
+    #[arg(value_parser = station)]
+    pub id: StationId,
+    /// Who, and of which server
+    #[command(flatten)]
+    pub order: OrderOptions,
+}
+
 /// Options of `waterwatch station retire`.
 #[derive(Debug, Args)]
 pub struct StationRetireOptions {

@@ -4,7 +4,10 @@ use clap::{Args, Subcommand};
 use waterwatch_core::StationId;
 
 use super::alarm::{LookOptions, station};
-use super::order::{StationPauseOptions, StationResumeOptions, StationRetireOptions, StationVisitOptions};
+use super::order::{
+    StationForgetOptions, StationPauseOptions, StationResumeOptions, StationRetireOptions,
+    StationVisitOptions,
+};
 use crate::store::reader::communication::{Comms, Quality};
 
 /// What `waterwatch station` does.
@@ -37,6 +40,11 @@ pub enum StationCommand {
     /// Should it report again, it is back.
     #[command(after_help = "Example: waterwatch station retire 123 --reason \"the well is filled in\"")]
     Retire(StationRetireOptions),
+    /// Nobody has named it, and nobody misses it: nothing of it is kept but the ledger
+    ///
+    /// For ids that somebody invented or mistyped. Should it report again, it is new.
+    #[command(after_help = "Example: waterwatch station forget 999999")]
+    Forget(StationForgetOptions),
 }
 
 /// Options of `waterwatch station list`.

@@ -112,6 +112,12 @@ impl About<'_> {
         }
     }
 
+    /// Has the server forget the station that it is about.
+    pub(super) fn forget(&self, client: &HttpClient, order: &Order<'_>) -> Result<Done, HttpError> {
+        let path = ["api", "v1", "stations", &self.source_in_path()];
+        client.delete(&path, &[("on_behalf_of", &order.on_behalf_of)])
+    }
+
     /// The occurrence of this alarm that is open, if one is.
     pub(super) fn open_occurrence(
         &self,

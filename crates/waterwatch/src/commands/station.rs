@@ -22,6 +22,7 @@ pub fn run(command: &StationCommand) -> Result<(), Failure> {
         StationCommand::Resume(options) => order::resume(options),
         StationCommand::Visit(options) => order::visit(options),
         StationCommand::Retire(options) => order::retire(options),
+        StationCommand::Forget(options) => order::forget(options),
     }
 }
 

@@ -60,10 +60,10 @@ impl Members {
 
 impl Mirror {
     pub(super) fn of(whole: Whole) -> Mirror {
-        let Whole { board, stations, alarms, lives, settings, named, sequence: _ } = whole;
+        let Whole { board, stations, vacant, alarms, lives, settings, named, sequence: _ } = whole;
         let mut mirror = Mirror {
             board,
-            rows: Rows::of(stations),
+            rows: Rows::of(stations, &vacant),
             classes: Classes::new(*settings.fleet()),
             open: OpenAlarms::default(),
             lives,
@@ -117,7 +117,8 @@ impl Mirror {
 
     /// What a batch recorded becomes what is known.
     pub(super) fn recorded(&mut self, recorded: Recorded) {
-        let Recorded { stations, alarms, together, lives, sequence: _ } = recorded;
+        let Recorded { forgotten, stations, alarms, together, lives, sequence: _ } = recorded;
+        forgotten.into_iter().for_each(|id| self.forget(id));
         for (id, slot) in stations {
             // What nobody had heard may have had alarms: they stand elsewhere now.
             self.change(&AlarmSource::Station(id), |mirror| mirror.rows.heard(id, slot));
@@ -427,6 +428,19 @@ impl Mirror {
                 self.groups.remove(&row.group);
             }
         }
+    }
+
+    /// Nothing is known of a station any more. Its place may be another one's already.
+    fn forget(&mut self, id: StationId) {
+        let source = AlarmSource::Station(id);
+        self.unlist(&source);
+        self.leave(&(source.clone(), Point::Comms));
+        for &point in Point::OF_STATION {
+            self.own.remove(&(source.clone(), point));
+        }
+        self.lives.apply(&[(id, None)]);
+        let row = self.rows.forget(id);
+        self.classes.leave(row.class);
     }
 
     fn live(&mut self, id: StationId, life: Option<StationLife>) {

@@ -73,7 +73,8 @@ impl Publisher {
         }
         // First: whoever hears of the entry, and looks, finds what it says.
         self.said(&batch.said, settings);
-        let has_new = store.station_count() != self.stations;
+        // Who was forgotten and who is new may be as many.
+        let has_new = store.station_count() != self.stations || !batch.forgotten.is_empty();
         if self.is_behind {
             self.turn(store, settings);
             return;
@@ -90,6 +91,7 @@ impl Publisher {
         self.stations = store.station_count();
         let new = batch.changes.iter().filter(|change| has_new && change.slot.is_none());
         let recorded = Recorded {
+            forgotten: batch.forgotten.iter().map(|(id, _)| *id).collect(),
             stations: new
                 .filter_map(|change| store.find(change.id).map(|(slot, _)| (change.id, slot)))
                 .collect(),
@@ -162,9 +164,11 @@ impl Publisher {
         }
         self.is_behind = false;
         self.stations = store.station_count();
+        let places = || (0..store.places()).map(Slot::new);
         let whole = Whole {
             board: store.board(),
-            stations: (0..self.stations).map(|place| store.station(Slot::new(place)).0).collect(),
+            stations: places().map(|slot| store.station(slot).0).collect(),
+            vacant: places().filter(|slot| store.is_vacant(*slot)).collect(),
             alarms: store.alarms().clone(),
             lives: store.lives().clone(),
             settings: settings.clone(),

@@ -141,14 +141,19 @@ impl Flags {
 }
 
 impl Rows {
-    /// Of stations that were heard, by their places.
-    pub(super) fn of(stations: Vec<StationId>) -> Rows {
+    /// Of stations that were heard, by their places, but for those that are vacant.
+    pub(super) fn of(stations: Vec<StationId>, vacant: &[Slot]) -> Rows {
         let place = |place: usize| u32::try_from(place).expect("a slot is no more");
         let mut slots: Vec<u32> = (0..stations.len()).map(place).collect();
         let flags = vec![Flags::default(); stations.len()];
         let mut ids = stations;
-        // As they are read from the disk they are in order.
-        if !ids.is_sorted() {
+        if !vacant.is_empty() {
+            slots.retain(|slot| vacant.binary_search(&Slot::new(*slot as usize)).is_err());
+            let at = ids;
+            slots.sort_unstable_by_key(|&slot| at[slot as usize]);
+            ids = slots.iter().map(|&slot| at[slot as usize]).collect();
+        } else if !ids.is_sorted() {
+            // As they are read from the disk they are in order.
             slots.sort_unstable_by_key(|&slot| ids[slot as usize]);
             ids.sort_unstable();
         }
@@ -203,6 +208,17 @@ impl Rows {
             self.flags.resize(slot.index() + 1, Flags::default());
         }
         self.set(id, row);
+    }
+
+    /// Nothing is known of a station any more; gives what was.
+    pub(super) fn forget(&mut self, id: StationId) -> Row {
+        let row = self.get(id);
+        self.set(id, Row::default());
+        if let Ok(place) = self.ids.binary_search(&id) {
+            self.ids.remove(place);
+            self.slots.remove(place);
+        }
+        row
     }
 
     /// Looks at those of these ids, both included, in their order; with their places

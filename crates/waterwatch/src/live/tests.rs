@@ -42,6 +42,14 @@ impl Store for Memory {
         self.stations.len()
     }
 
+    fn places(&self) -> usize {
+        self.stations.places()
+    }
+
+    fn is_vacant(&self, slot: Slot) -> bool {
+        self.stations.is_vacant(slot)
+    }
+
     fn station(&self, slot: Slot) -> (StationId, &Station) {
         let (id, station) = self.stations.at(slot);
         (*id, station)
@@ -76,6 +84,9 @@ impl Store for Memory {
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        for (id, slot) in &batch.forgotten {
+            assert_eq!(self.stations.remove(*id), *slot);
+        }
         for change in &batch.changes {
             match change.slot {
                 Some(slot) => self.stations.set(slot, change.station),
@@ -91,8 +102,8 @@ impl Store for Memory {
     fn reopen(&mut self) -> anyhow::Result<()> {
         // The places are others after each reading.
         let before = std::mem::take(&mut self.stations);
-        for place in (0..before.len()).rev() {
-            let (id, station) = *before.at(Slot::new(place));
+        for slot in (0..before.places()).rev().map(Slot::new).filter(|slot| !before.is_vacant(*slot)) {
+            let (id, station) = *before.at(slot);
             self.stations.add(id, station);
         }
         Ok(())

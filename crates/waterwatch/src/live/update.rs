@@ -23,8 +23,10 @@ pub(super) enum Update {
 #[derive(Debug)]
 pub(super) struct Whole {
     pub(super) board: Arc<Board>,
-    /// The stations that were heard, by their places.
+    /// The stations that were heard, by their places; at those that are vacant, who was
+    /// there last.
     pub(super) stations: Vec<StationId>,
+    pub(super) vacant: Vec<Slot>,
     pub(super) alarms: Alarms,
     pub(super) lives: Lives,
     pub(super) settings: Settings,
@@ -36,6 +38,8 @@ pub(super) struct Whole {
 /// What one batch recorded of that which is followed.
 #[derive(Debug, Default)]
 pub(super) struct Recorded {
+    /// Stations that are known no more. Before all else.
+    pub(super) forgotten: Vec<StationId>,
     /// Stations that were heard for the first time.
     pub(super) stations: Vec<(StationId, Slot)>,
     /// The facts of each alarm that is another one; `None`: it shares them, or
@@ -67,9 +71,9 @@ impl Update {
             // Nothing waits when it is pushed.
             Update::Whole(_) => 1,
             Update::Recorded(recorded) => {
-                let Recorded { stations, alarms, together, lives, sequence: _ } = &**recorded;
+                let Recorded { forgotten, stations, alarms, together, lives, sequence: _ } = &**recorded;
                 let together: usize = together.iter().map(|together| together.stations.len()).sum();
-                1 + stations.len() + alarms.len() + together + lives.len()
+                1 + forgotten.len() + stations.len() + alarms.len() + together + lives.len()
             }
             Update::Resettled(stations) => 1 + stations.len(),
         }

@@ -57,6 +57,13 @@ impl Board {
         }
     }
 
+    /// Nobody is at this place any more. Only the one thread may write.
+    pub(super) fn clear(&self, slot: Slot) {
+        if let Some(piece) = self.pieces.get(slot.index() / PIECE).and_then(OnceLock::get) {
+            piece[slot.index() % PIECE].store(NOBODY, Ordering::Relaxed);
+        }
+    }
+
     /// What the station at this place said last; `None` if nobody was heard there.
     #[must_use]
     pub fn get(&self, slot: Slot) -> Option<Heard> {

@@ -296,7 +296,7 @@ impl SqliteStore {
         self.status.begin(now, self.sequence);
         self.state.begin(now, self.sequence);
         while self.status.behind() > 0 || self.state.behind() > 0 {
-            let all = self.stations.len();
+            let all = self.stations.places();
             let status = self.status.slice_to(&self.stations, all, SETTLE_ROWS);
             let state = self.state.slice_to(&self.stations, all, SETTLE_ROWS);
             self.write(None, &Folding { status, state, drop_to: None })?;
@@ -341,7 +341,7 @@ impl SqliteStore {
     /// What was folded is no longer behind.
     fn folded(&mut self, folding: &Folding) {
         let now = Instant::now();
-        let stations = self.stations.len();
+        let stations = self.stations.places();
         for &slot in &folding.state.slots {
             forget_spans(&mut self.spans, self.stations.at(slot).0);
         }
@@ -369,6 +369,13 @@ impl SqliteStore {
                 self.spans.insert((change.id, span.sequence), *span);
                 spans += 1;
             }
+        }
+        for &(id, _) in &batch.forgotten {
+            if let Some(slot) = self.stations.remove(id) {
+                self.status.unmark(slot);
+                self.state.unmark(slot);
+            }
+            forget_spans(&mut self.spans, id);
         }
         for change in &batch.changes {
             let Some(slot) = change.slot else {
@@ -454,6 +461,14 @@ impl Store for SqliteStore {
 
     fn station_count(&self) -> usize {
         self.stations.len()
+    }
+
+    fn places(&self) -> usize {
+        self.stations.places()
+    }
+
+    fn is_vacant(&self, slot: Slot) -> bool {
+        self.stations.is_vacant(slot)
     }
 
     fn station(&self, slot: Slot) -> (StationId, &Station) {
@@ -543,7 +558,7 @@ impl Store for SqliteStore {
     }
 
     fn due(&self) -> Option<Instant> {
-        let stations = self.stations.len();
+        let stations = self.stations.places();
         let soon = self.wrote + TEND_EVERY;
         let log = self.open.as_ref().is_some_and(|open| open.checkpointer.is_due()).then_some(soon);
         let droppable = self.droppable(1).map(|_| soon);

@@ -109,9 +109,9 @@ impl Sweep {
             clippy::cast_sign_loss,
             reason = "a share of a number of stations"
         )]
-        let due = (stations.len() as f64 * share) as usize;
+        let due = (stations.places() as f64 * share) as usize;
         let step = due.saturating_sub(self.hand);
-        if self.behind.count == 0 || (step < POSITIONS_MIN && due < stations.len()) {
+        if self.behind.count == 0 || (step < POSITIONS_MIN && due < stations.places()) {
             return Slice { slots: Vec::new(), hand: self.hand };
         }
         self.slice_to(stations, due, ROWS_MAX)

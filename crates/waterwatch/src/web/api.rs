@@ -55,6 +55,7 @@ pub(super) fn routes(web: &Web) -> OpenApiRouter<Web> {
         (Of::OPERATOR, routes!(station_commands::begin_visit)),
         (Of::OPERATOR, routes!(station_commands::end_visit)),
         (Of::OPERATOR, routes!(station_commands::retire)),
+        (Of::ADMIN, routes!(station_commands::forget)),
         (Of::ADMIN, routes!(settings::put_station)),
         (Of::VIEWER, routes!(settings::station)),
         (Of::VIEWER, routes!(settings::areas)),

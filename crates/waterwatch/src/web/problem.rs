@@ -144,7 +144,7 @@ impl From<Rejected> for Problem {
                 ..Problem::new(Kind::Conflict, detail).of_field("occurrence")
             },
             Rejected::NoSuchOccurrence { .. } => unfit("occurrence"),
-            Rejected::NoSuchAlarm { .. } | Rejected::NoSuchToken { .. } => {
+            Rejected::NoSuchAlarm { .. } | Rejected::NoSuchStation { .. } | Rejected::NoSuchToken { .. } => {
                 Problem::new(Kind::NotFound, detail)
             }
             Rejected::RightBeyondRole { .. } => unfit("may"),
@@ -160,6 +160,7 @@ impl From<Rejected> for Problem {
             | Rejected::NotVisited
             | Rejected::AlreadyRetired { .. }
             | Rejected::StationRetired
+            | Rejected::StationNamed { .. }
             | Rejected::StationsMax { .. }
             | Rejected::TokenSecretTaken
             | Rejected::TokensMax { .. }
@@ -195,6 +196,7 @@ impl IntoResponse for Problem {
 
 #[cfg(test)]
 mod tests {
+    use waterwatch_core::StationId;
     use waterwatch_core::alarm::{AlarmSource, Point};
     use waterwatch_core::token::{Right, Role};
 
@@ -230,6 +232,8 @@ mod tests {
             Rejected::AlreadyRetired { by: by.clone(), at_ms },
             Rejected::NoSuchAlarm { of: AlarmSource::Area("North".into()), point: Point::Alarm1 },
             Rejected::StationRetired,
+            Rejected::NoSuchStation { station: StationId::MAX },
+            Rejected::StationNamed { station: StationId::MAX },
             Rejected::Missing("a name"),
             Rejected::Missing("a reason"),
             Rejected::TooLong { what: "the name of a token", chars_max: 64 },

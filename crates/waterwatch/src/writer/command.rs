@@ -91,6 +91,7 @@ impl Draft {
                 let settings = ground.watch.settings();
                 self.retire(store, settings, *station, (by, reason)).map(|()| self.done())
             }
+            What::Forget { station } => self.forget(ground, *station, by).map(|()| self.done()),
             What::AddToken { name, role, rights, digest } => {
                 let made = NewToken { name, role: *role, rights: *rights, digest: *digest };
                 self.add_token(store.tokens(), &made, Some(by)).map(|()| self.done())

@@ -91,6 +91,7 @@ impl Draft {
             sequence,
             reports,
             changes,
+            forgotten,
             spans,
             events,
             alarms,
@@ -106,6 +107,7 @@ impl Draft {
         (*received_at_ms, *sequence) = (now.wall_ms, store.sequence());
         (*reports, *is_alive, *has_found) = (0, false, false);
         changes.clear();
+        forgotten.clear();
         spans.clear();
         events.clear();
         alarms.clear();
@@ -176,7 +178,7 @@ impl Draft {
             self.find_alarm(store, watch, &key, alarm);
         }
         let reason = if store.knew_no_alarms() { BEFORE_THE_UPGRADE } else { ON_ALREADY };
-        for slot in (0..store.station_count()).map(Slot::new) {
+        for slot in store.slots() {
             if self.batch.alarms.len() >= FOUND_MAX {
                 return false;
             }
@@ -267,15 +269,16 @@ impl Draft {
         if !ground.watch.allow_from().allows(id, &origin) {
             return Err(not_allowed(id, &origin));
         }
+        let known = known.filter(|_| !self.is_forgotten(id));
         let place = match known {
             Some((slot, _)) => self.place(slot),
             None => self.new.get(&id).copied(),
         };
-        let Batch { changes, spans, sequence, received_at_ms, reports, .. } = &mut self.batch;
         let is_new = place.is_none() && known.is_none();
-        if is_new && ground.store.station_count() + self.new.len() >= ground.stations_max {
+        if is_new && self.station_count(ground.store) >= ground.stations_max {
             return Err(no_more_stations(id, ground.stations_max));
         }
+        let Batch { changes, spans, sequence, received_at_ms, reports, .. } = &mut self.batch;
         *sequence += 1;
         *reports += 1;
         let in_batch;
@@ -298,7 +301,7 @@ impl Draft {
             match known {
                 Some((slot, _)) => {
                     if self.places.len() <= slot.index() {
-                        self.places.resize(ground.store.station_count(), 0);
+                        self.places.resize(ground.store.places(), 0);
                     }
                     self.places[slot.index()] = place;
                 }
@@ -318,6 +321,11 @@ impl Draft {
             self.judge(ground, before, report, origin);
         }
         Ok(())
+    }
+
+    /// How many stations are known after the batch so far.
+    fn station_count<S: Store>(&self, store: &S) -> usize {
+        store.station_count() + self.new.len() - self.batch.vacated()
     }
 
     /// Where in the batch a known station's change is, if it has one.

@@ -59,10 +59,12 @@ impl NewStations {
     }
 
     /// Counts whoever came into the store since the last time, whether that was
-    /// known to be recorded or not.
-    pub(super) fn recorded<S: Store>(&mut self, store: &S) {
+    /// known to be recorded or not. So many were forgotten meanwhile: they have come
+    /// in all the same.
+    pub(super) fn recorded<S: Store>(&mut self, store: &S, forgotten: usize) {
         let known = store.station_count();
-        let new = known.saturating_sub(std::mem::replace(&mut self.known, known));
+        let before = std::mem::replace(&mut self.known, known);
+        let new = (known + forgotten).saturating_sub(before);
         if new > 0 {
             self.count += new;
             match self.minutes.back_mut() {

@@ -54,6 +54,11 @@ impl Sending {
         Some(format!("{SENDING}{}", last.refusal))
     }
 
+    /// A station is forgotten, and with it what was told of its silence.
+    pub(super) fn forget(&mut self, id: StationId) {
+        self.told.remove(&id);
+    }
+
     pub(super) fn recorded(&mut self, batch: &Batch) {
         self.refused.recorded(batch.sequence);
         for event in &batch.events {
@@ -86,7 +91,7 @@ impl Draft {
             let sequence = store.find(*id).map_or(0, |(_, station)| station.sequence);
             let Some(reason) = watch.sending.why(*id, sequence) else { return false };
             let is_heard = self.hears(store, *id);
-            if !is_silent || is_heard || watch.sending.told.contains(id) {
+            if !is_silent || is_heard || self.is_forgotten(*id) || watch.sending.told.contains(id) {
                 return false;
             }
             let subject = self.subject(comms.0.clone(), comms.1, Origin::default(), None);

@@ -8,7 +8,7 @@ use waterwatch_core::StationId;
 use waterwatch_core::alarm::{AlarmSource, Point};
 
 use super::watch::Watch;
-use crate::store::{NewSays, Slot, Store};
+use crate::store::{NewSays, Store};
 
 impl Watch {
     /// This is recorded: `store` answers with it.
@@ -37,7 +37,7 @@ impl Watch {
                 }
                 NewSays::Fleet(_) => {
                     new.settle(&mut self.settings);
-                    for slot in (0..store.station_count()).map(Slot::new) {
+                    for slot in store.slots() {
                         self.follow(store, store.station(slot).0);
                     }
                     // Of stations that were never heard.

@@ -605,6 +605,7 @@ fn whatever_goes_wrong_no_alarm_is_lost_and_none_invented() {
         Kind::VisitEnded,
         Kind::Retired,
         Kind::RetirementEnded,
+        Kind::Forgotten,
         Kind::Blind,
         Kind::ClockJumped,
         Kind::StandsFor,

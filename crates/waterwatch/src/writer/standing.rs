@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use waterwatch_core::alarm::{Alarm, AlarmSource, Point};
 use waterwatch_core::{AreaId, Settings, StationId, together};
 
-use crate::store::{AlarmKey, Alarms, Batch, Slot, Store};
+use crate::store::{AlarmKey, Alarms, Batch, Store};
 
 /// How many alarms are suppressed, or let go again, in one batch, at most.
 const MOVED_MAX: usize = 1_024;
@@ -42,7 +42,7 @@ impl Standing {
     pub(super) fn of<S: Store>(store: &S, settings: &Settings) -> Standing {
         let mut standing = Standing::default();
         if settings.has_areas() {
-            for slot in (0..store.station_count()).map(Slot::new) {
+            for slot in store.slots() {
                 standing.knows(settings, store.station(slot).0);
             }
         }

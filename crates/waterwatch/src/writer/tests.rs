@@ -67,6 +67,14 @@ impl Store for FaultyStore {
         self.stations.len()
     }
 
+    fn places(&self) -> usize {
+        self.stations.places()
+    }
+
+    fn is_vacant(&self, slot: Slot) -> bool {
+        self.stations.is_vacant(slot)
+    }
+
     fn station(&self, slot: Slot) -> (StationId, &Station) {
         let (id, station) = self.stations.at(slot);
         (*id, station)
@@ -115,6 +123,10 @@ impl Store for FaultyStore {
         assert_eq!(reports as usize, batch.reports);
         let events = i64::try_from(batch.events.len()).unwrap();
         assert_eq!(batch.sequence, self.sequence + i64::from(reports) + events);
+        for (id, slot) in &batch.forgotten {
+            assert_eq!(self.stations.remove(*id), *slot);
+            durable.stations.remove(id);
+        }
         for change in &batch.changes {
             let earlier = durable.stations.insert(change.id, change.station);
             assert_eq!(earlier.is_some(), change.slot.is_some(), "a station is once in a batch");

@@ -63,7 +63,10 @@ impl Draft {
         let watch = &*watch;
         let overdue: Vec<Overdue> = overdue
             .iter()
-            .filter(|slot| !self.has_report_of(**slot) && !self.is_retired(store, store.station(**slot).0))
+            .filter(|slot| {
+                let (id, _) = store.station(**slot);
+                !self.has_report_of(**slot) && !self.is_retired(store, id) && !self.is_forgotten(id)
+            })
             .map(|&slot| {
                 let (id, station) = store.station(slot);
                 Overdue { id, station: *station, area: watch.settings().of(id).area }
@@ -167,6 +170,7 @@ impl Draft {
             let is_put_aside = |alarm: &Alarm| alarm.hidden.shelf.is_some() || alarm.hidden.service.is_some();
             if !settings.point(Point::Comms).enabled
                 || self.is_retired(store, id)
+                || self.is_forgotten(id)
                 || watch.silent.is_since_before(slot, *lately_ms.start())
                 || store.alarms().get(&comms).is_some_and(is_put_aside)
             {
@@ -191,8 +195,10 @@ impl Draft {
                 found.is_exact = apart == 1;
             }
             None => {
-                let apart = store.station_count().div_ceil(LOOKED_AT_MAX).max(1);
-                (0..store.station_count()).step_by(apart).map(Slot::new).for_each(look_at);
+                // Not of those that are known: looking for each would be looking at all.
+                let apart = store.places().div_ceil(LOOKED_AT_MAX).max(1);
+                let slots = (0..store.places()).step_by(apart).map(Slot::new);
+                slots.filter(|slot| !store.is_vacant(*slot)).for_each(look_at);
                 found.is_exact = apart == 1;
             }
         }

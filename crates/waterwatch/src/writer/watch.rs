@@ -297,7 +297,7 @@ impl Watch {
             self.told(self.tells_blind());
         }
         self.sequence = store.sequence();
-        self.new_stations.recorded(store);
+        self.new_stations.recorded(store, 0);
         self.expected.read(&self.settings, store);
         self.dues = Dues::default();
         self.deadlines = Deadlines::default();
@@ -320,7 +320,7 @@ impl Watch {
             self.mark_needed(store, id);
         }
         let now_ms = self.clock.at(self.turn);
-        for slot in (0..store.station_count()).map(Slot::new) {
+        for slot in store.slots() {
             if !self.silent.contains(slot) {
                 self.put(store, slot, now_ms);
             }
@@ -509,12 +509,15 @@ impl Watch {
     pub fn recorded<S: Store>(&mut self, batch: &Batch, store: &S) {
         self.told(self.tells_blind());
         self.sequence = batch.sequence;
-        self.new_stations.recorded(store);
+        self.new_stations.recorded(store, batch.vacated());
         self.sending.recorded(batch);
         if batch.is_alive {
             self.alive_ms = Some(self.turn.steady_ms);
         }
         let now_ms = self.clock.at(self.turn);
+        for &(id, slot) in &batch.forgotten {
+            self.forget(id, slot);
+        }
         for change in batch.changes.iter().filter(|change| change.slot.is_none()) {
             self.expected.recorded(change.id, &self.settings, store);
             if let Some((slot, _)) = store.find(change.id) {
@@ -558,6 +561,18 @@ impl Watch {
         self.found();
         self.settle(&batch.said, store);
         self.settle_overdue(store);
+    }
+
+    /// A station is forgotten. Its place may be another one's already.
+    fn forget(&mut self, id: StationId, slot: Option<Slot>) {
+        self.sending.forget(id);
+        let Some(slot) = slot else { return };
+        self.silent.remove(slot, self.settings.of(id).area);
+        self.deadlines.remove(slot);
+        self.overdue.retain(|overdue| *overdue != slot);
+        for marks in [&mut self.needed, &mut self.unwatched] {
+            marks.remove(slot);
+        }
     }
 
     /// Nothing was to be recorded: whoever was handed out as overdue and gave

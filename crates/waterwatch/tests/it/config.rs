@@ -170,6 +170,7 @@ fn help_is_what_it_was() {
         "station resume",
         "station visit",
         "station retire",
+        "station forget",
         "events",
         "token",
         "token add",

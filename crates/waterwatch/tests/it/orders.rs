@@ -133,6 +133,10 @@ fn alarms_are_set_aside_and_taken_back_and_say_how_they_stand() {
     assert_eq!(entries(&server, "retired")[0], ("Ana (by admin)".to_owned(), Some("filled in".to_owned())));
     let said = failed(&["station", "retire", "123", "--reason", "filled in"], folder, 1);
     assert_eq!(said, "waterwatch: Ana (by admin) has retired it already\n");
+    assert_eq!(ask(&["station", "forget", "123"]), "station 123: forgotten\n");
+    assert_eq!(entries(&server, "forgotten"), [("Ana (by admin)".to_owned(), None)]);
+    let said = failed(&["station", "forget", "123"], folder, 1);
+    assert_eq!(said, "waterwatch: station 123 is not known\n");
 }
 
 #[test]

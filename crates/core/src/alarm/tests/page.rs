@@ -204,7 +204,7 @@ fn chatters(life: &mut Life) {
 /// An input: its name in the page, and what a cell says of it.
 type Column = (&'static str, fn(Life) -> String);
 
-const INPUTS: [Column; 13] = [
+const INPUTS: [Column; 14] = [
     ("report: on", |life| after(life, |_| ON)),
     ("report: off", |life| after(life, |_| OFF)),
     ("time passes", |mut life| {
@@ -224,6 +224,7 @@ const INPUTS: [Column; 13] = [
     ("suppress", |life| after(life, |_| SUPPRESS)),
     ("unsuppress", |life| after(life, |_| Input::Unsuppress)),
     ("retire", |life| after(life, |_| Input::Retire { by: "Ben", reason: "sold" })),
+    ("forget", |life| after(life, |_| Input::Forget { by: "Ben" })),
     ("disable", |mut life| {
         life.settings.enabled = false;
         after(life, |_| Input::Time)

@@ -18,6 +18,7 @@ enum Happens {
     Suppress(i64),
     Unsuppress,
     Retire,
+    Forget,
 }
 
 impl Happens {
@@ -37,6 +38,7 @@ impl Happens {
             Happens::Suppress(occurrence) => Input::Suppress { occurrence },
             Happens::Unsuppress => Input::Unsuppress,
             Happens::Retire => Input::Retire { by: "Ann", reason: "sold" },
+            Happens::Forget => Input::Forget { by: "Ann" },
         }
     }
 }
@@ -85,7 +87,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => lasts().prop_map(Happens::TakeOut),
         3 => prop_oneof![Just(Happens::Unshelve), Just(Happens::Return), Just(Happens::Unsuppress)],
         1 => (1..5_i64).prop_map(Happens::Suppress),
-        1 => Just(Happens::Retire),
+        1 => prop_oneof![Just(Happens::Retire), Just(Happens::Forget)],
     ]
 }
 
@@ -152,7 +154,7 @@ proptest! {
                 match event.kind {
                     Kind::Raised => open = Some(event.sequence),
                     Kind::Suppressed | Kind::Shelved | Kind::TakenOutOfService => open = None,
-                    Kind::Retired | Kind::Disabled => open = None,
+                    Kind::Retired | Kind::Forgotten | Kind::Disabled => open = None,
                     Kind::Acknowledged | Kind::Returned | Kind::ChatterCalmed if state == State::Normal => {
                         prop_assert_eq!(event.occurrence, open.take());
                     }

@@ -1,11 +1,12 @@
-//! `waterwatch station pause`, `resume`, `visit`, `retire`: what operators do to a
+//! `waterwatch station pause`, `resume`, `visit`, `retire`, `forget`: what operators do to a
 //! station as a whole.
 
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::{AlarmSource, State};
 
 use crate::cli::{
-    OrderOptions, StationPauseOptions, StationResumeOptions, StationRetireOptions, StationVisitOptions,
+    OrderOptions, StationForgetOptions, StationPauseOptions, StationResumeOptions, StationRetireOptions,
+    StationVisitOptions,
 };
 use crate::commands::order::{About, Order, end, end_of, until};
 use crate::failure::Failure;
@@ -38,6 +39,14 @@ pub(super) fn retire(options: &StationRetireOptions) -> Result<(), Failure> {
     let StationRetireOptions { id, reason, order: wanted } = options;
     let order = Order { reason: Some(reason), ..Order::of(wanted) };
     ask(*id, wanted, "retire", &order, "retired")
+}
+
+pub(super) fn forget(options: &StationForgetOptions) -> Result<(), Failure> {
+    let StationForgetOptions { id, order: wanted } = options;
+    let client = HttpClient::of(&wanted.server)?;
+    let about = About { source: &AlarmSource::Station(*id), point: None };
+    let done = about.forget(&client, &Order::of(wanted)).map_err(|error| error.of_a_change(&about.look()))?;
+    about.tell(wanted, &done, None, "forgotten", None)
 }
 
 fn ask(

@@ -54,7 +54,7 @@ impl Remote {
             return Err(Failure::Failed(anyhow!("there is no token \"{name}\"")));
         }
         let path = ["api", "v1", "tokens", name];
-        let IgnoredAny = self.0.delete(&path).map_err(|error| error.of_a_change(LOOK))?;
+        let IgnoredAny = self.0.delete(&path, &[]).map_err(|error| error.of_a_change(LOOK))?;
         Ok(())
     }
 }

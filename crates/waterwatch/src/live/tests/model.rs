@@ -23,6 +23,8 @@ enum Step {
     Facts(Vec<(usize, usize, u8, usize)>),
     Together(i64, i64, Vec<i64>),
     Life(i64, u8),
+    /// Forgotten, if it is not configured; and heard again with the same batch, or not.
+    Forgotten(i64, bool),
     Settled(i64, u8, bool),
     Reopened,
     /// The follower comes to its turn.
@@ -41,6 +43,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             2 => (0..4usize, 0..4i64, prop::collection::vec(number.clone(), 1..9))
                 .prop_map(|(by, since, who)| Step::Together(standing(by), since, who)),
             1 => (number.clone(), 0..4u8).prop_map(|(number, life)| Step::Life(number, life)),
+            1 => (number.clone(), any::<bool>()).prop_map(|(number, again)| Step::Forgotten(number, again)),
             2 => (number, 0..8u8, any::<bool>()).prop_map(|(id, how, named)| Step::Settled(id, how, named)),
             1 => Just(Step::Reopened),
             2 => Just(Step::Follows),
@@ -152,6 +155,23 @@ impl World {
                     (life % 2 == 1).then_some(Visit { since_ms: 1, until_ms: NOW_MS, by, reason: None });
                 let life = StationLife { retired, visit };
                 batch.lives.push((id(number), (life != StationLife::default()).then_some(life)));
+            }
+            Step::Forgotten(number, again) => {
+                let id = id(number);
+                let is_settled = self.named.contains(&id) || self.settings.said().any(|said| said == id);
+                if is_settled {
+                    return;
+                }
+                let slot = self.store.find(id).map(|(slot, _)| slot);
+                batch.forgotten.push((id, slot));
+                for &point in Point::OF_STATION {
+                    batch.alarms.push(((AlarmSource::Station(id), point), None));
+                }
+                batch.lives.push((id, None));
+                if again {
+                    let (station, novelty) = (heard(7, true, false), Novelty::First);
+                    batch.changes.push(Change { id, slot: None, station, reports: 1, novelty });
+                }
             }
             Step::Settled(number, how, is_named) => {
                 let says = match how {

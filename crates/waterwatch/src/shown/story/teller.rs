@@ -101,6 +101,7 @@ impl<'a> Teller<'a> {
             Kind::Retired => {
                 format!("closed{}, since the station was retired{}.", by(event), because(event))
             }
+            Kind::Forgotten => format!("closed{}, since the station was forgotten.", by(event)),
             Kind::VisitBegan => format!("somebody is at the station{}{}.", by(event), because(event)),
             Kind::VisitEnded => format!("nobody is at the station any more{}{}.", by(event), because(event)),
             Kind::RetirementEnded => "the station was heard again after it was retired.".to_owned(),

@@ -64,6 +64,9 @@ impl SqliteStore {
             }
             fold_time = folds_since.map_or(Duration::ZERO, |since| since.elapsed());
             if let Some(batch) = batch {
+                for (id, _) in &batch.forgotten {
+                    span_rows = span_rows.saturating_sub(rows::forget(&transaction, *id)?);
+                }
                 for change in at_once(batch) {
                     status.write(change.id, &change.station)?;
                     state.write(change.id, &change.station)?;

@@ -85,6 +85,29 @@ pub(super) fn write_span(transaction: &Transaction<'_>, id: StationId, span: &Sp
         .map(drop)
 }
 
+/// Spans of a station that is forgotten and are deleted with it, at most: they hold up a
+/// commit.
+const FORGOTTEN_SPANS_MAX: i64 = 4_096;
+
+/// Deletes what is kept of a station, but for its part in the ledger; returns how many
+/// spans that were. If there were more of them than are deleted at once, the newest go,
+/// and the others as the oldest of all do.
+pub(super) fn forget(transaction: &Transaction<'_>, id: StationId) -> rusqlite::Result<u64> {
+    for table in [
+        "DELETE FROM station_status WHERE station_id = ?1",
+        "DELETE FROM station_state WHERE station_id = ?1",
+    ] {
+        transaction.prepare_cached(table)?.execute([id.get()])?;
+    }
+    let spans = transaction
+        .prepare_cached(
+            "DELETE FROM span WHERE station_id = ?1 AND sequence IN
+             (SELECT sequence FROM span WHERE station_id = ?1 ORDER BY sequence DESC LIMIT ?2)",
+        )?
+        .execute(params![id.get(), FORGOTTEN_SPANS_MAX])?;
+    Ok(spans as u64)
+}
+
 /// Deletes the oldest spans, so many.
 pub(super) fn drop_spans(transaction: &Transaction<'_>, spans: u64) -> rusqlite::Result<u64> {
     let spans = i64::try_from(spans).unwrap_or(i64::MAX);

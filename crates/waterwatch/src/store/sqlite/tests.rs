@@ -6,6 +6,7 @@ use waterwatch_core::silence::Now;
 use waterwatch_core::{OpenSpan, Origin, Report, Settings};
 
 use super::*;
+use crate::command::What;
 use crate::store::Form;
 use crate::store::reader::Reader;
 use crate::store::sqlite::opening::SYNCHRONOUS_FULL;
@@ -112,8 +113,7 @@ fn rows(path: &Path, wanted: &[&str]) -> Vec<String> {
 
 /// What is in memory, in text.
 fn known(store: &SqliteStore) -> Vec<String> {
-    let mut stations: Vec<_> =
-        (0..store.stations.len()).map(|place| *store.stations.at(store.stations.in_order(place))).collect();
+    let mut stations: Vec<_> = store.slots().map(|slot| *store.stations.at(slot)).collect();
     stations.sort_by_key(|(id, _)| *id);
     let mut alarms: Vec<_> = store.alarms().iter().collect();
     alarms.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -129,6 +129,8 @@ enum Step {
     Reports(Form, i64, Vec<(i64, bool)>),
     /// Only that the server is alive, after so long.
     Alive(i64),
+    /// A station is forgotten, if it is known.
+    Forget(i64),
     /// Fold so many rows of each.
     Fold(usize, usize),
     /// Drop what is folded of the journal.
@@ -145,6 +147,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (form, passes(), reports).prop_map(|(form, passes, reports)| Step::Reports(form, passes, reports)),
         1 => passes().prop_map(Step::Alive),
+        1 => (0..12_i64).prop_map(Step::Forget),
         3 => (0..8_usize, 0..8_usize).prop_map(|(status, state)| Step::Fold(status, state)),
         1 => Just(Step::Drop),
         1 => Just(Step::Reopen),
@@ -152,7 +155,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn fold(store: &mut SqliteStore, status_rows: usize, state_rows: usize) {
-    let all = store.stations.len();
+    let all = store.stations.places();
     let folding = Folding {
         status: store.status.slice_to(&store.stations, all, status_rows),
         state: store.state.slice_to(&store.stations, all, state_rows),
@@ -185,6 +188,15 @@ proptest! {
                     for store in [&mut reference, &mut store] {
                         let batch = Batch { received_at_ms: now_ms, sequence: store.sequence(), is_alive: true, ..Batch::default() };
                         store.commit(&batch).unwrap();
+                    }
+                }
+                Step::Forget(number) => {
+                    let id = StationId::new(*number).unwrap();
+                    if reference.find(id).is_some() {
+                        for store in [&mut reference, &mut store] {
+                            let batch = lives::ordered(store, now_ms, &[What::Forget { station: id }]);
+                            store.commit(&batch).unwrap();
+                        }
                     }
                 }
                 Step::Fold(status_rows, state_rows) => fold(&mut store, *status_rows, *state_rows),

@@ -68,6 +68,9 @@ impl Disk {
         assert_eq!(reports as usize, batch.reports);
         let events = i64::try_from(batch.events.len()).unwrap();
         assert_eq!(batch.sequence, self.sequence + i64::from(reports) + events, "no number is left out");
+        for (id, slot) in &batch.forgotten {
+            assert_eq!(self.stations.remove(*id), *slot);
+        }
         for change in &batch.changes {
             match change.slot {
                 Some(slot) => self.stations.set(slot, change.station),
@@ -112,6 +115,14 @@ impl Store for Disk {
 
     fn station_count(&self) -> usize {
         self.stations.len()
+    }
+
+    fn places(&self) -> usize {
+        self.stations.places()
+    }
+
+    fn is_vacant(&self, slot: Slot) -> bool {
+        self.stations.is_vacant(slot)
     }
 
     fn station(&self, slot: Slot) -> (StationId, &Station) {
@@ -201,8 +212,8 @@ impl Store for Disk {
         self.had_ledger = self.has_ledger;
         // The places are others after each reading.
         let before = std::mem::take(&mut self.stations);
-        for place in (0..before.len()).rev() {
-            let (id, station) = *before.at(Slot::new(place));
+        for slot in (0..before.places()).rev().map(Slot::new).filter(|slot| !before.is_vacant(*slot)) {
+            let (id, station) = *before.at(slot);
             self.stations.add(id, station);
         }
         Ok(())

@@ -42,6 +42,9 @@ impl Lives {
                 assert!(event.by.is_some() || until_ms <= event.received_at_ms, "ended early: {event:?}");
             }
             Kind::Retired => assert!(self.retired.insert(id), "{event:?}"),
+            Kind::Forgotten => {
+                self.retired.remove(&id);
+            }
             Kind::RetirementEnded => assert!(self.retired.remove(&id), "{event:?}"),
             kind => panic!("{kind} is about a point"),
         }

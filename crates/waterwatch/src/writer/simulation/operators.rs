@@ -160,13 +160,14 @@ impl World {
         }
     }
 
-    /// Pauses, visits and retirements; also of stations that are never heard.
+    /// Pauses, visits, retirements, and what is forgotten; also of stations that are never heard.
     fn wish_for_a_station(&mut self) -> What {
         let station = StationId::new(self.rng.i64(0..40)).unwrap();
         let now_ms = self.machine.now().wall_ms;
         let lasts_ms = self.rng.i64(-MINUTE_MS..9 * HOUR_MS);
         let until_ms = now_ms + lasts_ms;
-        match self.rng.u8(0..8) {
+        match self.rng.u8(0..9) {
+            8 => What::Forget { station },
             0..2 => What::Pause { station, until_ms, reason: "it is winter".into() },
             2 => What::Resume { station },
             3..5 => {

@@ -195,6 +195,11 @@ impl Truth {
         }
         let Some(point) = event.point else {
             self.lives.fold(event);
+            if let (AlarmSource::Station(id), Kind::Forgotten) = (&event.source, event.kind) {
+                assert!(!self.settings.is_said(*id), "somebody has named it: {event:?}");
+                self.stations.remove(id);
+                self.words.forget(*id);
+            }
             return;
         };
         if let AlarmSource::Station(id) = event.source {
@@ -256,6 +261,7 @@ impl Truth {
             What::BeginVisit { .. } => (None, Kind::VisitBegan),
             What::EndVisit { .. } => (None, Kind::VisitEnded),
             What::Retire { .. } => (None, Kind::Retired),
+            What::Forget { .. } => (None, Kind::Forgotten),
             What::AddToken { .. } => (None, Kind::TokenAdded),
             What::RevokeToken { .. } => (None, Kind::TokenRevoked),
             What::SetStation { .. } | What::SetArea { .. } | What::SetFleet { .. } => {

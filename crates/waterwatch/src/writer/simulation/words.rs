@@ -83,6 +83,12 @@ impl Words {
         self.of.entry(id).or_default().double = Some(shares);
     }
 
+    /// What its devices said is forgotten, and how many there are is not.
+    pub(super) fn forget(&mut self, id: StationId) {
+        let double = self.of.remove(&id).and_then(|of| of.double);
+        self.of.insert(id, OfStation { double, ..OfStation::default() });
+    }
+
     /// This was committed, while the server had started and heard until then.
     pub(super) fn committed(
         &mut self,

@@ -269,3 +269,109 @@ fn a_station_that_is_retired_when_it_was_expected_is_not_missed() {
     assert_eq!(told[0], "7 retired, it is sold");
     assert!(told[1].starts_with("8 comms raised") && told.len() == 2, "{told:?}");
 }
+
+fn forget(number: i64) -> What {
+    What::Forget { station: station(number) }
+}
+
+#[test]
+fn a_station_that_nobody_has_named_is_forgotten_with_all_that_is_open() {
+    let mut turns = turns();
+    turns.pass(1, &["1 1 0", "2 0 0", "3 0 0"]);
+    turns.order(visit(&turns, 1, 3_600));
+    let told = turns.order(forget(1));
+    assert_eq!(told, ["1 visit_ended, the station is forgotten", "1 forgotten", "1 alarm1 forgotten"]);
+    let store = &turns.recorder.store;
+    assert!(store.find(station(1)).is_none() && store.alarms().is_empty() && store.lives().is_empty());
+    assert_eq!(store.station_count(), 2);
+    assert_eq!(rejected(&mut turns, forget(1)), Rejected::NoSuchStation { station: station(1) });
+    // Nobody misses it, also not after a start.
+    turns.pass(100, &["2 0 0", "3 0 0"]);
+    assert_eq!(turns.pass(100, &["2 0 0", "3 0 0"]), NOTHING);
+    let mut turns = turns.restart(1, 0);
+    turns.pass(100, &["2 0 0", "3 0 0"]);
+    assert_eq!(turns.pass(100, &["2 0 0", "3 0 0"]), NOTHING);
+    // What it says is new, and its silence is judged once.
+    assert_eq!(turns.pass(1, &["1 1 0"]), ["1 alarm1 raised"]);
+    turns.pass(179, &["2 0 0", "3 0 0"]);
+    assert_eq!(turns.pass(2, &["2 0 0", "3 0 0"]), ["1 comms raised"]);
+    // One that is silent, and one that nobody ever heard and somebody paused.
+    assert_eq!(turns.order(forget(1)), ["1 forgotten", "1 alarm1 forgotten", "1 comms forgotten"]);
+    turns.order(pause(&turns, 9, 3_600));
+    assert_eq!(turns.order(forget(9)), ["9 forgotten", "9 comms forgotten"]);
+    assert_eq!(rejected(&mut turns, forget(9)), Rejected::NoSuchStation { station: station(9) });
+}
+
+/// Another station takes its place, at the moment in which its own deadline was due.
+#[test]
+fn whoever_takes_the_place_of_a_forgotten_station_has_nothing_of_it() {
+    let mut turns = turns();
+    turns.pass(1, &["1 0 0", "2 0 0", "3 0 0"]);
+    turns.order(retire(1));
+    turns.pass(178, &["2 0 0"]);
+    let told = |turns: &mut Turns, number: i64, lines: &[&str]| {
+        let command = Command { what: forget(number), by: "Ada".into(), deadline: turns.clock.instant() };
+        turns.obey(vec![command], lines).1
+    };
+    // The first is retired, and the third is due with this turn or the next.
+    assert_eq!(told(&mut turns, 1, &["8 0 0", "2 0 0"]), ["1 forgotten"]);
+    turns.skip(1_500, 1_500);
+    assert_eq!(told(&mut turns, 3, &["9 0 1", "2 0 0"]), ["3 forgotten", "9 alarm2 raised"]);
+    assert_eq!((turns.recorder.store.station_count(), turns.recorder.store.places()), (3, 3));
+    assert_eq!(turns.pass(170, &["2 0 0"]), NOTHING);
+    let mut told = turns.pass(20, &["2 0 0"]);
+    told.sort();
+    assert_eq!(told, ["8 comms raised", "9 comms raised"]);
+}
+
+#[test]
+fn a_station_that_is_forgotten_and_reports_at_once_is_new() {
+    let mut turns = turns().with_stations_max(2);
+    turns.pass(1, &["1 1 0", "2 0 0"]);
+    let command = |what| Command { what, by: "Ada".into(), deadline: turns.clock.instant() };
+    let commands = vec![command(forget(1)), command(forget(1)), command(forget(2))];
+    let (outcomes, told) = turns.obey(commands, &["1 1 0", "3 0 0", "2 0 0"]);
+    let no_such = Rejected::NoSuchStation { station: station(1) };
+    assert!(matches!(&outcomes[1], Outcome::Rejected(rejected) if *rejected == no_such), "{outcomes:?}");
+    assert_eq!(told, ["1 forgotten", "1 alarm1 forgotten", "2 forgotten", "1 alarm1 raised"]);
+    let store = &turns.recorder.store;
+    assert_eq!(store.find(station(1)).unwrap().1.reports, 1);
+    assert!(store.find(station(3)).is_some() && store.find(station(2)).is_none(), "no more than two");
+}
+
+#[test]
+fn what_somebody_has_named_is_not_forgotten() {
+    let mut turns = turns();
+    turns.pass(1, &["1 0 0"]);
+    let mut says = crate::station_says::StationSays::default();
+    says.say("name", waterwatch_core::settings::Said::Text("North lift")).unwrap();
+    let named = What::SetStation { station: station(1), says: Box::new(says) };
+    let unnamed = What::SetStation { station: station(1), says: Box::default() };
+    // Also in the batch in which that is said.
+    for (first, is_named) in [(named, true), (forget(1), true), (unnamed, false)] {
+        let command = |what| Command { what, by: "Ada".into(), deadline: turns.clock.instant() };
+        let (outcomes, _) = turns.obey(vec![command(first), command(forget(1))], &[]);
+        let refused = Outcome::Rejected(Rejected::StationNamed { station: station(1) });
+        assert_eq!(outcomes[1] == refused, is_named, "{outcomes:?}");
+    }
+    assert!(turns.recorder.store.find(station(1)).is_none());
+}
+
+#[test]
+fn one_that_is_not_stored_is_not_forgotten() {
+    for fault in [Fault::Full, Fault::Unknown(false), Fault::Unknown(true)] {
+        let mut turns = turns();
+        turns.pass(1, &["1 1 0", "2 0 0"]);
+        turns.fail(fault);
+        let command = Command { what: forget(1), by: "Ada".into(), deadline: turns.clock.instant() };
+        let (outcomes, _) = turns.obey(vec![command], &[]);
+        turns.fail(Fault::None);
+        let is_stored = fault == Fault::Unknown(true);
+        assert_eq!(matches!(outcomes[..], [Outcome::Done(_)]), is_stored, "{fault:?}: {outcomes:?}");
+        turns.pass(100, &["2 0 0"]);
+        let told = turns.pass(100, &["2 0 0"]);
+        let told: Vec<_> = told.into_iter().filter(|told| !told.starts_with("blind")).collect();
+        let wanted: &[&str] = if is_stored { &[] } else { &["1 comms raised"] };
+        assert_eq!(told, wanted, "{fault:?}");
+    }
+}

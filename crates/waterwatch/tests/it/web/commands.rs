@@ -281,3 +281,48 @@ fn a_full_lane_of_reports_does_not_delay_an_acknowledgement() {
     // some.
     assert!(quarter < Duration::from_millis(100), "{took:?}");
 }
+
+#[test]
+fn a_station_that_nobody_has_named_is_forgotten() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    raised(&server);
+    assert_eq!(server.say(b"8 0 0\n9 0 0\n"), "OK\nOK\n");
+    api.put("/api/v1/stations/8", &json!({"name": "North lift"})).ok();
+    let detail = api.delete("/api/v1/stations/8").problem(409).to_owned();
+    assert!(detail.contains("something is said of station 8"), "{detail}");
+    api.delete("/api/v1/stations/77").problem(404);
+    api.delete("/api/v1/stations/7?reason=junk").problem(422);
+
+    api.delete("/api/v1/stations/7?on_behalf_of=Ana").ok();
+    assert_eq!(entries(&server, "forgotten"), vec![("Ana (by admin)".to_owned(), None); 2]);
+    api.get("/api/v1/stations/7").problem(404);
+    let ids = |path: &str| -> Vec<String> {
+        let listed = api.get(path).ok();
+        listed["stations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(ids("/api/v1/stations"), ["8", "9"]);
+    assert_eq!(api.get("/api/v1/alarms").ok()["alarms"], json!([]));
+    api.delete("/api/v1/stations/7").problem(404);
+    let known: i64 = open(&server.data)
+        .query_row("SELECT count(*) FROM station_status WHERE station_id = 7", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(known, 0);
+    // Its story stays, and it is new should it report.
+    let story = api.get("/api/v1/events?source=7").ok();
+    assert_eq!(story["events"][0]["kind"], "forgotten");
+    assert_eq!(server.say(b"7 1 0\n"), "OK\n");
+    assert_eq!(ids("/api/v1/stations?unnamed=true"), ["7", "9"]);
+    api.delete("/api/v1/stations/9").ok();
+    server.kill();
+    let server = Server::start(folder.path(), &[]);
+    let listed = server.api().get("/api/v1/stations").ok();
+    assert_eq!(listed["stations"].as_array().unwrap().len(), 2);
+    assert_eq!(server.api().get("/api/v1/alarms").ok()["alarms"].as_array().unwrap().len(), 1);
+}

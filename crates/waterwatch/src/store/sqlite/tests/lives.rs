@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::command::{Command, What};
+use crate::command::Command;
 
 /// A batch of what operators want and of reports, as they are decided.
-fn ordered(store: &SqliteStore, at_ms: i64, whats: &[What]) -> Batch {
+pub(super) fn ordered(store: &SqliteStore, at_ms: i64, whats: &[What]) -> Batch {
     let at = Now { wall_ms: at_ms, steady_ms: at_ms };
     let mut watch = Watch::start(Settings::default(), store, at);
     let mut draft = Draft::default();
@@ -63,4 +63,49 @@ fn visits_and_retirements_survive_a_reopening_and_end_for_good() {
     let store = open(folder.path());
     assert!(store.lives().is_empty());
     assert_eq!(*store.alarms(), alarms);
+}
+
+#[test]
+fn of_a_station_that_is_forgotten_the_ledger_alone_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    let [one, two, three] = [1, 2, 3].map(|number| StationId::new(number).unwrap());
+    store.commit(&batch(&store, Form::Direct, BEGAN_MS, &[(1, false), (2, false), (3, true)])).unwrap();
+    // A span each, a journal in which they are, and all else that is kept of a station.
+    for (after_ms, on) in [(1_000, true), (2_000, false)] {
+        store.commit(&batch(&store, Form::Direct, BEGAN_MS + after_ms, &[(1, on), (2, on)])).unwrap();
+    }
+    store.commit(&batch(&store, Form::Journal, BEGAN_MS + 3_000, &[(1, false), (2, false)])).unwrap();
+    let until_ms = BEGAN_MS + 3_600_000;
+    let visit = What::BeginVisit { station: one, until_ms, reason: None };
+    let pause = What::Pause { station: one, until_ms, reason: "winter".into() };
+    store.commit(&ordered(&store, BEGAN_MS + 4_000, &[visit, pause])).unwrap();
+    let spans = store.span_rows;
+    let all = rows(&folder.path().join("data.sqlite"), &["status", "state", "span", "alarm"]);
+    assert!(all.iter().any(|row| row.starts_with("span: Text(\"1 ")), "{all:?}");
+
+    store.commit(&ordered(&store, BEGAN_MS + 5_000, &[What::Forget { station: one }])).unwrap();
+    assert!(store.find(one).is_none() && store.lives().is_empty());
+    assert_eq!((store.station_count(), store.places()), (2, 3));
+    assert_eq!(store.span_rows, spans - 2);
+    let left = rows(&folder.path().join("data.sqlite"), &["status", "state", "span", "alarm"]);
+    let is_of_others = |row: &&String| !row.contains("Text(\"1 ");
+    assert_eq!(left, all.iter().filter(is_of_others).cloned().collect::<Vec<_>>());
+    let events = rows(&folder.path().join("data.sqlite"), &["event"]);
+    assert!(events.last().unwrap().contains(" 1 comms forgotten"), "{events:?}");
+    // The journal that has it brings nothing back.
+    store.reopen().unwrap();
+    assert!(store.find(one).is_none() && store.find(two).is_some());
+    // It is new should it report; and so is whoever takes its place.
+    for number in [9, 1] {
+        let heard = batch(&store, Form::Journal, BEGAN_MS + 6_000, &[(number, false)]);
+        assert_eq!(heard.changes[0].novelty, waterwatch_core::Novelty::First);
+        store.commit(&heard).unwrap();
+    }
+    assert_eq!(store.find(one).unwrap().1.reports, 1);
+    let before = known(&store);
+    drop(store);
+    let store = open(folder.path());
+    assert_eq!(known(&store), before);
+    assert!(store.find(three).is_some_and(|(_, station)| station.alarm1));
 }

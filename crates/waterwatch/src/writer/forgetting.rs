@@ -1,0 +1,60 @@
+//! Stations that are forgotten: ids that somebody invented or mistyped, and that nobody
+//! has named. Their part of a draft.
+
+use waterwatch_core::Origin;
+use waterwatch_core::StationId;
+use waterwatch_core::alarm::{AlarmSource, Input as AlarmInput, Point, Rejected};
+use waterwatch_core::station_life::Input;
+
+use super::draft::{Draft, Ground};
+use crate::store::{NewSays, Store};
+
+impl Draft {
+    /// Nothing is kept of a station any more but its part of the ledger: whatever is open
+    /// is closed, because of that. Should it report again, it is new.
+    pub(super) fn forget<S: Store>(
+        &mut self,
+        ground: &Ground<'_, S>,
+        id: StationId,
+        by: &str,
+    ) -> Result<(), Rejected> {
+        let store = ground.store;
+        if self.is_named(ground, id) {
+            return Err(Rejected::StationNamed { station: id });
+        }
+        let slot = store.find(id).map(|(slot, _)| slot).filter(|_| !self.is_forgotten(id));
+        let source = AlarmSource::Station(id);
+        let is_open = |point| self.current(store, &(source.clone(), point)).is_some();
+        if slot.is_none() && self.life(store, id).is_none() && !Point::OF_STATION.iter().copied().any(is_open)
+        {
+            return Err(Rejected::NoSuchStation { station: id });
+        }
+        self.live(store, id, Input::Forget { by }, Default::default())?;
+        let cause = Some(self.batch.sequence);
+        for &point in Point::OF_STATION {
+            let subject = self.subject(source.clone(), point, Origin::default(), cause);
+            // The name was good enough for the station.
+            self.step(store, ground.watch.settings(), &subject, AlarmInput::Forget { by });
+        }
+        if self.judgement.contest(store, &self.batch, id).is_some() {
+            self.judgement.remember(&mut self.batch, id, None);
+        }
+        self.batch.forgotten.push((id, slot));
+        Ok(())
+    }
+
+    /// Whether anything is said of a station after the batch so far.
+    fn is_named<S: Store>(&self, ground: &Ground<'_, S>, id: StationId) -> bool {
+        let anew = self.batch.said.iter().rev().find_map(|new| match new {
+            NewSays::Station(of, says) if *of == id => Some(!says.is_empty()),
+            _ => None,
+        });
+        anew.unwrap_or_else(|| ground.watch.settings().is_said(id))
+    }
+
+    /// Whether a station is forgotten with this batch.
+    pub(super) fn is_forgotten(&self, id: StationId) -> bool {
+        // Nearly always none is: nothing is asked for each report.
+        !self.batch.forgotten.is_empty() && self.batch.forgotten.iter().any(|(of, _)| *of == id)
+    }
+}
