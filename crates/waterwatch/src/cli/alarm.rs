@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use waterwatch_core::StationId;
-use waterwatch_core::alarm::{AlarmSource, Point, State};
+use waterwatch_core::alarm::{AlarmSource, Point, Priority, State};
 
 use super::DataOption;
 use super::order::{AlarmAckOptions, AlarmAsideOptions, AlarmBackOptions};
@@ -65,9 +65,18 @@ pub struct AlarmListOptions {
     /// Only in this state: unacknowledged or UNACK, and so on; may be repeated
     #[arg(long, value_name = "STATE", value_parser = state)]
     pub state: Vec<State>,
+    /// Only of this priority: critical, high, medium or low; may be repeated
+    #[arg(long, value_name = "PRIORITY", value_parser = priority)]
+    pub priority: Vec<Priority>,
     /// Only of this station (or area/NAME, or server)
     #[arg(long, visible_alias = "station", value_name = "SOURCE", value_parser = source)]
     pub source: Option<AlarmSource>,
+    /// Only of this area and its stations
+    #[arg(long, value_name = "AREA")]
+    pub area: Option<String>,
+    /// Only those whose contact is on
+    #[arg(long)]
+    pub active: bool,
     /// Also those that are hidden, whose on-delay runs, or that are disabled and on
     #[arg(long, conflicts_with = "state")]
     pub all: bool,
@@ -178,7 +187,14 @@ pub(super) fn point(text: &str) -> Result<Point, String> {
     })
 }
 
-fn state(text: &str) -> Result<State, String> {
+pub(super) fn priority(text: &str) -> Result<Priority, String> {
+    let known = Priority::ALL.iter().find(|priority| priority.name() == text);
+    known.copied().ok_or_else(|| {
+        format!("\"{text}\" is none of {}", names(Priority::ALL.iter().map(|priority| priority.name())))
+    })
+}
+
+pub(super) fn state(text: &str) -> Result<State, String> {
     let named =
         State::ALL.iter().find(|state| text == state.name() || text.eq_ignore_ascii_case(state.short()));
     named.copied().ok_or_else(|| {

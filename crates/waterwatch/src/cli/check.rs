@@ -6,9 +6,9 @@ use std::time::Duration;
 use clap::Args;
 use waterwatch_core::alarm::Priority;
 
+use super::alarm::priority;
 use super::{DataOption, duration};
 use crate::http_client::ServerUrl;
-use crate::shown::text::names;
 
 /// Options of `waterwatch check`.
 #[derive(Debug, Args)]
@@ -49,11 +49,4 @@ pub struct CheckOptions {
     /// Print JSON instead of a line
     #[arg(long)]
     pub json: bool,
-}
-
-fn priority(text: &str) -> Result<Priority, String> {
-    let known = Priority::ALL.iter().find(|priority| priority.name() == text);
-    known.copied().ok_or_else(|| {
-        format!("\"{text}\" is none of {}", names(Priority::ALL.iter().map(|priority| priority.name())))
-    })
 }

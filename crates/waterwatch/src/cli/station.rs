@@ -2,8 +2,9 @@
 
 use clap::{Args, Subcommand};
 use waterwatch_core::StationId;
+use waterwatch_core::alarm::State;
 
-use super::alarm::{LookOptions, station};
+use super::alarm::{LookOptions, state, station};
 use super::order::{
     StationForgetOptions, StationPauseOptions, StationResumeOptions, StationRetireOptions,
     StationVisitOptions,
@@ -56,6 +57,18 @@ pub struct StationListOptions {
     /// Only those whose contacts are of this quality: good, stale or never; may be repeated
     #[arg(long, value_name = "QUALITY", value_parser = quality)]
     pub quality: Vec<Quality>,
+    /// Only those whose worst alarm is in this state: unacknowledged or UNACK, and so on; may be repeated
+    #[arg(long, value_name = "STATE", value_parser = state)]
+    pub state: Vec<State>,
+    /// Only those in this area
+    #[arg(long, value_name = "AREA")]
+    pub area: Option<String>,
+    /// Only those that report without being configured
+    #[arg(long)]
+    pub unnamed: bool,
+    /// Only those whose id or name begins so
+    #[arg(long, value_name = "TEXT")]
+    pub q: Option<String>,
     /// At most so many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,

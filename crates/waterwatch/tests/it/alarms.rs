@@ -274,6 +274,11 @@ fn what_is_not_there_is_said_and_wrong_usage_is_another_matter() {
         (&["alarm", "history", "--limit", "0"], 2, "0 is not in 1..=100000"),
         (&["alarm", "list", "--state", "bad"], 2, "there is no state \"bad\"; there are normal (NORM), "),
         (&["alarm", "list", "--state", "UNACK", "--all"], 2, "cannot be used with"),
+        (
+            &["alarm", "list", "--priority", "urgent"],
+            2,
+            "\"urgent\" is none of low, medium, high and critical",
+        ),
         (&["station", "show", "x"], 2, "\"x\" is no station's id"),
         (&["station", "list", "--comms", "gone"], 2, "none of silent, late, new, up, paused and retired"),
         (&["alarm", "list", "--data", "none.sqlite"], 1, "there is no database at none.sqlite"),
@@ -282,6 +287,49 @@ fn what_is_not_there_is_said_and_wrong_usage_is_another_matter() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", stderr(&output));
         assert!(stderr(&output).contains(reason), "{arguments:?}: {}", stderr(&output));
         assert_eq!(stdout(&output), "", "{arguments:?}");
+    }
+    server.stop();
+}
+
+#[test]
+fn lists_are_of_what_fits_all_that_is_asked() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    let says = |name: &str, area: &str, priority: &str| serde_json::json!({"name": name, "area": area, "points": {"alarm1": {"priority": priority}}});
+    api.put("/api/v1/stations/12", &says("Mill", "North", "critical")).ok();
+    api.put("/api/v1/stations/13", &says("Harbour", "South", "low")).ok();
+    assert_eq!(server.say(b"12 1 0\n13 1 0\n13 0 0\n7 1 0\n12 0 0\n120 0 0\n"), "OK\n".repeat(6));
+    let listed = |arguments: &[&str]| -> Vec<i64> {
+        let listed = json(folder.path(), arguments);
+        listed.as_array().unwrap().iter().map(|one| one["station_id"].as_i64().unwrap()).collect()
+    };
+    let stations = |filter: &[&str]| listed(&[&["station", "list"], filter].concat());
+    for (filter, wanted) in [
+        (&[][..], &[7, 12, 13, 120][..]),
+        (&["--area", "North"], &[12]),
+        (&["--unnamed"], &[7, 120]),
+        (&["--state", "UNACK"], &[7]),
+        (&["--state", "UNACK", "--state", "rtn_unacknowledged"], &[7, 12]),
+        (&["--q", "12"], &[12, 120]),
+        (&["--q", "har"], &[13]),
+        (&["--q", "arb"], &[]),
+        (&["--unnamed", "--comms", "up", "--q", "1"], &[120]),
+        (&["--unnamed", "--limit", "1"], &[7]),
+    ] {
+        assert_eq!(stations(filter), wanted, "{filter:?}");
+    }
+    let alarms = |filter: &[&str]| listed(&[&["alarm", "list"], filter].concat());
+    for (filter, wanted) in [
+        (&[][..], &[7, 12][..]),
+        (&["--priority", "critical"], &[12]),
+        (&["--priority", "critical", "--priority", "high"], &[7, 12]),
+        (&["--area", "North"], &[12]),
+        (&["--area", "East"], &[]),
+        (&["--active"], &[7]),
+        (&["--active", "--area", "North"], &[]),
+    ] {
+        assert_eq!(alarms(filter), wanted, "{filter:?}");
     }
     server.stop();
 }

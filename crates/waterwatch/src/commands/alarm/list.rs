@@ -41,6 +41,15 @@ pub(super) fn run(options: &AlarmListOptions) -> Result<(), Failure> {
     printed(listed.write(&mut out, options, &clock, terminal, notice.as_deref()).and_then(|()| out.flush()))
 }
 
+/// The area in which a source is, or which it is.
+fn area_of<'a>(source: &'a AlarmSource, picture: &'a Picture) -> Option<&'a str> {
+    match source {
+        AlarmSource::Area(name) => Some(name),
+        AlarmSource::Server => None,
+        AlarmSource::Station(_) => picture.server.about.station(source)?.area.as_deref(),
+    }
+}
+
 /// What is listed, and how many are not.
 pub(super) struct List {
     shown: Vec<Standing>,
@@ -51,7 +60,15 @@ pub(super) struct List {
 
 impl List {
     pub(super) fn new(picture: &Picture, options: &AlarmListOptions, now_ms: i64) -> List {
-        let is_asked = |source: &AlarmSource| options.source.as_ref().is_none_or(|asked| asked == source);
+        let is_asked = |source: &AlarmSource| {
+            options.source.as_ref().is_none_or(|asked| asked == source)
+                && options.area.as_deref().is_none_or(|asked| area_of(source, picture) == Some(asked))
+        };
+        let fits = |standing: &Standing| {
+            is_asked(&standing.key.0)
+                && (options.priority.is_empty() || options.priority.contains(&standing.priority))
+                && (standing.contact || !options.active)
+        };
         let is_shown = |standing: &Standing| match standing.state {
             _ if options.all => true,
             None => standing.is_enabled && options.state.is_empty(),
@@ -59,7 +76,7 @@ impl List {
             Some(state) => options.state.contains(&state),
         };
         let mut standings = alarm::worst_first(picture, now_ms);
-        standings.retain(|standing| standing.is_open() && is_asked(&standing.key.0));
+        standings.retain(|standing| standing.is_open() && fits(standing));
         let disabled_on = standings.iter().filter(|standing| !standing.is_enabled).count();
         let (shown, left_out): (Vec<Standing>, Vec<Standing>) = standings.into_iter().partition(is_shown);
         let left_out = left_out.into_iter().filter(|standing| standing.is_enabled);

@@ -479,7 +479,8 @@ fn picture() -> Picture {
 
 fn options(state: &[State], all: bool) -> AlarmListOptions {
     let look = LookOptions { data: DataOption { file: "data.sqlite".into() }, json: false };
-    AlarmListOptions { state: state.to_vec(), source: None, all, look }
+    let (state, priority) = (state.to_vec(), Vec::new());
+    AlarmListOptions { state, priority, source: None, area: None, active: false, all, look }
 }
 
 /// Why some of them were raised, as the ledger has it.

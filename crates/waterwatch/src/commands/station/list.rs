@@ -1,5 +1,6 @@
 //! `waterwatch station list`: the stations in the order of their ids.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use waterwatch_core::StationId;
@@ -18,21 +19,22 @@ use crate::store::reader::communication::Quality;
 use crate::store::reader::{Reader, Which};
 
 pub(super) fn run(options: &StationListOptions) -> Result<(), Failure> {
-    let StationListOptions { comms, quality, limit, after, look } = options;
+    let StationListOptions { limit, after, look, .. } = options;
     let clock = Clock::system();
     let stations_max = limit.map_or(usize::MAX, |limit| limit as usize);
     // One more shows that there are more. What is left out afterwards is not
     // known before, so all are read then.
-    let is_filtered = !comms.is_empty() || !quality.is_empty();
-    let read_max = if is_filtered { usize::MAX } else { stations_max.saturating_add(1) };
+    let filter = Filter(options);
+    let read_max = if filter.leaves_out() { usize::MAX } else { stations_max.saturating_add(1) };
     let which = Which::After { station: *after, stations_max: read_max };
     let read = || -> anyhow::Result<_> { Ok(Reader::open(&look.data.file)?.picture(which, &clock.zone)?) };
     let picture = read().map_err(Failure::of_database)?;
     let notice = notice(&picture.server, &clock);
+    let named: Option<HashSet<StationId>> = options.unnamed.then(|| picture.server.settings.said().collect());
     let (mut stations, _) = station::of(picture, clock.now_ms());
     stations.retain(|station| {
-        (comms.is_empty() || comms.contains(&station.comms))
-            && (quality.is_empty() || quality.contains(&station.quality()))
+        let is_named = named.as_ref().is_some_and(|named| named.contains(&station.contact.station_id));
+        filter.fits(station, is_named)
     });
     let is_cut = stations.len() > stations_max;
     stations.truncate(stations_max);
@@ -49,6 +51,37 @@ pub(super) fn run(options: &StationListOptions) -> Result<(), Failure> {
             .and_then(|()| notice.map_or(Ok(()), |notice| writeln!(out, "{notice}")))
     };
     printed(done.and_then(|()| out.flush()))
+}
+
+/// Which stations are listed: those that fit all that is said.
+struct Filter<'a>(&'a StationListOptions);
+
+impl Filter<'_> {
+    /// Whether it may leave any out.
+    fn leaves_out(&self) -> bool {
+        let StationListOptions { comms, quality, state, area, unnamed, q, .. } = self.0;
+        let has_words = !comms.is_empty() || !quality.is_empty() || !state.is_empty();
+        has_words || area.is_some() || *unnamed || q.is_some()
+    }
+
+    fn fits(&self, station: &Station, is_named: bool) -> bool {
+        let StationListOptions { comms, quality, state, area, unnamed, q, .. } = self.0;
+        (comms.is_empty() || comms.contains(&station.comms))
+            && (quality.is_empty() || quality.contains(&station.quality()))
+            && (state.is_empty() || station.state.is_some_and(|is| state.contains(&is)))
+            && (area.is_none() || station.about.area.as_deref() == area.as_deref())
+            && !(*unnamed && (is_named || !station.contact.was_heard()))
+            && q.as_ref().is_none_or(|q| begins(station, q.trim()))
+    }
+}
+
+/// Whether its id or its name, whose letters of ASCII are in either case, begins so.
+fn begins(station: &Station, with: &str) -> bool {
+    let is_of_id = with.bytes().all(|byte| byte.is_ascii_digit())
+        && station.contact.station_id.to_string().starts_with(with);
+    let is_of_name =
+        |name: &str| name.get(..with.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(with));
+    is_of_id || station.about.name.as_deref().is_some_and(is_of_name)
 }
 
 /// Writes the table. `next`: there are more, after this one.
