@@ -82,6 +82,7 @@ impl Metrics {
         let refused_lines = RefusedLines::register(ours);
         let recording = Recording::register(ours, refused_lines.clone(), limits);
         let [stations, http] = hearing::register_connections(ours, ["stations", "http"]);
+        let http = http.evictable(ours);
         let requests = Requests::register(ours);
         registry.register_collector(Box::new(Standing::new(sources.live.clone())));
         registry.register_collector(Box::new(LookedUp::new(sources)));

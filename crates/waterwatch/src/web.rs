@@ -13,6 +13,7 @@ mod following;
 mod health;
 mod listener;
 mod metrics;
+mod places;
 pub mod problem;
 mod timely;
 

@@ -15,6 +15,7 @@ pub struct Connections {
     open: Gauge,
     most: Gauge,
     turned_away: Counter,
+    evicted: Counter,
 }
 
 /// A connection that is open until this is dropped.
@@ -22,6 +23,16 @@ pub struct Connections {
 pub struct OpenConnection(Gauge);
 
 impl Connections {
+    /// Those that may be closed for others.
+    pub(super) fn evictable(self, registry: &mut Registry) -> Connections {
+        let help = "HTTP connections that had shown no valid token and were closed for others, since \
+                    as many were open as may be";
+        Connections {
+            evicted: registered(registry, "http_connections_evicted", help, Counter::default()),
+            ..self
+        }
+    }
+
     /// So many may be open.
     pub fn may_be(&self, connections_max: usize) {
         self.most.set(i64::try_from(connections_max).unwrap_or(i64::MAX));
@@ -37,6 +48,11 @@ impl Connections {
     /// One was closed at once: there is no room for it, or it may not connect.
     pub fn turned_away(&self) {
         self.turned_away.inc();
+    }
+
+    /// One that was open was closed for another.
+    pub fn evicted(&self) {
+        self.evicted.inc();
     }
 }
 
@@ -63,6 +79,7 @@ pub(super) fn register_connections<const N: usize>(
             open: open.get_or_create_owned(&kind),
             most: most.get_or_create_owned(&kind),
             turned_away: turned_away.get_or_create_owned(&kind),
+            evicted: Counter::default(),
         }
     })
 }

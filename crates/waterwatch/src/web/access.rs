@@ -17,6 +17,7 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use waterwatch_core::Token;
 use waterwatch_core::token::{Right, Role};
 
+use super::places::Standing;
 use super::problem::{Kind, MEDIA_TYPE, Problem};
 use super::{Peer, Web};
 use crate::log::Seldom;
@@ -111,7 +112,11 @@ impl FromRequestParts<Web> for Caller {
 }
 
 async fn guard(State((access, web)): State<(Access, Web)>, mut request: Request, next: Next) -> Response {
-    match caller(&web, request.headers()) {
+    let caller = caller(&web, request.headers());
+    if let Some(standing) = request.extensions().get::<Standing>() {
+        standing.shows_token(caller.is_ok());
+    }
+    match caller {
         Ok(token) if access.allows(&token) => {
             request.extensions_mut().insert(Caller(token));
             next.run(request).await

@@ -3,7 +3,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,20 +15,20 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::Peer;
+use super::places::{Place, Places, Taken};
 use super::timely::Timely;
 use crate::config::Limits;
 use crate::log::Seldom;
 use crate::metrics::{Connections, OpenConnection};
 
 /// Connections that the kernel holds ready while we accept.
-const BACKLOG: u32 = 1024;
+const BACKLOG: u32 = 4096;
 
 /// How long to wait when no connection can be accepted (no file descriptors):
 /// accepting again at once would spin.
@@ -88,7 +87,7 @@ pub(super) async fn serve(
     stopping: CancellationToken,
 ) {
     let Bound { listener, .. } = bound;
-    let room = Arc::new(Semaphore::new(limits.http_connections_max));
+    let mut places = Places::new(limits.http_connections_max);
     counts.may_be(limits.http_connections_max);
     let mut http = http1::Builder::new();
     // Without a timer the timeout would be none: a head that never ends, or never
@@ -115,17 +114,27 @@ pub(super) async fn serve(
                 }
             }
         };
-        let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
-            refuse(&stream, peer);
-            counts.turned_away();
-            continue;
+        let place = match places.take(peer).await {
+            Taken::Free(place) => place,
+            Taken::Instead(place) => {
+                say_evicted(peer);
+                counts.evicted();
+                place
+            }
+            Taken::None => {
+                refuse(&stream, peer);
+                counts.turned_away();
+                continue;
+            }
         };
         if stream.set_nodelay(true).is_err() {
             continue;
         }
         let router = router.clone();
+        let standing = place.standing();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
+            request.extensions_mut().insert(standing.clone());
             router.clone().oneshot(request.map(Body::new))
         });
         let io = TokioIo::new(Timely::new(stream, take_within));
@@ -142,19 +151,33 @@ pub(super) async fn serve(
 
 async fn run(
     connection: impl Future<Output = hyper::Result<()>>,
-    _place: (OwnedSemaphorePermit, OpenConnection),
+    (place, _open): (Place, OpenConnection),
     peer: SocketAddr,
 ) {
-    if let Err(error) = connection.await {
-        // A peer that went away, sent no HTTP, or was too slow: its affair.
-        tracing::debug!(%peer, %error, "an HTTP connection ended early");
+    tokio::select! {
+        biased;
+        () = place.wanted() => {}
+        ended = connection => if let Err(error) = ended {
+            // A peer that went away, sent no HTTP, or was too slow: its affair.
+            tracing::debug!(%peer, %error, "an HTTP connection ended early");
+        }
     }
+}
+
+fn say_evicted(peer: SocketAddr) {
+    static NO_PLACE: Seldom = Seldom::new(Seldom::EVERY);
+    NO_PLACE.say(|held_back| {
+        tracing::warn!(
+            %peer, held_back,
+            "closed an HTTP connection without a valid token for one that came: http_connections_max are open"
+        );
+    });
 }
 
 fn refuse(stream: &TcpStream, peer: SocketAddr) {
     static NO_PLACE: Seldom = Seldom::new(Seldom::EVERY);
     NO_PLACE.say(|held_back| {
-        tracing::warn!(%peer, held_back, "closed an HTTP connection: http_connections_max are open");
+        tracing::warn!(%peer, held_back, "turned an HTTP connection away: http_connections_max are open, all with valid tokens");
     });
     // What cannot be said at once is not said. What it has sent already is taken
     // out of the way, or closing would reset the connection before it is read.

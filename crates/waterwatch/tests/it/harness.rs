@@ -388,3 +388,16 @@ impl Peer {
         String::from_utf8(bytes).expect("replies are ASCII")
     }
 }
+
+/// Connects from another address of this machine, which the standard library cannot.
+pub fn connect_from(source: &str, to: SocketAddr) -> TcpStream {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
+    let stream = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(source.parse().expect("an address"), 0))?;
+        socket.connect(to).await?.into_std()
+    });
+    let stream = stream.expect("the server accepts");
+    stream.set_nonblocking(false).expect("an option");
+    stream
+}

@@ -1,26 +1,16 @@
 //! Two devices with one number, as an operator sees them.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 
 use tempfile::tempdir;
-use tokio::net::TcpSocket;
 
-use crate::harness::{PATIENCE, Server, alarms, run, stderr, stdout, wait_for};
+use crate::harness::{PATIENCE, Server, alarms, connect_from, run, stderr, stdout, wait_for};
 use crate::ledger::{self, kinds, ledger};
 
 /// Says something from an address of this machine, and gives the reply.
 fn say_from(server: &Server, address: &str, line: &str) -> String {
-    let from: SocketAddr = format!("{address}:0").parse().unwrap();
-    let connect = async {
-        let socket = TcpSocket::new_v4()?;
-        socket.bind(from)?;
-        socket.connect(server.address).await?.into_std()
-    };
-    // The standard library has no connection from an address of our choice.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
-    let mut socket = runtime.block_on(connect).unwrap();
-    socket.set_nonblocking(false).unwrap();
+    let mut socket = connect_from(address, server.address);
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket.write_all(line.as_bytes()).unwrap();
     socket.shutdown(Shutdown::Write).unwrap();

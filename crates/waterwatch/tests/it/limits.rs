@@ -1,11 +1,10 @@
 //! Every limit, and what happens at it.
 
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-use crate::harness::{Peer, Server, alarms, run, stdout, stored, wait_for};
+use crate::harness::{Peer, Server, alarms, connect_from, run, stdout, stored, wait_for};
 
 #[test]
 fn a_line_of_100_kb_is_refused_once_and_closed() {
@@ -66,7 +65,7 @@ fn connections_from_one_address_can_be_limited() {
     assert_eq!(first.reply(), "OK");
     assert_eq!(server.connect().rest(), "");
     server.running.wait_for_log("there are 1 from its address already (connections_per_address_max)");
-    let mut elsewhere = Peer { stream: connect_from("127.0.0.2", &server) };
+    let mut elsewhere = Peer { stream: connect_from("127.0.0.2", server.address) };
     elsewhere.send("2 0 1\n");
     assert_eq!(elsewhere.reply(), "OK");
 }
@@ -296,17 +295,6 @@ fn served(server: &Server, line: &str) -> String {
     let _ = peer.stream.write_all(line.as_bytes());
     peer.half_close();
     peer.rest().lines().next().unwrap_or_default().to_owned()
-}
-
-fn connect_from(source: &str, server: &Server) -> TcpStream {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
-    let stream = runtime.block_on(async {
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.bind(format!("{source}:0").parse().unwrap()).unwrap();
-        socket.connect(server.address).await.unwrap().into_std().unwrap()
-    });
-    stream.set_nonblocking(false).unwrap();
-    stream
 }
 
 #[test]

@@ -1,16 +1,20 @@
 //! Requests that are huge, slow, or very many: each has a clear answer, and
 //! stations are heard meanwhile.
 
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::sse::Stream;
 use crate::api::Api;
-use crate::harness::{PATIENCE, Server, wait_for};
+use crate::harness::{PATIENCE, Server, connect_from, wait_for};
 
 fn connect(api: &Api) -> TcpStream {
     let stream = TcpStream::connect(api.address).expect("the server accepts");
@@ -143,25 +147,57 @@ fn a_head_that_is_too_large_is_refused() {
 }
 
 #[test]
-fn thousands_of_idle_connections_hold_up_neither_stations_nor_health_for_long() {
+fn thousands_of_idle_connections_hold_up_neither_operators_nor_stations() {
     let folder = TempDir::new().unwrap();
+    // Nothing but others who come ends an idle one.
     let server =
-        Server::start(folder.path(), &["--http-connections-max", "100", "--http-head-timeout-s", "2"]);
+        Server::start(folder.path(), &["--http-connections-max", "200", "--http-head-timeout-s", "60"]);
     let api = server.api();
-    let mut idle: Vec<TcpStream> = (0..2_000).map(|_| connect(&api)).collect();
-    assert_eq!(server.say(b"7 1 0\n"), "OK\n");
-    let refused = rest(idle.last_mut().unwrap());
-    assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("http_connections_max"), "{refused}");
-    wait_for("the idle ones to be cut off", || {
-        let fresh = Api::new(api.address, None);
-        let answer = fresh.request(Method::GET, "/healthz").timeout(Duration::from_secs(5)).send();
-        answer.is_ok_and(|answer| answer.status() == 200).then_some(())
+    let mut stream = Stream::open(&server, "", None);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for from in ["127.0.0.2", "127.0.0.3"] {
+            let (to, done) = (api.address, &done);
+            scope.spawn(move || {
+                let mut idle = VecDeque::new();
+                while !done.load(Ordering::Relaxed) {
+                    let mut stream = connect_from(from, to);
+                    // Some are cut off before they say that they are somebody.
+                    let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nauthorization: Bearer ww_");
+                    idle.push_back(stream);
+                    if idle.len() > 1_000 {
+                        idle.pop_front();
+                    }
+                }
+            });
+        }
+        wait_for("places to be wanted by thousands", || {
+            api.metric("waterwatch_http_connections_evicted_total").filter(|evicted| *evicted >= 2_000.0)
+        });
+        for station in 0..50 {
+            // A connection of its own each time.
+            let asked = Instant::now();
+            server.api().get("/api/v1/alarms").ok();
+            assert!(asked.elapsed() < Duration::from_secs(1), "answered after {:?}", asked.elapsed());
+            assert_eq!(server.say(format!("{station} 1 0\n").as_bytes()), "OK\n");
+        }
+        done.store(true, Ordering::Relaxed);
     });
-    server.running.wait_for_log("http_connections_max are open");
-    assert_eq!(
-        api.post("/api/v1/reports", &json!({"station_id": 7, "alarm1": false, "alarm2": false})).status,
-        200
-    );
+    // Whoever has shown a token has kept their place meanwhile.
+    assert_eq!(stream.next().unwrap().data["source"], "0");
+    assert!(api.metric("waterwatch_connections{kind=\"http\"}").unwrap() <= 200.0);
+    server.running.wait_for_log("closed an HTTP connection without a valid token for one that came");
+}
+
+#[test]
+fn who_comes_when_all_are_open_and_have_tokens_is_told_so() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &["--http-connections-max", "2"]);
+    let api = server.api();
+    let _streams = [Stream::open(&server, "", None), Stream::open(&server, "", None)];
+    let refused = rest(&mut connect(&api));
+    assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("http_connections_max"), "{refused}");
+    server.running.wait_for_log("http_connections_max are open, all with valid tokens");
 }
 
 #[test]
