@@ -4,13 +4,21 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use tokio::sync::watch;
 use waterwatch_core::Token;
 use waterwatch_core::token::{Digest, Role};
 
 /// All tokens. A copy is the same tokens: what is committed holds in all of them at
 /// once.
 #[derive(Clone, Debug, Default)]
-pub struct Tokens(Arc<RwLock<Kept>>);
+pub struct Tokens(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    kept: RwLock<Kept>,
+    /// For those who wait for a change.
+    changed: watch::Sender<()>,
+}
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -42,6 +50,16 @@ impl Tokens {
         let kept = self.kept();
         let digest = *kept.by_name.get(name)?;
         kept.by_digest.get(&digest).map(|token| (digest, Arc::clone(token)))
+    }
+
+    /// Waits until the token of this name is not valid: it was revoked, or is not there.
+    pub async fn revoked(&self, name: &str) {
+        // Before it is looked at: no change is missed in between.
+        let mut changed = self.0.changed.subscribe();
+        while self.named(name).is_some_and(|(_, token)| token.is_valid()) {
+            // It is never closed: we have it.
+            let _ = changed.changed().await;
+        }
     }
 
     /// All of them, those that were revoked too, in the order of their names.
@@ -80,7 +98,10 @@ impl Tokens {
     /// What a batch recorded becomes the state.
     pub fn apply(&self, recorded: &[(Digest, Token)]) {
         if !recorded.is_empty() {
-            self.0.write().unwrap_or_else(PoisonError::into_inner).apply(recorded.iter().cloned());
+            let mut kept = self.0.kept.write().unwrap_or_else(PoisonError::into_inner);
+            kept.apply(recorded.iter().cloned());
+            drop(kept);
+            self.0.changed.send_replace(());
         }
     }
 
@@ -88,11 +109,12 @@ impl Tokens {
     pub fn replace(&self, read: Vec<(Digest, Token)>) {
         let mut kept = Kept::default();
         kept.apply(read);
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = kept;
+        *self.0.kept.write().unwrap_or_else(PoisonError::into_inner) = kept;
+        self.0.changed.send_replace(());
     }
 
     fn kept(&self) -> RwLockReadGuard<'_, Kept> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.0.kept.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -92,19 +92,16 @@ impl Following {
     /// What is to be sent next; `None`: that was all. Whoever follows comes back then,
     /// and goes on from where they were.
     pub(super) async fn next(&mut self) -> Option<Bytes> {
-        let stopping = self.web.stopping.clone();
+        let (web, token) = (self.web.clone(), self.token.clone());
         let next = tokio::select! {
             biased;
-            () = stopping.cancelled() => None,
+            () = web.stopping.cancelled() => None,
+            // One that is revoked ends what it has begun.
+            () = web.tokens.revoked(&token) => None,
             next = self.recorded() => next,
         };
         self.quiet_until = Instant::now() + QUIET_MAX;
-        next.filter(|_| self.is_allowed())
-    }
-
-    /// A token that is revoked ends what it has begun.
-    fn is_allowed(&self) -> bool {
-        self.web.tokens.named(&self.token).is_some_and(|(_, token)| token.revoked.is_none())
+        next
     }
 
     async fn recorded(&mut self) -> Option<Bytes> {

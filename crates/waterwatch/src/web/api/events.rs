@@ -15,6 +15,7 @@ use super::words::Word;
 use crate::shown;
 use crate::shown::event::EventObject;
 use crate::store::reader::{Asked, Page, Reader, Window};
+use crate::web::access::Caller;
 use crate::web::api::read;
 use crate::web::extract::{List, QueryString, source_of};
 use crate::web::problem::Problem;
@@ -87,6 +88,7 @@ pub(super) struct EventsObject {
 pub(super) async fn events(
     State(web): State<Web>,
     Extension(deadline): Extension<Deadline>,
+    caller: Caller,
     headers: HeaderMap,
     QueryString(query): QueryString<EventsQuery>,
 ) -> Result<Response, Problem> {
@@ -96,7 +98,7 @@ pub(super) async fn events(
         return Err(Problem::unfit("limit", "it must be at least 1"));
     }
     if wants_csv(&headers) {
-        return export::answer(web, deadline, asked, limit).await;
+        return export::answer(web, caller.0.name.clone(), deadline, asked, limit).await;
     }
     let limit = limit.unwrap_or(LIMIT);
     if limit > LIMIT_MAX {

@@ -25,6 +25,8 @@ const READ_WITHIN: Duration = Duration::from_secs(5);
 /// An export that goes on.
 struct Export {
     web: Web,
+    /// By whose token.
+    token: Box<str>,
     asked: Asked,
     /// How many more rows are wanted.
     left: u64,
@@ -45,13 +47,14 @@ struct Piece {
 /// So many rows at most; all if nothing is said.
 pub(super) async fn answer(
     web: Web,
+    token: Box<str>,
     deadline: Deadline,
     asked: Asked,
     limit: Option<u64>,
 ) -> Result<Response, Problem> {
     let end = newest(&web, deadline).await?;
     let left = limit.unwrap_or(u64::MAX);
-    let mut export = Export { web, asked, left, end, is_begun: false, is_over: false };
+    let mut export = Export { web, token, asked, left, end, is_begun: false, is_over: false };
     // As long as nothing is sent, what fails can be said.
     let first = export.piece().await?;
     let pieces = stream::try_unfold((Some(first), export), async |(first, mut export)| {
@@ -73,11 +76,12 @@ impl Export {
     /// before the end of the body, so that who reads it knows that something is
     /// missing.
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        let stopping = self.web.stopping.clone();
+        let (web, token) = (self.web.clone(), self.token.clone());
         while !self.is_over {
             let rows = tokio::select! {
                 biased;
-                () = stopping.cancelled() => return Err(io::Error::other("the server stops")),
+                () = web.stopping.cancelled() => return Err(io::Error::other("the server stops")),
+                () = web.tokens.revoked(&token) => return Err(io::Error::other("its token was revoked")),
                 rows = self.piece() => rows.map_err(|problem| io::Error::other(problem.detail().to_owned()))?,
             };
             // Among what was looked at there may be nothing.
