@@ -223,6 +223,9 @@ pub enum NotDone {
     /// Whoever waited for it waits no more.
     #[error("it was not decided in time")]
     TooLate,
+    /// What it depends on could not be read: the disk failed.
+    #[error("what it depends on could not be read; the log says more")]
+    NotRead,
     /// It could not be recorded: no room on the disk, or the disk failed.
     #[error("it could not be recorded")]
     NotStored,

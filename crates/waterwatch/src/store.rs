@@ -161,7 +161,8 @@ pub trait Store {
     /// Whoever only measures takes no commands, and has none.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// If it cannot be read; an [`Unfit`](waterwatch_core::settings::Unfit), if something
+    /// of it cannot be meant.
     fn station_says(&self, _id: StationId) -> anyhow::Result<StationSays> {
         Ok(StationSays::default())
     }
@@ -169,7 +170,7 @@ pub trait Store {
     /// What they say for the stations of an area.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// Those of [`Store::station_says`].
     fn area_says(&self, _name: &str) -> anyhow::Result<ScopeSays> {
         Ok(ScopeSays::default())
     }
@@ -177,7 +178,7 @@ pub trait Store {
     /// What they say for the fleet.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// Those of [`Store::station_says`].
     fn fleet_says(&self) -> anyhow::Result<ScopeSays> {
         Ok(ScopeSays::default())
     }

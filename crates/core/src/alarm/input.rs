@@ -131,6 +131,12 @@ pub enum Rejected {
         /// Which point.
         point: Point,
     },
+    /// No report of it was ever recorded, and nobody says anything of it.
+    #[error("station {station} is not known: it was never heard, and nothing is said of it; put its settings first")]
+    NoSuchStation {
+        /// Which.
+        station: StationId,
+    },
     /// Its station is no more.
     #[error("its station is retired")]
     StationRetired,

@@ -12,6 +12,29 @@ use crate::command::{Command, Done, NotDone, Outcome, What, comms_of};
 use crate::lane::Awaited;
 use crate::store::{AlarmKey, Store};
 
+/// Why a command changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotObeyed {
+    /// It does not fit how things stand.
+    Rejected(Rejected),
+    /// Whether it fits could not be found out.
+    NotDone(NotDone),
+}
+
+impl From<Rejected> for NotObeyed {
+    fn from(rejected: Rejected) -> NotObeyed {
+        NotObeyed::Rejected(rejected)
+    }
+}
+
+impl NotObeyed {
+    /// It depends on what could not be read: nobody is told what may be wrong.
+    pub(super) fn unread(error: &anyhow::Error) -> NotObeyed {
+        tracing::error!("cannot read what a command depends on; it is not done: {error:#}");
+        NotObeyed::NotDone(NotDone::NotRead)
+    }
+}
+
 /// Those whose callers still wait; the others hear that theirs is not done.
 pub(super) fn in_time(commands: Vec<Awaited>, now: Instant) -> Vec<Awaited> {
     let mut waiting = Vec::with_capacity(commands.len());
@@ -27,12 +50,13 @@ pub(super) fn in_time(commands: Vec<Awaited>, now: Instant) -> Vec<Awaited> {
 
 /// Tells what became of each. A batch that is not there has taken back whatever
 /// a command was rejected for.
-pub(super) fn tell(commands: Vec<Awaited>, obeyed: Vec<Result<Done, Rejected>>, is_there: bool) {
+pub(super) fn tell(commands: Vec<Awaited>, obeyed: Vec<Result<Done, NotObeyed>>, is_there: bool) {
     for (awaited, obeyed) in commands.into_iter().zip(obeyed) {
         awaited.answer(match obeyed {
             _ if !is_there => Outcome::NotDone(NotDone::NotStored),
             Ok(done) => Outcome::Done(done),
-            Err(rejected) => Outcome::Rejected(rejected),
+            Err(NotObeyed::Rejected(rejected)) => Outcome::Rejected(rejected),
+            Err(NotObeyed::NotDone(why)) => Outcome::NotDone(why),
         });
     }
 }
@@ -43,44 +67,52 @@ impl Draft {
         &mut self,
         ground: &Ground<'_, S>,
         command: &Command,
-    ) -> Result<Done, Rejected> {
+    ) -> Result<Done, NotObeyed> {
         let store = ground.store;
-        if let Some(id) = command.what.station() {
-            self.has_room(ground, id)?;
+        match (&command.what, command.what.station()) {
+            (What::SetStation { .. }, Some(id)) => self.has_room(ground, id)?,
+            (_, Some(id)) if !self.is_known(ground, id) => {
+                return Err(Rejected::NoSuchStation { station: id }.into());
+            }
+            _ => {}
         }
         let by = &*command.by;
         let order = |until_ms: &i64, reason| Order { until_ms: *until_ms, by, reason };
         let take_out = |until_ms, reason| Input::TakeOutOfService(order(until_ms, reason));
         match &command.what {
             What::Acknowledge { alarm, occurrence } => {
-                self.obey_one(ground, alarm, Input::Acknowledge { occurrence: *occurrence, by })
+                Ok(self.obey_one(ground, alarm, Input::Acknowledge { occurrence: *occurrence, by })?)
             }
             What::Shelve { alarm, until_ms, reason } => {
-                self.obey_one(ground, alarm, Input::Shelve(order(until_ms, reason)))
+                Ok(self.obey_one(ground, alarm, Input::Shelve(order(until_ms, reason)))?)
             }
-            What::Unshelve { alarm } => self.obey_one(ground, alarm, Input::Unshelve { by }),
+            What::Unshelve { alarm } => Ok(self.obey_one(ground, alarm, Input::Unshelve { by })?),
             What::TakeOutOfService { alarm, until_ms, reason } => {
-                self.obey_one(ground, alarm, take_out(until_ms, reason))
+                Ok(self.obey_one(ground, alarm, take_out(until_ms, reason))?)
             }
-            What::ReturnToService { alarm } => self.obey_one(ground, alarm, Input::ReturnToService { by }),
+            What::ReturnToService { alarm } => {
+                Ok(self.obey_one(ground, alarm, Input::ReturnToService { by })?)
+            }
             What::Note { alarm, occurrence, text } => self.note(ground, alarm, *occurrence, (by, text)),
             What::Pause { station, until_ms, reason } => {
-                self.obey_one(ground, &comms_of(*station), take_out(until_ms, reason))
+                Ok(self.obey_one(ground, &comms_of(*station), take_out(until_ms, reason))?)
             }
             What::Resume { station } => {
-                self.obey_one(ground, &comms_of(*station), Input::ReturnToService { by })
+                Ok(self.obey_one(ground, &comms_of(*station), Input::ReturnToService { by })?)
             }
             What::BeginVisit { station, .. } if self.is_retired(store, *station) => {
-                Err(Rejected::StationRetired)
+                Err(Rejected::StationRetired.into())
             }
             What::BeginVisit { station, until_ms, reason } => {
                 let (until_ms, reason) = (*until_ms, reason.as_deref());
                 let input = station_life::Input::BeginVisit { until_ms, by, reason };
-                self.live(store, *station, input, Default::default()).map(|()| self.done())
+                self.live(store, *station, input, Default::default())?;
+                Ok(self.done())
             }
             What::EndVisit { station } => {
                 let input = station_life::Input::EndVisit { by };
-                self.live(store, *station, input, Default::default()).map(|()| self.done())
+                self.live(store, *station, input, Default::default())?;
+                Ok(self.done())
             }
             What::SetStation { station, says } => {
                 self.set_station(store, *station, says, by).map(|()| self.done())
@@ -88,16 +120,33 @@ impl Draft {
             What::SetArea { area, says } => self.set_area(ground, area, says, by).map(|()| self.done()),
             What::SetFleet { says } => self.set_fleet(store, says, by).map(|()| self.done()),
             What::Retire { station, reason } => {
-                let settings = ground.watch.settings();
-                self.retire(store, settings, *station, (by, reason)).map(|()| self.done())
+                self.retire(store, ground.watch.settings(), *station, (by, reason))?;
+                Ok(self.done())
             }
             What::Forget { station } => self.forget(ground, *station, by).map(|()| self.done()),
             What::AddToken { name, role, rights, digest } => {
                 let made = NewToken { name, role: *role, rights: *rights, digest: *digest };
-                self.add_token(store.tokens(), &made, Some(by)).map(|()| self.done())
+                self.add_token(store.tokens(), &made, Some(by))?;
+                Ok(self.done())
             }
-            What::RevokeToken { name } => self.revoke_token(store.tokens(), name, by).map(|()| self.done()),
+            What::RevokeToken { name } => {
+                self.revoke_token(store.tokens(), name, by)?;
+                Ok(self.done())
+            }
         }
+    }
+
+    /// Whether a station was ever heard, or anything is said or kept of it: whoever
+    /// mistypes a number has paused nothing, and must hear so.
+    fn is_known<S: Store>(&self, ground: &Ground<'_, S>, id: StationId) -> bool {
+        let &Ground { store, watch, .. } = ground;
+        let has_alarm = |point: &Point| {
+            self.judgement.current(store, &self.batch, &(AlarmSource::Station(id), *point)).is_some()
+        };
+        store.find(id).is_some()
+            || self.says_now(id).unwrap_or_else(|| watch.settings().is_said(id))
+            || self.life(store, id).is_some()
+            || Point::OF_STATION.iter().any(has_alarm)
     }
 
     /// Whoever names stations that nobody has ever heard must not fill the
@@ -139,27 +188,20 @@ impl Draft {
         alarm: &AlarmKey,
         occurrence: Option<i64>,
         (by, text): (&str, &str),
-    ) -> Result<Done, Rejected> {
+    ) -> Result<Done, NotObeyed> {
         self.is_there(ground, alarm)?;
         let (by, text) = (alarm::name(by)?, alarm::note(text)?);
         let done = self.done_with(ground.store, alarm);
         let occurrence = match occurrence.or(done.occurrence) {
             Some(open) if done.occurrence == Some(open) && open <= ground.store.sequence() => open,
-            Some(named) if self.has_occurred(ground.store, alarm, named) => named,
-            _ => return Err(Rejected::NoSuchOccurrence { named: occurrence }),
+            Some(named) if has_occurred(ground.store, alarm, named)? => named,
+            _ => return Err(Rejected::NoSuchOccurrence { named: occurrence }.into()),
         };
         let (source, point) = alarm.clone();
         let subject = self.subject(source, point, Origin::default(), None);
         let mut ledger = Ledger { sequence: &mut self.batch.sequence, events: &mut self.batch.events };
         ledger.note(&subject, done.state.unwrap_or(State::Normal), occurrence, (by, text));
         Ok(Done { sequence: self.batch.sequence, ..done })
-    }
-
-    fn has_occurred<S: Store>(&self, store: &S, alarm: &AlarmKey, occurrence: i64) -> bool {
-        store.has_occurred(alarm, occurrence).unwrap_or_else(|error| {
-            tracing::error!("cannot look for an occurrence in the ledger: {error:#}");
-            false
-        })
     }
 
     /// How an alarm is after the batch so far.
@@ -190,4 +232,8 @@ impl Draft {
     fn done(&self) -> Done {
         Done { sequence: self.batch.sequence, state: None, occurrence: None }
     }
+}
+
+fn has_occurred<S: Store>(store: &S, alarm: &AlarmKey, occurrence: i64) -> Result<bool, NotObeyed> {
+    store.has_occurred(alarm, occurrence).map_err(|error| NotObeyed::unread(&error))
 }

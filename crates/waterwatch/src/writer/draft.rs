@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use waterwatch_core::alarm::{Alarm, AlarmSource, Input, Point, Rejected, Subject};
+use waterwatch_core::alarm::{Alarm, AlarmSource, Input, Point, Subject};
 use waterwatch_core::silence::Now;
 use waterwatch_core::wire::Refusal;
 use waterwatch_core::{Novelty, Origin, Report, Settings, Span, Station, StationId};
 
+use super::command::NotObeyed;
 use super::identity::is_contact_on;
 use super::judgement::Judgement;
 use super::watch::Watch;
@@ -69,7 +70,7 @@ pub struct Draft {
 #[derive(Debug)]
 pub struct Decided {
     /// What follows from each command.
-    pub obeyed: Vec<Result<Done, Rejected>>,
+    pub obeyed: Vec<Result<Done, NotObeyed>>,
     /// What becomes of each connection's reports.
     pub verdicts: Vec<Verdict>,
 }

@@ -1,15 +1,32 @@
 //! What people say of stations, for areas and for the fleet: deciding it.
 
-use waterwatch_core::StationId;
-use waterwatch_core::alarm::{AlarmSource, Ledger, Rejected, name};
-use waterwatch_core::settings::{Said, ScopeSays, Told, changes, text};
+use std::collections::HashMap;
 
+use waterwatch_core::alarm::{AlarmSource, Ledger, Rejected, name};
+use waterwatch_core::settings::{Said, ScopeSays, Told, Unfit, changes, text};
+use waterwatch_core::{Settings, StationId};
+
+use super::command::NotObeyed;
 use super::draft::{Draft, Ground};
 use crate::station_says::{NAME_CHARS_MAX, StationSays};
 use crate::store::{NewSays, Store};
 
 /// Areas for which something is said, at most: what each says is kept in memory.
-const AREAS_MAX: usize = 10_000;
+pub(super) const AREAS_MAX: usize = 10_000;
+
+/// The areas for which something is said.
+struct AreasSaid<'a> {
+    settings: &'a Settings,
+    /// Whether anything is, for those of this batch.
+    anew: HashMap<&'a str, bool>,
+    count: usize,
+}
+
+impl AreasSaid<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.anew.get(name).copied().unwrap_or_else(|| self.settings.is_area_said(name))
+    }
+}
 
 impl Draft {
     /// People say this of a station, in place of all that they said of it.
@@ -19,9 +36,9 @@ impl Draft {
         id: StationId,
         says: &StationSays,
         by: &str,
-    ) -> Result<(), Rejected> {
+    ) -> Result<(), NotObeyed> {
         let source = AlarmSource::Station(id);
-        let before = known(&source, self.station_says(store, id)).map(|before| before.told());
+        let before = known(&source, self.station_says(store, id))?.map(|before| before.told());
         self.say_anew(
             source,
             NewSays::Station(id, Box::new(says.clone())),
@@ -40,6 +57,31 @@ impl Draft {
         anew.map_or_else(|| store.station_says(id), Ok)
     }
 
+    /// Whether they say anything of a station by what the batch so far says of it;
+    /// `None`: it says nothing.
+    pub(super) fn says_now(&self, id: StationId) -> Option<bool> {
+        self.batch.said.iter().rev().find_map(|new| match new {
+            NewSays::Station(of, says) if *of == id => Some(!says.is_empty()),
+            _ => None,
+        })
+    }
+
+    /// The areas for which they say something after the batch so far.
+    fn areas_said<'a>(&'a self, settings: &'a Settings) -> AreasSaid<'a> {
+        let mut areas = AreasSaid { settings, anew: HashMap::new(), count: settings.areas_said() };
+        for new in &self.batch.said {
+            if let NewSays::Area(name, says) = new {
+                match (areas.has(name), !says.is_empty()) {
+                    (false, true) => areas.count += 1,
+                    (true, false) => areas.count -= 1,
+                    _ => {}
+                }
+                areas.anew.insert(name, !says.is_empty());
+            }
+        }
+        areas
+    }
+
     /// They say this for the stations of an area, whether there are any yet or not.
     pub(super) fn set_area<S: Store>(
         &mut self,
@@ -47,18 +89,18 @@ impl Draft {
         area: &str,
         says: &ScopeSays,
         by: &str,
-    ) -> Result<(), Rejected> {
-        let area = text("area", Said::Text(area), NAME_CHARS_MAX)?;
-        let settings = ground.watch.settings();
-        if !settings.is_area_said(&area) && settings.areas_said() >= AREAS_MAX {
-            return Err(Rejected::AreasMax { areas_max: AREAS_MAX });
+    ) -> Result<(), NotObeyed> {
+        let area = text("area", Said::Text(area), NAME_CHARS_MAX).map_err(Rejected::from)?;
+        let areas = self.areas_said(ground.watch.settings());
+        if !says.is_empty() && !areas.has(&area) && areas.count >= AREAS_MAX {
+            return Err(Rejected::AreasMax { areas_max: AREAS_MAX }.into());
         }
         let anew = self.batch.said.iter().rev().find_map(|new| match new {
             NewSays::Area(of, says) if *of == area => Some(ScopeSays::clone(says)),
             _ => None,
         });
         let source = AlarmSource::Area(area.clone());
-        let before = known(&source, anew.map_or_else(|| ground.store.area_says(&area), Ok));
+        let before = known(&source, anew.map_or_else(|| ground.store.area_says(&area), Ok))?;
         let before = before.map(|before| before.told());
         self.say_anew(
             source,
@@ -75,13 +117,13 @@ impl Draft {
         store: &S,
         says: &ScopeSays,
         by: &str,
-    ) -> Result<(), Rejected> {
+    ) -> Result<(), NotObeyed> {
         let anew = self.batch.said.iter().rev().find_map(|new| match new {
             NewSays::Fleet(says) => Some(ScopeSays::clone(says)),
             _ => None,
         });
         let source = AlarmSource::Server;
-        let before = known(&source, anew.map_or_else(|| store.fleet_says(), Ok)).map(|before| before.told());
+        let before = known(&source, anew.map_or_else(|| store.fleet_says(), Ok))?.map(|before| before.told());
         self.say_anew(source, NewSays::Fleet(Box::new(says.clone())), before.as_deref(), &says.told(), by)
     }
 
@@ -94,7 +136,7 @@ impl Draft {
         before: Option<&[(String, Told)]>,
         after: &[(String, Told)],
         by: &str,
-    ) -> Result<(), Rejected> {
+    ) -> Result<(), NotObeyed> {
         let by = name(by)?;
         let words = match before {
             Some(before) => match changes(before, after) {
@@ -110,9 +152,15 @@ impl Draft {
     }
 }
 
-/// What was said until now; `None` if that cannot be meant or read.
-fn known<T>(source: &AlarmSource, says: anyhow::Result<T>) -> Option<T> {
-    let told =
-        |error| tracing::warn!(%source, "what was settled cannot be meant, and is replaced: {error:#}");
-    says.map_err(told).ok()
+/// What was said until now; `None` if that cannot be meant: it can be replaced, or
+/// nobody could ever put it right.
+fn known<T>(source: &AlarmSource, says: anyhow::Result<T>) -> Result<Option<T>, NotObeyed> {
+    match says {
+        Ok(says) => Ok(Some(says)),
+        Err(error) if error.root_cause().is::<Unfit>() => {
+            tracing::warn!(%source, "what was settled cannot be meant, and is replaced: {error:#}");
+            Ok(None)
+        }
+        Err(error) => Err(NotObeyed::unread(&error)),
+    }
 }

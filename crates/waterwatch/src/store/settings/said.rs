@@ -7,7 +7,7 @@ use waterwatch_core::alarm::{Point, Priority};
 use waterwatch_core::settings::{PointOverrides, PointTexts, Said, ScopeSays, Setting, Unfit};
 use waterwatch_core::{Settings, StationId};
 
-use super::{FLEET, said, value};
+use super::{FLEET, describe, said, value};
 use crate::station_says::StationSays;
 
 /// The columns of `station_settings` beside its id, which are the names of their
@@ -53,7 +53,7 @@ impl NewSays {
 /// What is said of a station.
 ///
 /// # Errors
-/// If it cannot be read, or something of it cannot be meant.
+/// If it cannot be read; an [`Unfit`], if something of it cannot be meant.
 pub(in crate::store) fn read_station(connection: &Connection, id: StationId) -> anyhow::Result<StationSays> {
     let mut says = StationSays::default();
     let columns = STATION.join(", ");
@@ -104,9 +104,12 @@ fn read_points(
     let mut statement = connection.prepare_cached(&query)?;
     let mut rows = statement.query([scope])?;
     while let Some(row) = rows.next()? {
-        let point = value(row, names.len()).as_str().ok().and_then(Point::from_name);
+        let named = value(row, names.len());
+        let point = named.as_str().ok().and_then(Point::from_name);
         let point = point.filter(|point| Point::OF_STATION.contains(point));
-        let point = point.context("a row of point_settings is of no point that a station has")?;
+        let unfit = || Unfit::new("point", describe(named), "one that a station has");
+        let point =
+            point.ok_or_else(unfit).context("a row of point_settings is of no point that a station has")?;
         each(row, &names, |name, said| says.say_of_point(point, name, said))
             .with_context(|| format!("of {point}"))?;
     }

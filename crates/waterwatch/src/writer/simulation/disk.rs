@@ -47,6 +47,8 @@ pub(in crate::writer) struct Disk {
     had_ledger: bool,
     /// What the next commit meets.
     pub(in crate::writer) fault: Fault,
+    /// Nothing can be read that is not in memory.
+    pub(in crate::writer) is_unreadable: bool,
     /// What was committed last, for whoever checks.
     pub(in crate::writer) committed: Vec<Event>,
     /// What it is part of, which sees each commit.
@@ -56,6 +58,11 @@ pub(in crate::writer) struct Disk {
 impl Disk {
     pub(super) fn of(machine: Rc<Machine>) -> Disk {
         Disk { machine: Some(machine), ..Disk::default() }
+    }
+
+    fn is_readable(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(!self.is_unreadable, "no such disk");
+        Ok(())
     }
 
     /// A station that an older server left behind.
@@ -171,18 +178,22 @@ impl Store for Disk {
     }
 
     fn has_occurred(&self, alarm: &AlarmKey, occurrence: i64) -> anyhow::Result<bool> {
+        self.is_readable()?;
         Ok(self.raised.contains(&(alarm.clone(), occurrence)))
     }
 
     fn station_says(&self, id: StationId) -> anyhow::Result<StationSays> {
+        self.is_readable()?;
         Ok(self.book.stations.get(&id).cloned().unwrap_or_default())
     }
 
     fn area_says(&self, name: &str) -> anyhow::Result<ScopeSays> {
+        self.is_readable()?;
         Ok(self.book.areas.get(name).cloned().unwrap_or_default())
     }
 
     fn fleet_says(&self) -> anyhow::Result<ScopeSays> {
+        self.is_readable()?;
         Ok(self.book.fleet.clone())
     }
 

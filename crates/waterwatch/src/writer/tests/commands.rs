@@ -1,10 +1,12 @@
 //! Operators' commands, from the lane to what they are told.
 
 use waterwatch_core::alarm::{AlarmSource, Point, Rejected, State};
+use waterwatch_core::settings::Said;
 
 use super::turns::{Turns, turns};
 use super::*;
 use crate::command::{Command, Done, NotDone, Outcome, What};
+use crate::station_says::StationSays;
 use crate::store::AlarmKey;
 use crate::store::Settled;
 use crate::writer::clock::Clock;
@@ -70,6 +72,87 @@ fn one_whose_caller_waits_no_more_is_not_decided() {
     assert_eq!((&outcomes[..], told.len()), (&[Outcome::NotDone(NotDone::TooLate)][..], 0));
 }
 
+fn shelve(turns: &Turns, id: i64) -> What {
+    let until_ms = turns.clock.now().wall_ms + 60_000;
+    What::Shelve { alarm: alarm1(id), until_ms, reason: "a pump is changed".into() }
+}
+
+fn all_at_once(turns: &mut Turns, wanted: Vec<What>) -> Vec<Outcome> {
+    let deadline = turns.clock.instant();
+    let commands = wanted.into_iter().map(|what| Command { what, by: "Ada".into(), deadline });
+    turns.obey(commands.collect(), &[]).0
+}
+
+#[test]
+fn nothing_is_done_to_a_station_that_nobody_knows() {
+    let mut turns = turns();
+    let station = StationId::new(7).unwrap();
+    let (alarm, until_ms) = (alarm1(7), turns.clock.now().wall_ms + 60_000);
+    let reason: Box<str> = "it floods".into();
+    let wanted = vec![
+        shelve(&turns, 7),
+        What::Unshelve { alarm: alarm.clone() },
+        What::TakeOutOfService { alarm: alarm.clone(), until_ms, reason: reason.clone() },
+        What::ReturnToService { alarm: alarm.clone() },
+        What::Acknowledge { alarm: alarm.clone(), occurrence: 1 },
+        What::Note { alarm, occurrence: None, text: reason.clone() },
+        What::Pause { station, until_ms, reason: reason.clone() },
+        What::Resume { station },
+        What::BeginVisit { station, until_ms, reason: None },
+        What::EndVisit { station },
+        What::Retire { station, reason },
+    ];
+    let unknown = Outcome::Rejected(Rejected::NoSuchStation { station });
+    for outcome in all_at_once(&mut turns, wanted) {
+        assert_eq!(outcome, unknown);
+    }
+    // Once something is said of it, in the same batch too; and while something is kept of it.
+    let mut says = StationSays::default();
+    says.say("name", Said::Text("North")).unwrap();
+    let say = |says| What::SetStation { station, says: Box::new(says) };
+    let wanted = vec![say(says.clone()), shelve(&turns, 7), say(StationSays::default()), shelve(&turns, 7)];
+    let outcomes = all_at_once(&mut turns, wanted);
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Done(_))), "{outcomes:?}");
+    let wanted = vec![What::Unshelve { alarm: alarm1(7) }, shelve(&turns, 7), say(says), shelve(&turns, 7)];
+    let outcomes = all_at_once(&mut turns, wanted);
+    assert_eq!(outcomes[1], unknown);
+    assert!(matches!(outcomes[3], Outcome::Done(_)), "{outcomes:?}");
+    let unsay = vec![What::Unshelve { alarm: alarm1(7) }, say(StationSays::default()), shelve(&turns, 7)];
+    assert_eq!(all_at_once(&mut turns, unsay)[2], unknown);
+}
+
+#[test]
+fn what_depends_on_what_cannot_be_read_is_not_done() {
+    let mut turns = turns();
+    turns.pass(1, &["1 1 0"]);
+    // One that is over by now is in the ledger alone.
+    let over = acknowledge(&turns, 1, "Ada").what;
+    let What::Acknowledge { occurrence, .. } = over else { panic!("{over:?}") };
+    turns.order(over);
+    turns.pass(1, &["1 0 0"]);
+    turns.pass(1, &["1 1 0"]);
+    let wanted = || {
+        let ledger = What::Note { alarm: alarm1(1), occurrence: Some(occurrence), text: "a float".into() };
+        let mut says = StationSays::default();
+        says.say("name", Said::Text("North")).unwrap();
+        let (area, says_of) = ("North".into(), || Box::new(says.judged().clone()));
+        vec![
+            ledger,
+            What::SetStation { station: StationId::new(1).unwrap(), says: Box::new(says.clone()) },
+            What::SetArea { area, says: says_of() },
+            What::SetFleet { says: says_of() },
+        ]
+    };
+    let acknowledge = acknowledge(&turns, 1, "Ada").what;
+    turns.recorder.store.is_unreadable = true;
+    let outcomes = all_at_once(&mut turns, wanted().into_iter().chain([acknowledge]).collect());
+    assert_eq!(outcomes[..4], vec![Outcome::NotDone(NotDone::NotRead); 4]);
+    assert!(matches!(outcomes[4], Outcome::Done(_)), "what is in memory is done: {outcomes:?}");
+    turns.recorder.store.is_unreadable = false;
+    let outcomes = all_at_once(&mut turns, wanted());
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Done(_))), "{outcomes:?}");
+}
+
 #[test]
 fn what_is_not_stored_is_not_done_nor_rejected_for_what_was_not_stored() {
     for fault in [Fault::Full, Fault::Unknown(false)] {
@@ -105,9 +188,10 @@ fn of_a_writer_that_ends_by_a_failure_nothing_is_known() {
     store.durable.lock().unwrap().reopen_fails = true;
     let (lane, operators, receiver) = lane::open(1_000);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let shelve = |id| {
+    let shelve = |point| {
         let until_ms = jiff::Timestamp::now().as_millisecond() + 60_000;
-        let what = What::Shelve { alarm: alarm1(id), until_ms, reason: "a pump is changed".into() };
+        let alarm = (AlarmSource::Server, point);
+        let what = What::Shelve { alarm, until_ms, reason: "a pump is changed".into() };
         Command { what, by: "Ada".into(), deadline: Instant::now() + Duration::from_secs(60) }
     };
     let writer = thread::spawn(move || {
@@ -116,12 +200,13 @@ fn of_a_writer_that_ends_by_a_failure_nothing_is_known() {
     });
     // Nobody reports, and nothing else wakes the writer for half a second.
     let began = Instant::now();
-    let outcomes = [runtime.block_on(operators.ask(shelve(1))), runtime.block_on(operators.ask(shelve(2)))];
+    let outcomes =
+        [Point::Comms, Point::NewStations].map(|point| runtime.block_on(operators.ask(shelve(point))));
     assert!(began.elapsed() < Duration::from_secs(30));
     assert_eq!(done(&outcomes[0]).state, Some(State::Shelved));
     assert_eq!(outcomes[1], Outcome::Unknown);
     assert!(writer.join().unwrap().is_err());
-    assert_eq!(runtime.block_on(operators.ask(shelve(1))), Outcome::NotDone(NotDone::Stopping));
+    assert_eq!(runtime.block_on(operators.ask(shelve(Point::Comms))), Outcome::NotDone(NotDone::Stopping));
     drop(lane);
 }
 
@@ -133,6 +218,7 @@ fn what_does_not_exist_is_not_put_aside() {
     let no_area = (AlarmSource::Area("Nowhere".into()), Point::Comms);
     let no_point = (AlarmSource::Server, Point::Alarm1);
     let of_server = (AlarmSource::Station(StationId::new(7).unwrap()), Point::NewStations);
+    turns.pass(1, &["7 0 0"]);
     for alarm in [no_area, no_point, of_server] {
         let (of, point) = alarm.clone();
         let what = What::Shelve { alarm, until_ms, reason: reason.clone() };

@@ -9,7 +9,8 @@ use super::*;
 use crate::command::{Command, Outcome, What};
 use crate::station_says::StationSays;
 use crate::writer::clock::Clock;
-use crate::writer::simulation::disk::Fault;
+use crate::writer::saying::AREAS_MAX;
+use crate::writer::simulation::disk::{Disk, Fault};
 
 fn station(station: i64, fields: &[(&str, Said<'_>)]) -> What {
     let mut says = StationSays::default();
@@ -74,6 +75,31 @@ fn an_area_without_a_name_and_a_person_without_one_are_rejected() {
     assert!(matches!(&outcomes[0], Outcome::Rejected(Rejected::Unfit(unfit)) if unfit.name == "area"));
     assert_eq!(outcomes[1], Outcome::Rejected(Rejected::Missing("a name")));
     assert_eq!(turns.recorder.watch.settings(), &waterwatch_core::Settings::default());
+}
+
+#[test]
+fn areas_of_one_batch_count_for_the_limit() {
+    let mut settings = waterwatch_core::Settings::default();
+    for area in 1..AREAS_MAX {
+        settings.say_for_area(&format!("area {area}"), Some(StationOverrides::default()));
+    }
+    let mut turns = Turns::with(Disk::default(), settings);
+    let area = |name: &str, fields: &[_]| What::SetArea { area: name.into(), says: scope(fields) };
+    let wanted = [
+        area("North", &[DISABLED]),
+        area("South", &[DISABLED]),
+        area("North", &[("grace_s", Said::Number(9))]),
+        area("South", &[]),
+        area("North", &[]),
+        area("South", &[DISABLED]),
+    ];
+    let deadline = turns.clock.instant();
+    let commands = wanted.into_iter().map(|what| Command { what, by: "Ada".into(), deadline }).collect();
+    let (outcomes, _) = turns.obey(commands, &[]);
+    let is_done = |outcome: &Outcome| matches!(outcome, Outcome::Done(_));
+    assert_eq!(outcomes[1], Outcome::Rejected(Rejected::AreasMax { areas_max: AREAS_MAX }));
+    assert_eq!(outcomes.iter().map(is_done).collect::<Vec<_>>(), [true, false, true, true, true, true]);
+    assert_eq!(turns.recorder.watch.settings().areas_said(), AREAS_MAX);
 }
 
 #[test]

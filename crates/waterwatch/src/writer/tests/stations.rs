@@ -2,7 +2,7 @@
 
 use waterwatch_core::alarm::Rejected;
 
-use super::turns::{NOTHING, Turns, turns};
+use super::turns::{NOTHING, Turns, naming, turns};
 use super::*;
 use crate::command::{Command, Outcome, What, comms_of};
 use crate::writer::clock::Clock;
@@ -40,6 +40,7 @@ fn a_paused_station_is_silent_without_an_alarm_until_the_end_of_the_pause() {
     turns.pass(1, &["1 0 0", "2 0 0"]);
     let paused = "comms taken_out_of_service, it is winter";
     // Also one that nobody has ever heard.
+    turns.name(9);
     for number in [1, 9] {
         assert_eq!(turns.order(pause(&turns, number, 3_600)), [format!("{number} {paused}")]);
     }
@@ -181,6 +182,7 @@ fn a_retired_station_that_reports_is_watched_again_and_raises_what_is_on() {
 #[test]
 fn a_station_that_nobody_has_heard_can_be_retired_and_then_heard() {
     let mut turns = turns();
+    turns.name(7);
     assert_eq!(turns.order(retire(7)), ["7 retired, it is sold"]);
     let ended = "7 retirement_ended, heard again after it was retired";
     assert_eq!(turns.pass(1, &["7 0 1"]), [ended, "7 alarm2 raised"]);
@@ -235,10 +237,11 @@ fn stations_that_nobody_has_heard_are_bounded() {
     let mut turns = turns().with_stations_max(3);
     turns.pass(1, &["1 0 0"]);
     for number in 10..13 {
-        turns.order(retire(number));
+        turns.name(number);
     }
     let one_more = Rejected::StationsMax { station: station(13), stations_max: 3 };
-    assert_eq!(rejected(&mut turns, retire(13)), one_more);
+    assert_eq!(rejected(&mut turns, naming(13)), one_more);
+    turns.order(retire(12));
     turns.order(retire(1));
 }
 

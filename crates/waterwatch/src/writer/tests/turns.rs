@@ -4,12 +4,13 @@ use std::rc::Rc;
 
 use waterwatch_core::Settings;
 use waterwatch_core::alarm::{AlarmSource, Point};
-use waterwatch_core::settings::{PointOverrides, StationOverrides};
+use waterwatch_core::settings::{PointOverrides, Said, StationOverrides};
 use waterwatch_core::silence::Now;
 
 use super::*;
 use crate::command::{Command, Outcome, What};
 use crate::lane::Awaited;
+use crate::station_says::StationSays;
 use crate::store::Settled;
 use crate::writer::clock::Clock;
 use crate::writer::simulation::disk::{Disk, Fault};
@@ -70,7 +71,10 @@ impl Turns {
     pub(super) fn expecting(self, stations: &[(i64, i64)]) -> Turns {
         let now = self.clock.now();
         let by = |&(id, after_s)| (StationId::new(id).unwrap(), now.wall_ms + after_s * 1_000);
-        let settled = Settled { expected_by: stations.iter().map(by).collect(), ..self.settled };
+        let mut settled = Settled { expected_by: stations.iter().map(by).collect(), ..self.settled };
+        for (id, _) in &settled.expected_by {
+            settled.settings.say(*id, StationOverrides::default(), None);
+        }
         Turns::start_at(self.recorder.store, settled, self.limits, now)
     }
 
@@ -140,6 +144,11 @@ impl Turns {
         told
     }
 
+    /// A turn in which something is said of a station, so that it is known.
+    pub(super) fn name(&mut self, id: i64) {
+        self.order(naming(id));
+    }
+
     /// A turn with these commands and reports: what became of the commands, and
     /// what the ledger says of the turn.
     pub(super) fn obey(&mut self, commands: Vec<Command>, lines: &[&str]) -> (Vec<Outcome>, Vec<String>) {
@@ -152,6 +161,13 @@ impl Turns {
         turned.unwrap();
         (outcomes, std::mem::take(&mut self.recorder.store.committed).iter().map(say).collect())
     }
+}
+
+/// Saying how a station is called.
+pub(super) fn naming(id: i64) -> What {
+    let mut says = StationSays::default();
+    says.say("name", Said::Text("North lift")).unwrap();
+    What::SetStation { station: StationId::new(id).unwrap(), says: Box::new(says) }
 }
 
 /// A line, and where it came from if it says so.

@@ -2,13 +2,18 @@
 
 use std::time::{Duration, Instant};
 
+use waterwatch_core::settings::StationOverrides;
+
 use super::*;
 use crate::command::Command;
 
 /// A batch of what operators want and of reports, as they are decided.
 pub(super) fn ordered(store: &SqliteStore, at_ms: i64, whats: &[What]) -> Batch {
     let at = Now { wall_ms: at_ms, steady_ms: at_ms };
-    let mut watch = Watch::start(Settings::default(), store, at);
+    // Of one of them something is said: it is known, also if it was never heard.
+    let mut settings = Settings::default();
+    settings.say(StationId::new(7).unwrap(), StationOverrides::default(), None);
+    let mut watch = Watch::start(settings, store, at);
     let mut draft = Draft::default();
     let deadline = Instant::now() + Duration::from_secs(60);
     let command = |what: &What| Command { what: what.clone(), by: "Ana".into(), deadline };
