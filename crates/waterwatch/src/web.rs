@@ -13,9 +13,11 @@ mod following;
 mod health;
 mod listener;
 mod metrics;
+mod numbers;
 mod places;
 pub mod problem;
 mod timely;
+mod wording;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -174,6 +176,12 @@ impl Web {
 
 /// Gives each request its deadline, and an answer if it passes.
 async fn within_its_time(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+    if let Some(expected) = request.headers().get(header::EXPECT)
+        && !expected.as_bytes().eq_ignore_ascii_case(b"100-continue")
+    {
+        let detail = "nothing but `100-continue` can be expected; leave the header Expect out";
+        return Problem::new(Kind::Expectation, detail).into_response();
+    }
     let deadline = Instant::now() + Duration::from_secs(web.limits.http_timeout_s);
     request.extensions_mut().insert(Deadline(deadline));
     match timeout_at((deadline + ANSWER_GRACE).into(), next.run(request)).await {

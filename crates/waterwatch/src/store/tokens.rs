@@ -2,6 +2,7 @@
 //! asks them at each request.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use tokio::sync::watch;
@@ -67,6 +68,15 @@ impl Tokens {
     pub fn all(&self) -> Vec<Arc<Token>> {
         let kept = self.kept();
         kept.by_name.values().filter_map(|digest| kept.by_digest.get(digest)).cloned().collect()
+    }
+
+    /// Those after this name in the order of the names, those that were revoked too; at
+    /// most so many.
+    #[must_use]
+    pub fn after(&self, name: &str, tokens_max: usize) -> Vec<Arc<Token>> {
+        let kept = self.kept();
+        let after = kept.by_name.range::<str, _>((Bound::Excluded(name), Bound::Unbounded));
+        after.filter_map(|(_, digest)| kept.by_digest.get(digest)).take(tokens_max).cloned().collect()
     }
 
     /// How many are valid.
@@ -154,6 +164,12 @@ mod tests {
         assert_eq!((copy.len(), copy.count_valid(), copy.admins()), (2, 1, vec!["a".into()]));
         let names: Vec<Box<str>> = copy.all().iter().map(|token| token.name.clone()).collect();
         assert_eq!(names, ["a".into(), "b".into()]);
+        let after =
+            |name, most| copy.after(name, most).iter().map(|token| token.name.clone()).collect::<Vec<_>>();
+        assert_eq!(
+            (after("", 1), after("a", 9), after("b", 9)),
+            (vec!["a".into()], vec!["b".into()], vec![])
+        );
         tokens.replace(vec![(first, token("c"))]);
         assert_eq!((copy.valid(&first).unwrap().name.clone(), copy.valid(&second)), ("c".into(), None));
         assert_eq!((copy.len(), copy.count_valid()), (1, 1));

@@ -2,7 +2,6 @@
 //! error that names the field.
 
 use std::fmt;
-use std::ops::Range;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -11,20 +10,21 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde_json::Value;
 use tokio::time::{timeout, timeout_at};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::{AlarmSource, Point};
 
 use super::access::Caller;
 use super::problem::{Kind, Problem};
-use super::{Deadline, Web};
+use super::{Deadline, Web, wording};
 use crate::store::AlarmKey;
+
+pub(super) use super::numbers::{NumberOrText, digits_schema, number_or_text, source_schema};
 
 /// A body of JSON.
 pub(super) struct Json<T>(pub(super) T);
@@ -65,11 +65,10 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path: String = error.path().to_string().chars().take(FIELD_CHARS_MAX).collect();
         let inner = error.into_inner();
-        let detail = inner.to_string();
+        let message = inner.to_string();
         match inner.classify() {
-            serde_json::error::Category::Data if path != "." => Problem::unfit(path, detail),
-            serde_json::error::Category::Data => Problem::new(Kind::Unfit, detail),
-            _ => Problem::new(Kind::BadRequest, format!("the body is no JSON: {detail}")),
+            serde_json::error::Category::Data => unfit(&path, &message),
+            _ => Problem::new(Kind::BadRequest, format!("the body is no JSON: {message}")),
         }
     })?;
     json.end().map_err(|error| Problem::new(Kind::BadRequest, format!("the body is no JSON: {error}")))?;
@@ -79,6 +78,14 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             Err(Problem::new(Kind::Unfit, "there is an array where an object is wanted"))
         }
         _ => Ok(read),
+    }
+}
+
+fn unfit(path: &str, message: &str) -> Problem {
+    let wording::Wrong { field, detail } = wording::of_field(path, message);
+    match field {
+        Some(field) => Problem::unfit(field.chars().take(FIELD_CHARS_MAX).collect::<String>(), detail),
+        None => Problem::new(Kind::Unfit, detail),
     }
 }
 
@@ -92,6 +99,10 @@ fn has_array_for_object(value: &Value) -> bool {
 }
 
 fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if encodings.into_iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Problem::new(Kind::MediaType, "send the body as it is, without a content-encoding"));
+    }
     let said = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     let essence = said.and_then(|said| said.split(';').next()).map(str::trim);
     match essence {
@@ -167,10 +178,8 @@ impl<T: DeserializeOwned> FromRequestParts<Web> for QueryString<T> {
             let text = rejection.body_text();
             let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
             match text.split_once(": ") {
-                Some((field, detail)) if !field.contains(' ') => {
-                    Problem::unfit(field.to_owned(), detail.to_owned())
-                }
-                _ => Problem::new(Kind::Unfit, text.to_owned()),
+                Some((field, message)) if !field.contains(' ') => unfit(field, message),
+                _ => unfit("", text),
             }
         })
     }
@@ -270,7 +279,7 @@ pub(super) fn printable(chars_max: usize) -> ObjectBuilder {
 async fn path<T: DeserializeOwned + Send>(parts: &mut Parts, web: &Web) -> Result<Path<T>, Problem> {
     Path::<T>::from_request_parts(parts, web)
         .await
-        .map_err(|rejection| Problem::new(Kind::NotFound, rejection.body_text()))
+        .map_err(|_| Problem::new(Kind::NotFound, "there is no such page: its path cannot be read as UTF-8"))
 }
 
 /// Reads `123`, `area:North`, `area/North` or `server`.
@@ -292,44 +301,16 @@ fn no_source(text: &str) -> Problem {
     )
 }
 
-/// A number that may also be written as a text, since there are greater ones
-/// than JavaScript can hold (2^53).
-pub(super) fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        Number(i64),
-        /// `7.0` is a whole number as well.
-        Fraction(f64),
-        Text(String),
-    }
-    // Whatever is greater may have lost its last digits.
-    const EXACT: Range<f64> = 0.0..9_007_199_254_740_992.0;
-    let number = match Either::deserialize(deserializer) {
-        Ok(Either::Number(number)) => Some(number),
-        #[expect(clippy::cast_possible_truncation, reason = "it is whole, and within what is exact")]
-        Ok(Either::Fraction(number)) if number.fract() == 0.0 && EXACT.contains(&number) => {
-            Some(number as i64)
-        }
-        Ok(Either::Text(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
-        Ok(_) | Err(_) => None,
-    };
-    number.filter(|number| *number >= 0).ok_or_else(|| {
-        D::Error::custom(format!("it must be a whole number from 0 to {}, or a text with one", i64::MAX))
-    })
+/// A time in a body.
+pub(super) fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let unfit = || D::Error::custom("it must be a time such as 2026-11-24T18:00:00Z");
+    let text = String::deserialize(deserializer).map_err(|_| unfit())?;
+    text.parse().map_err(|_| unfit())
 }
 
-/// What [`number_or_text`] takes, for the OpenAPI document.
-#[derive(Debug)]
-pub(super) struct NumberOrText;
-
-impl ToSchema for NumberOrText {}
-
-impl PartialSchema for NumberOrText {
-    fn schema() -> RefOr<Schema> {
-        let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(i64::MAX));
-        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9]{1,18}$"));
-        let either = OneOfBuilder::new().item(number).item(text);
-        either.description(Some("A whole number, or a text with one.")).into()
-    }
+/// A time in a query, if it is there.
+pub(super) fn time_or_none<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Timestamp>, D::Error> {
+    time(deserializer).map(Some)
 }

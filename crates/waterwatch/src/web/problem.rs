@@ -32,8 +32,10 @@ pub enum Kind {
     Conflict,
     /// More bytes than a request may have.
     TooLarge,
-    /// It is no JSON.
+    /// It is no JSON, or not as it is.
     MediaType,
+    /// It expects what cannot be.
+    Expectation,
     /// A field says what cannot be meant.
     Unfit,
     /// A mistake of the server.
@@ -59,6 +61,9 @@ impl Kind {
             Kind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large"),
             Kind::MediaType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "The media type is not supported")
+            }
+            Kind::Expectation => {
+                (StatusCode::EXPECTATION_FAILED, "expectation", "What is expected cannot be met")
             }
             Kind::Unfit => (StatusCode::UNPROCESSABLE_ENTITY, "unfit", "A field cannot be meant"),
             Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server made a mistake"),
@@ -215,6 +220,7 @@ mod tests {
             Kind::Conflict,
             Kind::TooLarge,
             Kind::MediaType,
+            Kind::Expectation,
             Kind::Unfit,
             Kind::Internal,
             Kind::Unavailable,

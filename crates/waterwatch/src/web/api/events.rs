@@ -17,7 +17,7 @@ use crate::shown::event::EventObject;
 use crate::store::reader::{Asked, Page, Reader, Window};
 use crate::web::access::Caller;
 use crate::web::api::read;
-use crate::web::extract::{List, QueryString, source_of};
+use crate::web::extract::{List, QueryString, source_of, source_schema, time_or_none};
 use crate::web::problem::Problem;
 use crate::web::{Deadline, Web};
 
@@ -33,7 +33,7 @@ const LIMIT_MAX: u64 = 1_000;
 #[into_params(parameter_in = Query)]
 pub(super) struct EventsQuery {
     /// Only of this source: a station's id, area:NAME or server. What is said of many stations at once is of each.
-    #[param(pattern = "^([0-9]{1,18}|area[:/].+|server)$", example = "123")]
+    #[param(schema_with = source_schema, example = "123")]
     source: Option<String>,
     /// Only of this point.
     #[param(value_type = Option<shown::words::AlarmPoint>)]
@@ -50,9 +50,11 @@ pub(super) struct EventsQuery {
     #[param(value_type = Option<i64>, minimum = 0)]
     occurrence: Option<i64>,
     /// Only what the server came to know since then.
+    #[serde(default, deserialize_with = "time_or_none")]
     #[param(value_type = Option<String>, format = DateTime)]
     since: Option<Timestamp>,
     /// Only what had happened by then.
+    #[serde(default, deserialize_with = "time_or_none")]
     #[param(value_type = Option<String>, format = DateTime)]
     until: Option<Timestamp>,
     /// Only entries after this sequence, the oldest first.
@@ -61,8 +63,8 @@ pub(super) struct EventsQuery {
     /// Only entries before this sequence, the newest first: so they are without `after`, too.
     #[param(value_type = Option<i64>, minimum = 0)]
     before: Option<i64>,
-    /// At most so many: up to 1,000, or 100 if nothing is said. As CSV any number, or all.
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000, example = 100)]
+    /// At most so many: as JSON up to 1,000, or 100 if nothing is said; as CSV any number, or all.
+    #[param(value_type = Option<i64>, minimum = 1, example = 100)]
     limit: Option<u64>,
 }
 
@@ -137,6 +139,9 @@ impl EventsQuery {
             (None, Some(before)) => Window::Before(before),
             (None, None) => Window::Newest,
         };
+        if since.zip(until).is_some_and(|(since, until)| since > until) {
+            return Err(Problem::unfit("until", "it must not be before `since`"));
+        }
         Ok(Asked {
             source: source.as_deref().map(source_asked).transpose()?,
             point: point.as_deref().map(point_asked).transpose()?,

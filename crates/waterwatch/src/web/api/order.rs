@@ -14,7 +14,7 @@ use waterwatch_core::token::TOKEN_NAME_CHARS_MAX;
 use crate::command::{Command, Done, Outcome, What};
 use crate::web::Web;
 use crate::web::access::Caller;
-use crate::web::extract::printable;
+use crate::web::extract::{printable, time};
 use crate::web::problem::{Kind, Problem};
 
 /// How long a command may wait until it is decided: a person waits no longer,
@@ -80,6 +80,7 @@ pub(super) struct ByOrder {
 pub(super) struct UntilOrder {
     /// When it ends by itself, RFC 3339.
     #[schema(value_type = String, format = DateTime, example = "2099-11-24T18:00:00Z")]
+    #[serde(deserialize_with = "time")]
     pub(super) until: Timestamp,
     /// Why.
     #[schema(value_type = Reason, example = "pump is being replaced")]

@@ -10,7 +10,7 @@ use super::order::{ByOrder, DoneObject, Person, Reason, ReasonOrder, UntilOrder,
 use crate::command::What;
 use crate::web::Web;
 use crate::web::access::Caller;
-use crate::web::extract::{Json, QueryString, StationParams, StationPath};
+use crate::web::extract::{Json, QueryString, StationParams, StationPath, time};
 use crate::web::problem::Problem;
 
 /// Pause a station
@@ -48,6 +48,7 @@ pub(super) async fn resume(
 pub(super) struct VisitOrder {
     /// When they will have left at the latest, RFC 3339.
     #[schema(value_type = String, format = DateTime, example = "2099-11-24T18:00:00Z")]
+    #[serde(deserialize_with = "time")]
     until: Timestamp,
     /// What for.
     #[schema(value_type = Option<Reason>, example = "yearly inspection")]

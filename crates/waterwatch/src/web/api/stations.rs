@@ -18,7 +18,7 @@ use crate::shown::time::{Clock, rfc3339};
 use crate::shown::words;
 use crate::store::reader::StationAbout;
 use crate::store::reader::communication::{Comms, Quality};
-use crate::web::extract::{List, QueryString, StationParams, StationPath};
+use crate::web::extract::{List, QueryString, StationParams, StationPath, digits_schema, time_or_none};
 use crate::web::problem::{Kind, Problem};
 use crate::web::{Deadline, Web};
 
@@ -51,7 +51,7 @@ pub(super) struct StationsQuery {
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 100)]
     limit: Option<usize>,
     /// Those after this station: `next` of the page before.
-    #[param(value_type = Option<String>, pattern = "^[0-9]{1,18}$")]
+    #[param(schema_with = digits_schema)]
     after: Option<String>,
 }
 
@@ -244,9 +244,11 @@ pub(super) async fn one(
 #[into_params(parameter_in = Query)]
 pub(super) struct SpansQuery {
     /// From then on, RFC 3339; without it, a day before `to`.
+    #[serde(default, deserialize_with = "time_or_none")]
     #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
     /// Until then, RFC 3339; without it, until now.
+    #[serde(default, deserialize_with = "time_or_none")]
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<Timestamp>,
     /// At most so many, the newest, 1 to 1,000.

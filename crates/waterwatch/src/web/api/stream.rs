@@ -18,7 +18,7 @@ use crate::shown;
 use crate::shown::event::EventObject;
 use crate::store::reader::Asked;
 use crate::web::access::Caller;
-use crate::web::extract::{List, QueryString};
+use crate::web::extract::{List, QueryString, source_schema};
 use crate::web::following::Following;
 use crate::web::problem::{Kind, Problem};
 use crate::web::{Deadline, Web};
@@ -36,7 +36,7 @@ const AHEAD: Duration = Duration::from_millis(500);
 #[into_params(parameter_in = Query)]
 pub(super) struct StreamQuery {
     /// Only of this source: a station's id, area:NAME or server. What is said of many stations at once is of each.
-    #[param(pattern = "^([0-9]{1,18}|area[:/].+|server)$", example = "123")]
+    #[param(schema_with = source_schema, example = "123")]
     source: Option<String>,
     /// Only of this point.
     #[param(value_type = Option<shown::words::AlarmPoint>)]

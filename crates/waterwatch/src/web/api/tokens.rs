@@ -8,20 +8,35 @@ use utoipa::ToSchema;
 use waterwatch_core::Token;
 use waterwatch_core::token::{Right, Rights, Role};
 
+use super::alarms::limit;
 use super::order::{DoneObject, ask, obey};
 use crate::command::What;
 use crate::shown::words::{TokenRight, TokenRole};
 use crate::tokens::Secret;
 use crate::web::Web;
 use crate::web::access::Caller;
-use crate::web::extract::{Json, NamePath};
+use crate::web::extract::{Json, NamePath, QueryString};
 use crate::web::problem::Problem;
 
-/// All tokens.
+/// Which tokens are asked for.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct TokensQuery {
+    /// At most so many, 1 to 1,000.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 100)]
+    limit: Option<usize>,
+    /// Those after this name: `next` of the page before.
+    after: Option<String>,
+}
+
+/// A page of the tokens.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct TokensObject {
     /// In the order of their names, those that were revoked too. No secret is known to the server.
     tokens: Vec<TokenObject>,
+    /// Where the next page goes on: `after`; null if this is the last.
+    next: Option<String>,
 }
 
 /// One token.
@@ -64,10 +79,17 @@ impl TokenObject {
 }
 
 /// The tokens
-#[utoipa::path(get, path = "/tokens", tag = "tokens", responses((status = 200, body = TokensObject)))]
-pub(super) async fn list(State(web): State<Web>) -> Answer<TokensObject> {
-    let tokens = web.tokens.all();
-    Answer(TokensObject { tokens: tokens.iter().map(|token| TokenObject::new(token)).collect() })
+#[utoipa::path(get, path = "/tokens", tag = "tokens", params(TokensQuery), responses((status = 200, body = TokensObject)))]
+pub(super) async fn list(
+    State(web): State<Web>,
+    QueryString(asked): QueryString<TokensQuery>,
+) -> Result<Answer<TokensObject>, Problem> {
+    let limit = limit(asked.limit)?;
+    let mut tokens = web.tokens.after(asked.after.as_deref().unwrap_or_default(), limit + 1);
+    let has_more = tokens.len() > limit;
+    tokens.truncate(limit);
+    let next = tokens.last().filter(|_| has_more).map(|last| last.name.to_string());
+    Ok(Answer(TokensObject { tokens: tokens.iter().map(|token| TokenObject::new(token)).collect(), next }))
 }
 
 /// A token that is to be made.

@@ -109,6 +109,10 @@ fn a_token_that_is_revoked_opens_nothing_any_more() {
     admin.delete("/api/v1/tokens/nobody").problem(404);
     // Whoever has the only key must not throw it away.
     admin.delete("/api/v1/tokens/admin").problem(409);
+    let page = admin.get("/api/v1/tokens?limit=1").ok();
+    assert_eq!((page["tokens"][0]["name"].as_str(), page["next"].as_str()), (Some("admin"), Some("admin")));
+    let rest = admin.get("/api/v1/tokens?limit=1&after=admin").ok();
+    assert_eq!((rest["tokens"][0]["name"].as_str(), rest["next"].as_str()), (Some("pager"), None));
     let listed = admin.get("/api/v1/tokens").ok().to_string();
     assert!(listed.contains("pager") && !listed.contains("ww_"), "{listed}");
 }

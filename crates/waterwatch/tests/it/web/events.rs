@@ -131,6 +131,7 @@ fn a_query_that_is_wrong_names_its_field() {
         ("occurrence=-1", "occurrence"),
         ("since=yesterday", "since"),
         ("until=2026-11-24", "until"),
+        ("since=2026-11-24T00:00:01Z&until=2026-11-24T00:00:00Z", "until"),
         ("after=-5", "after"),
         ("before=x", "before"),
         ("after=1&before=9", "before"),

@@ -45,7 +45,7 @@ fn a_report_that_is_wrong_is_named_and_none_of_its_request_is_stored() {
         (json!([good, {"station_id": -1, "alarm1": false, "alarm2": false}]), 422, Some("[1].station_id")),
         (json!([good, {"station_id": "x", "alarm1": false, "alarm2": false}]), 422, Some("[1].station_id")),
         (json!([good, {"station_id": 2, "alarm1": 1, "alarm2": false}]), 422, Some("[1].alarm1")),
-        (json!({"station_id": 2, "alarm1": true}), 422, None),
+        (json!({"station_id": 2, "alarm1": true}), 422, Some("alarm2")),
         (json!({"station_id": 2, "alarm1": true, "alarm2": true, "level_mm": 7}), 422, Some("level_mm")),
         (json!([]), 422, None),
         // Not by their places.
