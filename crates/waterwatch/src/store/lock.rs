@@ -3,9 +3,9 @@
 //! The database itself is never opened outside SQLite: closing it again would
 //! drop the locks that SQLite holds on it.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -14,6 +14,21 @@ use thiserror::Error;
 /// Nobody else's business: whoever can open the file can lock it, and so
 /// keep the server from starting.
 const LOCK_MODE: u32 = 0o600;
+
+/// Makes the empty file of a database, which its owner alone can read, whatever the
+/// process's mask: SQLite gives what it keeps beside a database the mode of that. One
+/// that is there is left as it is.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn make_private(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(LOCK_MODE).open(path) {
+        Ok(file) => file.set_permissions(Permissions::from_mode(LOCK_MODE)),
+        // Also a link that leads nowhere yet.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
 
 /// Another process has the database.
 #[derive(Debug, Error)]
@@ -86,7 +101,7 @@ pub fn has_ended(data: &Path) -> bool {
 fn lock_path(data: &Path) -> anyhow::Result<PathBuf> {
     let real = match data.canonicalize() {
         Ok(real) => real,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let folder = folder_of(data);
             // A link to a database that is yet to be made, which SQLite will
             // make where the link points.

@@ -16,7 +16,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 use super::access::{SIDE_FILES, beside};
-use super::lock::folder_of;
+use super::lock::{folder_of, make_private};
 use super::schema::{self, Kind};
 
 /// Nobody else's business while it is made.
@@ -62,6 +62,7 @@ impl NewFile {
         }
         let lock = lock(&folder, target)?;
         remove_database(&folder);
+        make_private(&database_in(&folder)).with_context(|| format!("cannot make {}", target.display()))?;
         Ok(NewFile { target: target.to_owned(), folder, _lock: lock })
     }
 

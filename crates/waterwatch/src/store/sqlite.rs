@@ -45,7 +45,7 @@ use super::board::Board;
 use super::contests::Contests;
 use super::last_date::{self, LastDate};
 use super::lives::Lives;
-use super::lock::{DataLock, folder_of};
+use super::lock::{DataLock, folder_of, make_private};
 use super::schema::{self, Kind};
 use super::settings::{self, Settled};
 use super::stations::{Slot, Stations};
@@ -132,6 +132,9 @@ impl SqliteStore {
         let kind = schema::examine(path)?;
         if let Some(Kind::Older(version)) = kind {
             keep_a_copy(path, version)?;
+        }
+        if kind.is_none() {
+            make_private(path).with_context(|| format!("cannot make the database {}", path.display()))?;
         }
         let doubt = Doubt::about(path);
         let log = if doubt.is_there() { Log::MustBeEmptied } else { Log::MayStay };

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 use waterwatch::store::schema;
 
-use crate::harness::{run, waterwatch};
+use crate::harness::{Server, run, stderr, waterwatch};
 
 /// A user that owns nothing.
 const NOBODY: u32 = 65_534;
@@ -92,7 +92,7 @@ fn serve_takes_over_a_database_that_keeps_the_contract() {
         )
         .unwrap();
     drop(database);
-    let server = crate::harness::Server::start(folder.path(), &[]);
+    let server = Server::start(folder.path(), &[]);
     assert_eq!(server.say(b"8 0 0\n9 1 1\n"), "OK\nOK\n");
     assert_eq!(crate::harness::alarms(&data), ["7 0 1", "8 0 0", "9 1 1"]);
     assert!(server.rows()[0].starts_with("7 2026-11-24 01:50"), "{:?}", server.rows());
@@ -118,7 +118,7 @@ fn serve_refuses_an_old_database_that_differs_and_names_the_way() {
             .unwrap();
         let before = fs::read(&data).unwrap();
         let output = run(&["serve", "--listen", "127.0.0.1:0"], folder.path());
-        let said = crate::harness::stderr(&output);
+        let said = stderr(&output);
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains("waterwatch import data.sqlite --data NEW.sqlite"), "{said}");
         assert_eq!(fs::read(&data).unwrap(), before, "untouched");
@@ -144,7 +144,7 @@ fn serve_refuses_an_old_database_with_something_in_the_way() {
             .unwrap();
         let before = fs::read(&data).unwrap();
         let output = run(&["serve", "--listen", "127.0.0.1:0"], folder.path());
-        assert_eq!(output.status.code(), Some(2), "{}", crate::harness::stderr(&output));
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
         assert_eq!(fs::read(&data).unwrap(), before, "untouched");
     }
 }
@@ -160,7 +160,31 @@ fn serve_refuses_a_database_that_it_may_not_write() {
     fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().expect("a name")];
     let Some(output) = run_bound(&arguments, folder.path()) else { return };
-    let said = crate::harness::stderr(&output);
+    let said = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("this user may not write it"), "{said}");
+}
+
+/// Whatever the mask of whoever starts it.
+#[test]
+fn new_files_are_their_owners_alone_and_those_that_are_there_are_left_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    rustix::process::umask(rustix::fs::Mode::empty());
+    let mode = |end: &str| {
+        let path = folder.path().join(format!("data.sqlite{end}"));
+        path.metadata().unwrap_or_else(|error| panic!("{end}: {error}")).permissions().mode() & 0o777
+    };
+    let server = Server::start(folder.path(), &[]);
+    assert_eq!(server.say(b"7 1 0\n"), "OK\n");
+    let copied = run(&["backup", "data.sqlite.copy"], folder.path());
+    assert!(copied.status.success(), "{}", stderr(&copied));
+    for end in ["", "-wal", "-shm", ".lock", ".token", ".copy"] {
+        assert_eq!(mode(end), 0o600, "{end}");
+    }
+    server.stop();
+    let data = folder.path().join("data.sqlite");
+    fs::set_permissions(&data, Permissions::from_mode(0o644)).unwrap();
+    let server = Server::start(folder.path(), &[]);
+    assert_eq!(server.say(b"7 0 0\n"), "OK\n");
+    assert_eq!([mode(""), mode("-wal"), mode(".lock")], [0o644, 0o644, 0o600]);
 }
