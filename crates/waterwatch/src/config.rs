@@ -36,6 +36,9 @@ pub struct ServeOptions {
     /// The address of the HTTP API, or off [default: 127.0.0.1:8321]
     #[arg(long, env = "WATERWATCH_HTTP", value_name = "ADDRESS:PORT")]
     pub http: Option<Http>,
+    /// A backup, whose age the metrics tell; the newest of several, also those that * in its name stands for
+    #[arg(long, env = "WATERWATCH_BACKUP", value_name = "FILE", value_delimiter = ',')]
+    pub backup: Vec<PathBuf>,
     /// The zone of last_date, such as Europe/Berlin [default: this machine's]
     #[arg(long, env = "WATERWATCH_TIME_ZONE", value_name = "ZONE")]
     pub time_zone: Option<String>,
@@ -56,6 +59,8 @@ pub struct ServeOptions {
 struct File {
     data: Option<PathBuf>,
     http: Option<Http>,
+    #[serde(default)]
+    backup: Vec<PathBuf>,
     time_zone: Option<String>,
     log_format: Option<LogFormat>,
     #[serde(default)]
@@ -191,6 +196,8 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// Where the HTTP API is.
     pub http: Http,
+    /// Backups, whose age the metrics tell.
+    pub backup: Vec<PathBuf>,
     /// The zone of `last_date`.
     pub time_zone: TimeZone,
     /// How the log is written.
@@ -232,6 +239,7 @@ impl Config {
             data: options.data.or(file.data).unwrap_or_else(|| PathBuf::from("data.sqlite")),
             listeners: if listeners.is_empty() { vec![Listener::default()] } else { listeners },
             http: options.http.or(file.http).unwrap_or_default(),
+            backup: if options.backup.is_empty() { file.backup } else { options.backup },
             time_zone: time_zone(options.time_zone.or(file.time_zone).as_deref())?,
             log_format: options.log.log_format.or(file.log_format).unwrap_or_default(),
             fleet: file.points.with(&options.fleet.or(file.fleet).checked()?)?,

@@ -3,6 +3,7 @@
 //! ARCHITECTURE.md draws the flow; the modules below are in its order.
 
 pub mod backoff;
+pub mod backups;
 pub mod cli;
 pub mod client;
 pub mod command;

@@ -15,6 +15,7 @@ mod registering;
 mod standing;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -32,7 +33,7 @@ use crate::live::Live;
 use crate::store::Tokens;
 
 pub use self::hearing::{Connections, OpenConnection, RefusedLines};
-pub use self::http::Requests;
+pub use self::http::{OpenStream, Requests, Streams};
 pub use self::recording::{Recording, Stands};
 
 /// The media type of [`Metrics::text`].
@@ -56,6 +57,8 @@ pub struct Metrics {
     pub refused_lines: RefusedLines,
     /// HTTP requests.
     pub requests: Requests,
+    /// Streams of events.
+    pub streams: Streams,
 }
 
 /// What is asked for when somebody looks.
@@ -69,6 +72,8 @@ pub struct Sources {
     pub tokens: Tokens,
     /// How the stations and the alarms stand.
     pub live: Live,
+    /// The backups, as people name them.
+    pub backup: Vec<PathBuf>,
 }
 
 impl Metrics {
@@ -84,10 +89,11 @@ impl Metrics {
         let [stations, http] = hearing::register_connections(ours, ["stations", "http"]);
         let http = http.evictable(ours);
         let requests = Requests::register(ours);
+        let streams = Streams::register(ours, limits.http_streams_max);
         registry.register_collector(Box::new(Standing::new(sources.live.clone())));
         registry.register_collector(Box::new(LookedUp::new(sources)));
         registry.register_collector(Box::new(Process::started(SystemTime::now())));
-        Metrics { registry, recording, stations, http, refused_lines, requests }
+        Metrics { registry, recording, stations, http, refused_lines, requests, streams }
     }
 
     /// All of them as they are now, in the format of OpenMetrics.

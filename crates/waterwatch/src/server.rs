@@ -124,6 +124,7 @@ async fn run<S: Store + Send + 'static>(
         lane: lane.level(),
         tokens: known.clone(),
         live: live.clone(),
+        backup: config.backup.clone(),
     };
     let metrics = Arc::new(Metrics::new(&config.limits, sources));
     let writer = {

@@ -7,6 +7,7 @@ use axum::http::{Method, StatusCode};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
@@ -23,6 +24,37 @@ const OTHER: &str = "other";
 pub struct Requests {
     count: Family<Answered, Counter>,
     seconds: Family<Asked, Histogram, fn() -> Histogram>,
+}
+
+/// Streams of events; a copy counts the same.
+#[derive(Clone, Debug)]
+pub struct Streams(Gauge);
+
+/// A stream that is open until this is dropped.
+#[derive(Debug)]
+pub struct OpenStream(Gauge);
+
+impl Streams {
+    pub(super) fn register(registry: &mut Registry, streams_max: usize) -> Streams {
+        let open = registered(registry, "http_streams", "Streams of events that are open", Gauge::default());
+        let help = "Streams of events that may be open (http_streams_max)";
+        let most = registered(registry, "http_streams_max", help, Gauge::<i64>::default());
+        most.set(i64::try_from(streams_max).unwrap_or(i64::MAX));
+        Streams(open)
+    }
+
+    /// One more is open.
+    #[must_use]
+    pub fn open(&self) -> OpenStream {
+        self.0.inc();
+        OpenStream(self.0.clone())
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

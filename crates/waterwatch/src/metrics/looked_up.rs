@@ -1,7 +1,10 @@
 //! What other parts know anyway, asked for only when somebody looks.
 
 use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -9,6 +12,8 @@ use prometheus_client::registry::Unit;
 
 use super::Sources;
 use super::process::put;
+use crate::backups;
+use crate::log::Seldom;
 
 /// What other parts know.
 #[derive(Debug)]
@@ -22,7 +27,13 @@ impl LookedUp {
 
 impl Collector for LookedUp {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let Sources { health, lane, tokens, live: _ } = &self.0;
+        let Sources { health, lane, tokens, live: _, backup } = &self.0;
+        if let Some(age) = backup_age(backup) {
+            let help =
+                "How old the newest backup is of those that `backup` names; left out while there is none";
+            let age = ConstGauge::new(age.as_secs_f64());
+            put(&mut to, "waterwatch_backup_age_seconds", help, Some(&Unit::Seconds), &age)?;
+        }
         let gauge = |count: usize| ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
         let help = "1: reports and commands can be stored, as far as is known; 0: not";
         put(&mut to, "waterwatch_can_store", help, None, &gauge(usize::from(health.can_store())))?;
@@ -36,5 +47,23 @@ impl Collector for LookedUp {
         let help = "Operators' commands that wait for the writer";
         put(&mut to, "waterwatch_commands_waiting", help, None, &gauge(lane.commands_waiting()))?;
         put(&mut to, "waterwatch_tokens_valid", "Tokens that are valid", None, &gauge(tokens.count_valid()))
+    }
+}
+
+/// How old the newest backup is; nobody knows if it cannot be looked for, or is of a
+/// time that lies ahead of the clock.
+fn backup_age(paths: &[PathBuf]) -> Option<Duration> {
+    static NOT_FOUND: Seldom = Seldom::new(Seldom::EVERY);
+    match backups::newest(paths) {
+        Ok(newest) => {
+            let (at_ms, _) = newest?;
+            u64::try_from(Timestamp::now().as_millisecond() - at_ms).ok().map(Duration::from_millis)
+        }
+        Err((path, error)) => {
+            NOT_FOUND.say(|held_back| {
+                tracing::warn!(%error, held_back, "cannot look for the backup {}", path.display());
+            });
+            None
+        }
     }
 }

@@ -38,7 +38,10 @@ fn all() -> Metrics {
     publisher.start(Vec::new(), &store, &settled.settings);
     follower.catch_up();
     let (lane, _, _) = lane::open(limits.lane_bytes_max);
-    let sources = Sources { health: Arc::default(), lane: lane.level(), tokens: Tokens::default(), live };
+    // Whatever file, it is of some age.
+    let backup = vec![repository("Cargo.toml")];
+    let tokens = Tokens::default();
+    let sources = Sources { health: Arc::default(), lane: lane.level(), tokens, live, backup };
     Metrics::new(&limits, sources)
 }
 

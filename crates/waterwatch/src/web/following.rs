@@ -14,6 +14,7 @@ use waterwatch_core::alarm::Event;
 
 use super::Web;
 use super::feed::Told;
+use crate::metrics::OpenStream;
 use crate::shown::event::EventObject;
 use crate::store::reader::{Asked, Page, Reader, Window};
 use crate::store::readers::ReadersError;
@@ -52,6 +53,7 @@ pub(super) struct Following {
     /// When something must be said.
     quiet_until: Instant,
     _place: OwnedSemaphorePermit,
+    _counted: OpenStream,
 }
 
 /// What is read by who is not level.
@@ -76,6 +78,7 @@ impl Following {
         let told = web.feed.follow();
         let begin = format!("retry: {COME_BACK_MS}\nid: {position}\n\n");
         let quiet_until = Instant::now() + QUIET_MAX;
+        let counted = web.metrics.streams.open();
         Following {
             web,
             token,
@@ -86,6 +89,7 @@ impl Following {
             held: VecDeque::from([begin.into()]),
             quiet_until,
             _place: place,
+            _counted: counted,
         }
     }
 

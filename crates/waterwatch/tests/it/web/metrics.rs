@@ -1,5 +1,8 @@
 //! What Prometheus sees of a server to which known things happened.
 
+use std::time::{Duration, SystemTime};
+
+use reqwest::Method;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -88,10 +91,40 @@ fn what_came_in_is_counted_once_by_what_became_of_it() {
     for of_the_path in ["such", "%00", "/tokens/a"] {
         assert!(!text.contains(of_the_path), "{of_the_path}");
     }
+    let made = api.post("/api/v1/tokens", &json!({"name": "page", "role": "viewer"})).ok();
+    let page = api.with_token(made["secret"].as_str());
+    let stream = page.request(Method::GET, "/api/v1/events/stream").send().unwrap();
+    assert_eq!(now("waterwatch_http_streams"), Some(1.0));
+    assert_eq!(
+        (now("waterwatch_http_streams_max"), now("waterwatch_backup_age_seconds")),
+        (Some(512.0), None)
+    );
+    assert_eq!(api.delete("/api/v1/tokens/page").status, 200);
+    wait_for("the stream to be gone", || (now("waterwatch_http_streams") == Some(0.0)).then_some(()));
+    drop(stream);
     drop(station);
     wait_for("the connection to be gone", || {
         (now("waterwatch_connections{kind=\"stations\"}") == Some(0.0)).then_some(())
     });
+}
+
+#[test]
+fn the_age_of_the_newest_backup_is_told_once_there_is_one() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &["--backup", "copies-*.sqlite"]);
+    let api = server.api();
+    let age = || api.metric("waterwatch_backup_age_seconds");
+    assert_eq!(age(), None);
+    let copy = |name: &str, hours: u64| {
+        std::fs::write(folder.path().join(name), "rows").unwrap();
+        let file = std::fs::File::options().append(true).open(folder.path().join(name)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(hours * 3_600)).unwrap();
+    };
+    copy("copies-1.sqlite", 30);
+    copy("others.sqlite", 1);
+    assert!(age().is_some_and(|age| (108_000.0..108_100.0).contains(&age)), "{:?}", age());
+    copy("copies-2.sqlite", 2);
+    assert!(age().is_some_and(|age| (7_200.0..7_300.0).contains(&age)), "{:?}", age());
 }
 
 #[test]
