@@ -132,7 +132,7 @@ pub enum Rejected {
         point: Point,
     },
     /// No report of it was ever recorded, and nobody says anything of it.
-    #[error("station {station} is not known: it was never heard, and nothing is said of it; put its settings first")]
+    #[error("station {station} is not known")]
     NoSuchStation {
         /// Which.
         station: StationId,
@@ -140,12 +140,6 @@ pub enum Rejected {
     /// Its station is no more.
     #[error("its station is retired")]
     StationRetired,
-    /// Nobody knows such a station.
-    #[error("station {station} is not known")]
-    NoSuchStation {
-        /// Which.
-        station: StationId,
-    },
     /// Only what nobody has named is forgotten.
     #[error(
         "something is said of station {station}, so it is not forgotten: retire it, or say nothing of it any more first"

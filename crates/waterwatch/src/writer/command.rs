@@ -123,7 +123,7 @@ impl Draft {
                 self.retire(store, ground.watch.settings(), *station, (by, reason))?;
                 Ok(self.done())
             }
-            What::Forget { station } => self.forget(ground, *station, by).map(|()| self.done()),
+            What::Forget { station } => Ok(self.forget(ground, *station, by).map(|()| self.done())?),
             What::AddToken { name, role, rights, digest } => {
                 let made = NewToken { name, role: *role, rights: *rights, digest: *digest };
                 self.add_token(store.tokens(), &made, Some(by))?;
