@@ -25,8 +25,8 @@ pub use self::alarm::{
 pub use self::check::CheckOptions;
 pub use self::events::EventsOptions;
 pub use self::order::{
-    AlarmAckOptions, AlarmAsideOptions, AlarmBackOptions, EndOptions, OrderOptions, ServerOptions,
-    StationForgetOptions, StationPauseOptions, StationResumeOptions, StationRetireOptions,
+    AlarmAckOptions, AlarmAsideOptions, AlarmBackOptions, AlarmNoteOptions, EndOptions, OrderOptions,
+    ServerOptions, StationForgetOptions, StationPauseOptions, StationResumeOptions, StationRetireOptions,
     StationVisitOptions, VisitEndOptions,
 };
 pub use self::station::{StationCommand, StationListOptions, StationShowOptions};
@@ -55,7 +55,7 @@ pub enum Command {
     /// Show the stations and their alarms, worst first
     #[command(after_help = "Example: waterwatch status --watch")]
     Status(StatusOptions),
-    /// Show the alarms, what happened to them, and why; acknowledge them, or set them aside
+    /// Show the alarms, what happened to them, and why; acknowledge, note, or set them aside
     #[command(subcommand)]
     Alarm(AlarmCommand),
     /// Show the stations, and whether they are heard; pause, visit, retire or forget them

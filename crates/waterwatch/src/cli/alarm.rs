@@ -6,7 +6,7 @@ use waterwatch_core::StationId;
 use waterwatch_core::alarm::{AlarmSource, Point, Priority, State};
 
 use super::DataOption;
-use super::order::{AlarmAckOptions, AlarmAsideOptions, AlarmBackOptions};
+use super::order::{AlarmAckOptions, AlarmAsideOptions, AlarmBackOptions, AlarmNoteOptions};
 use crate::shown::text::names;
 use crate::shown::time;
 
@@ -57,6 +57,11 @@ pub enum AlarmCommand {
     /// Return an alarm to service: if it is on, it is raised anew
     #[command(after_help = "Example: waterwatch alarm return-to-service 123 alarm2")]
     ReturnToService(AlarmBackOptions),
+    /// Write a note about an occurrence into its story; it changes nothing else
+    #[command(
+        after_help = "Example: waterwatch alarm note 123 alarm1 --text \"the float switch hangs; Ben is on his way\""
+    )]
+    Note(AlarmNoteOptions),
 }
 
 /// Options of `waterwatch alarm list`.

@@ -109,6 +109,23 @@ pub struct AlarmBackOptions {
     pub order: OrderOptions,
 }
 
+/// Options of `waterwatch alarm note`.
+#[derive(Debug, Args)]
+pub struct AlarmNoteOptions {
+    /// Which alarm
+    #[command(flatten)]
+    pub alarm: WhichAlarm,
+    /// What is to be noted, in up to 500 characters
+    #[arg(long, value_name = "TEXT")]
+    pub text: String,
+    /// About which occurrence, be it over or not [default: the open one]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    pub occurrence: Option<i64>,
+    /// Who, and of which server
+    #[command(flatten)]
+    pub order: OrderOptions,
+}
+
 /// Options of `waterwatch station pause`.
 #[derive(Debug, Args)]
 pub struct StationPauseOptions {

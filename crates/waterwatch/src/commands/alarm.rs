@@ -34,6 +34,7 @@ pub fn run(command: &AlarmCommand) -> Result<(), Failure> {
         AlarmCommand::Unshelve(options) => order::unshelve(options),
         AlarmCommand::OutOfService(options) => order::take_out_of_service(options),
         AlarmCommand::ReturnToService(options) => order::return_to_service(options),
+        AlarmCommand::Note(options) => order::note(options),
     }
 }
 

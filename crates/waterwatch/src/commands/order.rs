@@ -28,6 +28,8 @@ pub(super) struct Order<'a> {
     pub(super) until: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) text: Option<&'a str>,
     pub(super) on_behalf_of: String,
 }
 
@@ -36,7 +38,17 @@ pub(super) struct Order<'a> {
 pub(super) struct Done {
     sequence: i64,
     state: Option<String>,
-    occurrence: Option<i64>,
+    pub(super) occurrence: Option<i64>,
+}
+
+/// The occurrence that an order was about, if it was about one.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Named {
+    /// It was acknowledged.
+    Acknowledged(i64),
+    /// A note was written about it, which changes no state.
+    Noted(i64),
 }
 
 /// An alarm as it stands, as far as it concerns whoever acknowledges.
@@ -51,9 +63,8 @@ struct Outcome<'a> {
     source: String,
     station_id: Option<i64>,
     point: Option<&'a str>,
-    /// The occurrence that was acknowledged, if one was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    acknowledged: Option<i64>,
+    #[serde(flatten)]
+    named: Option<Named>,
     #[serde(flatten)]
     done: &'a Done,
 }
@@ -141,7 +152,7 @@ impl About<'_> {
         &self,
         options: &OrderOptions,
         done: &Done,
-        acknowledged: Option<i64>,
+        named: Option<Named>,
         said: &str,
         expected: Option<State>,
     ) -> Result<(), Failure> {
@@ -150,9 +161,10 @@ impl About<'_> {
             let station_id = crate::shown::alarm::station_id(self.source);
             let point = self.point.map(Point::name);
             let source = self.source.to_string();
-            json::object(&mut out, &Outcome { source, station_id, point, acknowledged, done })
+            json::object(&mut out, &Outcome { source, station_id, point, named, done })
         } else {
             let now = match &done.state {
+                Some(_) if matches!(named, Some(Named::Noted(_))) => String::new(),
                 Some(state) if expected.is_none_or(|expected| expected.name() != state) => {
                     format!("; now {}", stands(state, done.occurrence))
                 }

@@ -163,6 +163,7 @@ fn help_is_what_it_was() {
         "alarm unshelve",
         "alarm out-of-service",
         "alarm return-to-service",
+        "alarm note",
         "station",
         "station list",
         "station show",

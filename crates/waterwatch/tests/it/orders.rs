@@ -140,6 +140,32 @@ fn alarms_are_set_aside_and_taken_back_and_say_how_they_stand() {
 }
 
 #[test]
+fn a_note_is_about_the_occurrence_that_is_open_or_the_one_that_is_named() {
+    let (folder, server, occurrence) = raised();
+    let folder = folder.path();
+    fn note<'a>(more: &[&'a str]) -> Vec<&'a str> {
+        [&["alarm", "note", "123", "alarm1", "--on-behalf-of", "Ana", "--text"][..], more].concat()
+    }
+    let printed = done(&note(&["Ben is on his way"]), folder);
+    assert_eq!(printed, format!("station 123 alarm1: noted (occurrence {occurrence})\n"));
+    // Over, it has to be named.
+    done(&["alarm", "ack", "123", "alarm1"], folder);
+    assert_eq!(server.say(b"123 0 0\n"), "OK\n");
+    let said = failed(&note(&["too late"]), folder, 2);
+    assert!(said.starts_with("waterwatch: occurrence: "), "{said}");
+    let number = occurrence.to_string();
+    let printed = done(&note(&["the switch hung", "--occurrence", &number, "--json"]), folder);
+    let printed: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((&printed["noted"], &printed["state"]), (&occurrence.into(), &"normal".into()));
+    let said = failed(&note(&[" "]), folder, 2);
+    assert!(said.starts_with("waterwatch: text: "), "{said}");
+    let by = |text: &str| ("Ana (by admin)".to_owned(), Some(text.to_owned()));
+    assert_eq!(entries(&server, "note"), [by("Ben is on his way"), by("the switch hung")]);
+    let story = done(&["alarm", "explain", "123", "alarm1"], folder);
+    assert!(story.contains("the switch hung"), "{story}");
+}
+
+#[test]
 fn what_cannot_be_meant_is_wrong_usage() {
     let folder = TempDir::new().unwrap();
     for (arguments, says) in [

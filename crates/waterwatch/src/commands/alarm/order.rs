@@ -1,13 +1,14 @@
-//! `waterwatch alarm ack`, `shelve`, `unshelve`, `out-of-service`, `return-to-service`:
-//! what operators do to an alarm.
+//! `waterwatch alarm ack`, `shelve`, `unshelve`, `out-of-service`, `return-to-service`,
+//! `note`: what operators do to an alarm.
 
 use anyhow::anyhow;
 use waterwatch_core::alarm::State;
 
-use crate::cli::{AlarmAckOptions, AlarmAsideOptions, AlarmBackOptions, WhichAlarm};
-use crate::commands::order::{About, Order, end_of, until};
+use crate::cli::{AlarmAckOptions, AlarmAsideOptions, AlarmBackOptions, AlarmNoteOptions, WhichAlarm};
+use crate::commands::order::{About, Named, Order, end_of, until};
 use crate::failure::Failure;
 use crate::http_client::HttpClient;
+use crate::shown::text::plain;
 
 pub(super) fn acknowledge(options: &AlarmAckOptions) -> Result<(), Failure> {
     let AlarmAckOptions { alarm, occurrence, order: wanted } = options;
@@ -21,7 +22,7 @@ pub(super) fn acknowledge(options: &AlarmAckOptions) -> Result<(), Failure> {
     let done =
         about.order(&client, "acknowledge", &order).map_err(|error| error.of_a_change(&about.look()))?;
     let said = format!("acknowledged (occurrence {occurrence})");
-    about.tell(wanted, &done, Some(occurrence), &said, Some(State::Acknowledged))
+    about.tell(wanted, &done, Some(Named::Acknowledged(occurrence)), &said, Some(State::Acknowledged))
 }
 
 /// The occurrence that is open now. Should another one be raised before it is
@@ -65,6 +66,20 @@ fn take_back(options: &AlarmBackOptions, what: &str, said: &str) -> Result<(), F
     let done =
         about.order(&client, what, &Order::of(wanted)).map_err(|error| error.of_a_change(&about.look()))?;
     about.tell(wanted, &done, None, said, None)
+}
+
+pub(super) fn note(options: &AlarmNoteOptions) -> Result<(), Failure> {
+    let AlarmNoteOptions { alarm, occurrence, text, order: wanted } = options;
+    let client = HttpClient::of(&wanted.server)?;
+    let about = about(alarm);
+    let order = Order { occurrence: *occurrence, text: Some(text), ..Order::of(wanted) };
+    let source = plain(&alarm.source.to_string());
+    // A note that stands there twice helps nobody: the story shows whether it does.
+    let look = format!("waterwatch alarm explain {source} {}", alarm.point);
+    let done = about.order(&client, "note", &order).map_err(|error| error.of_a_change(&look))?;
+    let named = occurrence.or(done.occurrence);
+    let said = named.map_or("noted".to_owned(), |occurrence| format!("noted (occurrence {occurrence})"));
+    about.tell(wanted, &done, named.map(Named::Noted), &said, None)
 }
 
 fn about(alarm: &WhichAlarm) -> About<'_> {
