@@ -11,6 +11,7 @@ use waterwatch_core::alarm::{AlarmSource, Point, Rejected, State};
 use waterwatch_core::settings::ScopeSays;
 use waterwatch_core::token::{Digest, Rights, Role};
 
+use crate::said_tag::SaidTag;
 use crate::station_says::StationSays;
 use crate::store::AlarmKey;
 
@@ -142,6 +143,9 @@ pub enum What {
         station: StationId,
         /// What.
         says: Box<StationSays>,
+        /// Only if one of these is the tag of what is said there until then; `None`:
+        /// whatever is said.
+        if_said: Option<Box<[SaidTag]>>,
     },
     /// Say this for the stations of an area, in place of all that was said for
     /// them.
@@ -150,12 +154,18 @@ pub enum What {
         area: Box<str>,
         /// What.
         says: Box<ScopeSays>,
+        /// Only if one of these is the tag of what is said there until then; `None`:
+        /// whatever is said.
+        if_said: Option<Box<[SaidTag]>>,
     },
     /// Say this for the fleet, over what the configuration says, and in place of
     /// all that was said for it.
     SetFleet {
         /// What.
         says: Box<ScopeSays>,
+        /// Only if one of these is the tag of what is said there until then; `None`:
+        /// whatever is said.
+        if_said: Option<Box<[SaidTag]>>,
     },
 }
 

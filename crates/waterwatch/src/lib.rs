@@ -21,6 +21,8 @@ pub mod log;
 pub mod metrics;
 pub mod open_files;
 pub mod refused;
+pub mod said_json;
+pub mod said_tag;
 pub mod server;
 pub mod server_address;
 pub mod shown;

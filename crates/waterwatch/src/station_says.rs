@@ -31,6 +31,10 @@ pub const TAGS_MAX: usize = 20;
 /// How long a tag may be.
 pub const TAG_CHARS_MAX: usize = 50;
 
+/// What is said of a station alone.
+const OWN_FIELDS: [&str; 8] =
+    ["name", "area", "location", "access_note", "telephones", "tags", "expected_by", "allow_from"];
+
 /// What people say of one station. What is not said comes from its area or the
 /// fleet, or is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,6 +112,13 @@ impl StationSays {
         *self == StationSays::default()
     }
 
+    /// All fields, in the order in which they are [`told`](Self::told).
+    #[must_use]
+    pub fn fields() -> Vec<String> {
+        let own = OWN_FIELDS.map(str::to_owned).into_iter();
+        own.chain(ScopeSays::fields()).collect()
+    }
+
     /// Takes what is said in a field: `name`, `area`, `location`, `access_note`,
     /// `telephones`, `tags` (separated by commas), `expected_by` (milliseconds UTC),
     /// `allow_from` (addresses and networks, separated by blanks or commas), or one
@@ -176,8 +187,7 @@ fn known_here(unfit: Unfit) -> Unfit {
     if !unfit.is_unknown() {
         return unfit;
     }
-    let own = "name, area, location, access_note, telephones, tags, expected_by, allow_from, ";
-    Unfit { wanted: format!("{own}{}", unfit.wanted), ..unfit }
+    Unfit { wanted: format!("{}, {}", OWN_FIELDS.join(", "), unfit.wanted), ..unfit }
 }
 
 fn tags(said: Said<'_>) -> Result<Vec<Box<str>>, Unfit> {

@@ -172,6 +172,9 @@ pub enum Rejected {
         /// For how many it may be.
         areas_max: usize,
     },
+    /// Somebody has said something else there since it was read.
+    #[error("what is said there has changed since it was read: read it again, and change that")]
+    SaidOtherwise,
     /// What is said cannot be meant.
     #[error(transparent)]
     Unfit(#[from] Unfit),

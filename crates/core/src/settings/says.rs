@@ -12,6 +12,9 @@ use crate::alarm::{Point, REASON_CHARS_MAX};
 /// A text is read by a person on a phone, and stands in every notice.
 pub const TEXT_CHARS_MAX: usize = 500;
 
+/// What is told of a point, beside how it is judged.
+const TEXTS: [&str; 4] = ["label", "consequence", "response", "respond_within_min"];
+
 /// How much of a text is shown where it is told that it was changed.
 const SHOWN_CHARS_MAX: usize = 60;
 
@@ -56,6 +59,20 @@ impl ScopeSays {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == ScopeSays::default()
+    }
+
+    /// All fields, in the order in which they are [`told`](Self::told).
+    #[must_use]
+    pub fn fields() -> Vec<String> {
+        let mut fields = vec!["period_s".to_owned(), "grace_s".to_owned()];
+        for &point in Point::OF_STATION {
+            let has = |setting: &Setting| {
+                point.is_contact() || !matches!(setting, Setting::OnDelay | Setting::OffDelay)
+            };
+            let settings = Setting::ALL.into_iter().filter(has).map(Setting::name);
+            fields.extend(settings.chain(TEXTS).map(|name| format!("points.{point}.{name}")));
+        }
+        fields
     }
 
     /// Takes what is said in a field: `period_s`, `grace_s`, or `points.POINT.NAME`
@@ -241,6 +258,8 @@ mod tests {
         }
         assert_eq!(again, whole);
         assert_eq!(whole.told().len(), 2 + 4 * 10 + 2 * 2, "each once");
+        let told: Vec<String> = whole.told().into_iter().map(|(field, _)| field).collect();
+        assert_eq!(told, ScopeSays::fields(), "in their order");
         assert_eq!(whole.texts(Point::Comms).label.as_deref(), Some("High level"), "trimmed");
     }
 

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use waterwatch_core::alarm::Rejected;
 
 use crate::command::NotDone;
+use crate::said_json::Misfit;
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -30,6 +31,8 @@ pub enum Kind {
     TooSlow,
     /// It does not fit how things stand.
     Conflict,
+    /// It has changed since it was read.
+    Changed,
     /// More bytes than a request may have.
     TooLarge,
     /// It is no JSON, or not as it is.
@@ -58,6 +61,7 @@ impl Kind {
             }
             Kind::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too-slow", "The request did not arrive in time"),
             Kind::Conflict => (StatusCode::CONFLICT, "conflict", "It does not fit how things stand"),
+            Kind::Changed => (StatusCode::PRECONDITION_FAILED, "changed", "It has changed since it was read"),
             Kind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large"),
             Kind::MediaType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "The media type is not supported")
@@ -159,6 +163,7 @@ impl From<Rejected> for Problem {
             Rejected::Missing(what) | Rejected::Unprintable(what) | Rejected::TooLong { what, .. } => {
                 unfit(of_word(what))
             }
+            Rejected::SaidOtherwise => Problem::new(Kind::Changed, detail).of_field("If-Match"),
             Rejected::Unfit(unfit) => Problem::unfit(unfit.name, detail),
             Rejected::AreasMax { .. }
             | Rejected::AlreadyAcknowledged { .. }
@@ -175,6 +180,12 @@ impl From<Rejected> for Problem {
             | Rejected::NotShelved
             | Rejected::NotOutOfService => Problem::new(Kind::Conflict, detail),
         }
+    }
+}
+
+impl From<Misfit> for Problem {
+    fn from(Misfit { field, why }: Misfit) -> Problem {
+        Problem::unfit(field, why)
     }
 }
 
@@ -218,6 +229,7 @@ mod tests {
             Kind::MethodNotAllowed,
             Kind::TooSlow,
             Kind::Conflict,
+            Kind::Changed,
             Kind::TooLarge,
             Kind::MediaType,
             Kind::Expectation,
@@ -252,6 +264,7 @@ mod tests {
             Rejected::LastAdmin { name: "admin".into() },
             Rejected::NotShelved,
             Rejected::NotOutOfService,
+            Rejected::SaidOtherwise,
         ];
         let not_done = [NotDone::TooLate, NotDone::NotStored, NotDone::Busy, NotDone::Stopping];
         let problems = kinds.into_iter();

@@ -114,11 +114,15 @@ impl Draft {
                 self.live(store, *station, input, Default::default())?;
                 Ok(self.done())
             }
-            What::SetStation { station, says } => {
-                self.set_station(store, *station, says, by).map(|()| self.done())
+            What::SetStation { station, says, if_said } => {
+                self.set_station(store, *station, says, (by, if_said.as_deref())).map(|()| self.done())
             }
-            What::SetArea { area, says } => self.set_area(ground, area, says, by).map(|()| self.done()),
-            What::SetFleet { says } => self.set_fleet(store, says, by).map(|()| self.done()),
+            What::SetArea { area, says, if_said } => {
+                self.set_area(ground, area, says, (by, if_said.as_deref())).map(|()| self.done())
+            }
+            What::SetFleet { says, if_said } => {
+                self.set_fleet(store, says, (by, if_said.as_deref())).map(|()| self.done())
+            }
             What::Retire { station, reason } => {
                 self.retire(store, ground.watch.settings(), *station, (by, reason))?;
                 Ok(self.done())

@@ -8,6 +8,7 @@ use waterwatch_core::{Settings, StationId};
 
 use super::command::NotObeyed;
 use super::draft::{Draft, Ground};
+use crate::said_tag::SaidTag;
 use crate::station_says::{NAME_CHARS_MAX, StationSays};
 use crate::store::{NewSays, Store};
 
@@ -28,6 +29,9 @@ impl AreasSaid<'_> {
     }
 }
 
+/// Who says it, and only if one of these is the tag of what is said there until then.
+type Who<'a> = (&'a str, Option<&'a [SaidTag]>);
+
 impl Draft {
     /// People say this of a station, in place of all that they said of it.
     pub(super) fn set_station<S: Store>(
@@ -35,7 +39,7 @@ impl Draft {
         store: &S,
         id: StationId,
         says: &StationSays,
-        by: &str,
+        who: Who<'_>,
     ) -> Result<(), NotObeyed> {
         let source = AlarmSource::Station(id);
         let before = known(&source, self.station_says(store, id))?.map(|before| before.told());
@@ -44,7 +48,7 @@ impl Draft {
             NewSays::Station(id, Box::new(says.clone())),
             before.as_deref(),
             &says.told(),
-            by,
+            who,
         )
     }
 
@@ -88,7 +92,7 @@ impl Draft {
         ground: &Ground<'_, S>,
         area: &str,
         says: &ScopeSays,
-        by: &str,
+        who: Who<'_>,
     ) -> Result<(), NotObeyed> {
         let area = text("area", Said::Text(area), NAME_CHARS_MAX).map_err(Rejected::from)?;
         let areas = self.areas_said(ground.watch.settings());
@@ -107,7 +111,7 @@ impl Draft {
             NewSays::Area(area, Box::new(says.clone())),
             before.as_deref(),
             &says.told(),
-            by,
+            who,
         )
     }
 
@@ -116,7 +120,7 @@ impl Draft {
         &mut self,
         store: &S,
         says: &ScopeSays,
-        by: &str,
+        who: Who<'_>,
     ) -> Result<(), NotObeyed> {
         let anew = self.batch.said.iter().rev().find_map(|new| match new {
             NewSays::Fleet(says) => Some(ScopeSays::clone(says)),
@@ -124,7 +128,7 @@ impl Draft {
         });
         let source = AlarmSource::Server;
         let before = known(&source, anew.map_or_else(|| store.fleet_says(), Ok))?.map(|before| before.told());
-        self.say_anew(source, NewSays::Fleet(Box::new(says.clone())), before.as_deref(), &says.told(), by)
+        self.say_anew(source, NewSays::Fleet(Box::new(says.clone())), before.as_deref(), &says.told(), who)
     }
 
     /// Whoever says the same again changes nothing. What was there and cannot be
@@ -135,9 +139,15 @@ impl Draft {
         new: NewSays,
         before: Option<&[(String, Told)]>,
         after: &[(String, Told)],
-        by: &str,
+        who: Who<'_>,
     ) -> Result<(), NotObeyed> {
+        let (by, if_said) = who;
         let by = name(by)?;
+        // What cannot be known is nothing that anybody can have read.
+        let is_said = |tags: &[SaidTag]| before.is_some_and(|before| tags.contains(&SaidTag::of(before)));
+        if if_said.is_some_and(|tags| !is_said(tags)) {
+            return Err(Rejected::SaidOtherwise.into());
+        }
         let words = match before {
             Some(before) => match changes(before, after) {
                 Some(words) => words,

@@ -1,8 +1,8 @@
 //! Settings: what people say of stations, for areas and for the fleet, and what holds.
 
-mod body;
 mod holds;
 mod schema;
+mod tag;
 
 use axum::Json as Answer;
 use axum::extract::{Extension, State};
@@ -12,13 +12,15 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::ObjectBuilder;
 use waterwatch_core::settings::{Said, text};
 
-use self::body::{object, said};
 use self::holds::{From, HoldsObject};
 use self::schema::{ScopeSaid, StationSaid};
+use self::tag::{IfMatch, IfMatchParams, Tagged};
 use super::alarms::limit;
 use super::order::{DoneObject, obey};
 use super::read;
 use crate::command::What;
+use crate::said_json::{object, said};
+use crate::said_tag::SaidTag;
 use crate::station_says::NAME_CHARS_MAX;
 use crate::store::reader::Reader;
 use crate::web::access::Caller;
@@ -42,12 +44,12 @@ pub(super) struct StationSettingsObject {
 /// nobody. A station that was never heard has them, too.
 #[utoipa::path(get, path = "/stations/{id}/settings", tag = "settings",
     params(StationParams),
-    responses((status = 200, body = StationSettingsObject)))]
+    responses((status = 200, body = StationSettingsObject, headers(("ETag" = String, description = "The tag of `said`, for If-Match")))))]
 pub(super) async fn station(
     State(web): State<Web>,
     Extension(deadline): Extension<Deadline>,
     StationPath(id): StationPath,
-) -> Result<Answer<StationSettingsObject>, Problem> {
+) -> Result<Tagged<StationSettingsObject>, Problem> {
     let read = read(&web, deadline, move |reader| reader.said_of_station(id)).await?;
     let scopes = [
         (From::Station, read.station.judged()),
@@ -55,7 +57,8 @@ pub(super) async fn station(
         (From::Fleet, &read.fleet),
         (From::Configuration, &web.configured),
     ];
-    Ok(Answer(StationSettingsObject { said: object(&read.station), holds: HoldsObject::of(&scopes) }))
+    let tag = SaidTag::of(&read.station.told());
+    Ok(Tagged(tag, StationSettingsObject { said: object(&read.station), holds: HoldsObject::of(&scopes) }))
 }
 
 /// Say this of a station
@@ -63,15 +66,18 @@ pub(super) async fn station(
 /// In place of all that was said of it: what is left out comes from its area or the fleet. It need not have been heard
 /// yet. An empty object says nothing of it any more. It holds once it is answered.
 #[utoipa::path(put, path = "/stations/{id}", tag = "settings", request_body = StationSaid,
-    params(StationParams),
-    responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
+    params(StationParams, IfMatchParams),
+    responses((status = 200, body = DoneObject),
+        (status = 409, body = Problem, content_type = "application/problem+json"),
+        (status = 412, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn put_station(
     State(web): State<Web>,
     caller: Caller,
     StationPath(station): StationPath,
+    IfMatch(if_said): IfMatch,
     Json(body): Json<Map<String, Value>>,
 ) -> Result<Answer<DoneObject>, Problem> {
-    let what = What::SetStation { station, says: Box::new(said(&body)?) };
+    let what = What::SetStation { station, says: Box::new(said(&body)?), if_said };
     obey(&web, &caller, None, what).await
 }
 
@@ -157,12 +163,12 @@ fn area_schema() -> ObjectBuilder {
 /// An area that has no stations yet has them, too.
 #[utoipa::path(get, path = "/areas/{area}", tag = "settings",
     params(AreaParams),
-    responses((status = 200, body = AreaSettingsObject)))]
+    responses((status = 200, body = AreaSettingsObject, headers(("ETag" = String, description = "The tag of `said`, for If-Match")))))]
 pub(super) async fn area(
     State(web): State<Web>,
     Extension(deadline): Extension<Deadline>,
     NamePath(name): NamePath,
-) -> Result<Answer<AreaSettingsObject>, Problem> {
+) -> Result<Tagged<AreaSettingsObject>, Problem> {
     let name = area_name(&name)?;
     let asked = name.clone();
     let read = read(&web, deadline, move |reader| reader.said_for_area(&asked)).await?;
@@ -170,22 +176,26 @@ pub(super) async fn area(
         [(From::Area, &read.area), (From::Fleet, &read.fleet), (From::Configuration, &web.configured)];
     let holds = HoldsObject::of(&scopes);
     let said = object(&read.area);
-    Ok(Answer(AreaSettingsObject { name: name.into(), stations: read.stations, said, holds }))
+    let tag = SaidTag::of(&read.area.told());
+    Ok(Tagged(tag, AreaSettingsObject { name: name.into(), stations: read.stations, said, holds }))
 }
 
 /// Say this for an area
 ///
 /// In place of all that was said for its stations. It need not have any yet. It holds once it is answered.
 #[utoipa::path(put, path = "/areas/{area}", tag = "settings", request_body = ScopeSaid,
-    params(AreaParams),
-    responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
+    params(AreaParams, IfMatchParams),
+    responses((status = 200, body = DoneObject),
+        (status = 409, body = Problem, content_type = "application/problem+json"),
+        (status = 412, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn put_area(
     State(web): State<Web>,
     caller: Caller,
     NamePath(name): NamePath,
+    IfMatch(if_said): IfMatch,
     Json(body): Json<Map<String, Value>>,
 ) -> Result<Answer<DoneObject>, Problem> {
-    let what = What::SetArea { area: area_name(&name)?, says: Box::new(said(&body)?) };
+    let what = What::SetArea { area: area_name(&name)?, says: Box::new(said(&body)?), if_said };
     obey(&web, &caller, None, what).await
 }
 
@@ -208,26 +218,32 @@ pub(super) struct FleetSettingsObject {
 }
 
 /// The settings of the fleet
-#[utoipa::path(get, path = "/settings", tag = "settings", responses((status = 200, body = FleetSettingsObject)))]
+#[utoipa::path(get, path = "/settings", tag = "settings", responses((status = 200, body = FleetSettingsObject, headers(("ETag" = String, description = "The tag of `said`, for If-Match")))))]
 pub(super) async fn fleet(
     State(web): State<Web>,
     Extension(deadline): Extension<Deadline>,
-) -> Result<Answer<FleetSettingsObject>, Problem> {
+) -> Result<Tagged<FleetSettingsObject>, Problem> {
     let says = read(&web, deadline, Reader::said_for_fleet).await?;
     let holds = HoldsObject::of(&[(From::Fleet, &says), (From::Configuration, &web.configured)]);
-    Ok(Answer(FleetSettingsObject { said: object(&says), configured: object(&web.configured), holds }))
+    let tag = SaidTag::of(&says.told());
+    let (said, configured) = (object(&says), object(&web.configured));
+    Ok(Tagged(tag, FleetSettingsObject { said, configured, holds }))
 }
 
 /// Say this for the fleet
 ///
 /// Over what the configuration says, and in place of all that people said for it. It holds once it is answered.
 #[utoipa::path(put, path = "/settings", tag = "settings", request_body = ScopeSaid,
-    responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
+    params(IfMatchParams),
+    responses((status = 200, body = DoneObject),
+        (status = 409, body = Problem, content_type = "application/problem+json"),
+        (status = 412, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn put_fleet(
     State(web): State<Web>,
     caller: Caller,
+    IfMatch(if_said): IfMatch,
     Json(body): Json<Map<String, Value>>,
 ) -> Result<Answer<DoneObject>, Problem> {
-    let what = What::SetFleet { says: Box::new(said(&body)?) };
+    let what = What::SetFleet { says: Box::new(said(&body)?), if_said };
     obey(&web, &caller, None, what).await
 }

@@ -144,8 +144,8 @@ impl World {
         }
         let area = format!("carrier {}", rng.u8(0..4));
         match rng.u8(0..10) {
-            0 => What::SetFleet { says: Box::new(judged) },
-            1..3 => What::SetArea { area: area.into(), says: Box::new(judged) },
+            0 => What::SetFleet { says: Box::new(judged), if_said: None },
+            1..3 => What::SetArea { area: area.into(), says: Box::new(judged), if_said: None },
             _ => {
                 let mut says = StationSays::default().judged_by(judged);
                 if rng.bool() {
@@ -155,7 +155,11 @@ impl World {
                     let by_ms = self.machine.now().wall_ms + rng.i64(-HOUR_MS..9 * HOUR_MS);
                     says.say("expected_by", Said::Number(by_ms)).unwrap();
                 }
-                What::SetStation { station: StationId::new(rng.i64(0..44)).unwrap(), says: Box::new(says) }
+                What::SetStation {
+                    station: StationId::new(rng.i64(0..44)).unwrap(),
+                    says: Box::new(says),
+                    if_said: None,
+                }
             }
         }
     }

@@ -109,7 +109,7 @@ fn nothing_is_done_to_a_station_that_nobody_knows() {
     // Once something is said of it, in the same batch too; and while something is kept of it.
     let mut says = StationSays::default();
     says.say("name", Said::Text("North")).unwrap();
-    let say = |says| What::SetStation { station, says: Box::new(says) };
+    let say = |says| What::SetStation { station, says: Box::new(says), if_said: None };
     let wanted = vec![say(says.clone()), shelve(&turns, 7), say(StationSays::default()), shelve(&turns, 7)];
     let outcomes = all_at_once(&mut turns, wanted);
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Done(_))), "{outcomes:?}");
@@ -138,9 +138,13 @@ fn what_depends_on_what_cannot_be_read_is_not_done() {
         let (area, says_of) = ("North".into(), || Box::new(says.judged().clone()));
         vec![
             ledger,
-            What::SetStation { station: StationId::new(1).unwrap(), says: Box::new(says.clone()) },
-            What::SetArea { area, says: says_of() },
-            What::SetFleet { says: says_of() },
+            What::SetStation {
+                station: StationId::new(1).unwrap(),
+                says: Box::new(says.clone()),
+                if_said: None,
+            },
+            What::SetArea { area, says: says_of(), if_said: None },
+            What::SetFleet { says: says_of(), if_said: None },
         ]
     };
     let acknowledge = acknowledge(&turns, 1, "Ada").what;

@@ -7,6 +7,7 @@ use waterwatch_core::settings::{Said, ScopeSays, StationOverrides};
 use super::turns::{NOTHING, Turns, turns};
 use super::*;
 use crate::command::{Command, Outcome, What};
+use crate::said_tag::SaidTag;
 use crate::station_says::StationSays;
 use crate::writer::clock::Clock;
 use crate::writer::saying::AREAS_MAX;
@@ -15,7 +16,7 @@ use crate::writer::simulation::disk::{Disk, Fault};
 fn station(station: i64, fields: &[(&str, Said<'_>)]) -> What {
     let mut says = StationSays::default();
     fields.iter().for_each(|(field, said)| says.say(field, *said).unwrap());
-    What::SetStation { station: StationId::new(station).unwrap(), says: Box::new(says) }
+    What::SetStation { station: StationId::new(station).unwrap(), says: Box::new(says), if_said: None }
 }
 
 fn scope(fields: &[(&str, Said<'_>)]) -> Box<ScopeSays> {
@@ -34,6 +35,17 @@ fn follows(turns: &mut Turns, what: What) -> Vec<String> {
     told
 }
 
+/// Why something is rejected, of which nothing is recorded.
+fn rejected(turns: &mut Turns, what: What) -> Rejected {
+    let command = Command { what, by: "Ada".into(), deadline: turns.clock.instant() };
+    let (outcomes, told) = turns.obey(vec![command], &[]);
+    assert_eq!(told, NOTHING);
+    match outcomes.into_iter().next() {
+        Some(Outcome::Rejected(rejected)) => rejected,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn what_became_other_is_in_the_ledger_and_the_same_again_is_nothing() {
     let mut turns = turns();
@@ -46,10 +58,37 @@ fn what_became_other_is_in_the_ledger_and_the_same_again_is_nothing() {
         ["7 settings_changed, period_s 120 -> unset"],
         "what is left out is not said any more"
     );
-    let area = What::SetArea { area: " North ".into(), says: scope(&[("grace_s", Said::Number(0))]) };
+    let area =
+        What::SetArea { area: " North ".into(), says: scope(&[("grace_s", Said::Number(0))]), if_said: None };
     assert_eq!(turns.order(area), ["area/North settings_changed, grace_s unset -> 0"]);
-    let fleet = What::SetFleet { says: scope(&[("grace_s", Said::Number(9))]) };
+    let fleet = What::SetFleet { says: scope(&[("grace_s", Said::Number(9))]), if_said: None };
     assert_eq!(turns.order(fleet), ["server settings_changed, grace_s unset -> 9"]);
+    // Only while that is said which was read.
+    let if_said = |what: What, tags: &[&[(&str, Said<'_>)]]| match what {
+        What::SetStation { station, says, .. } => {
+            let of = |fields: &&[(&str, Said<'_>)]| {
+                let mut says = StationSays::default();
+                fields.iter().for_each(|(field, said)| says.say(field, *said).unwrap());
+                SaidTag::of(&says.told())
+            };
+            What::SetStation { station, says, if_said: Some(tags.iter().map(of).collect()) }
+        }
+        what => what,
+    };
+    assert_eq!(rejected(&mut turns, if_said(station(7, &says), &[&[], &says])), Rejected::SaidOtherwise);
+    assert_eq!(
+        rejected(&mut turns, if_said(station(7, &says[..1]), &[])),
+        Rejected::SaidOtherwise,
+        "the same, too"
+    );
+    assert_eq!(
+        turns.order(if_said(station(7, &says), &[&says[..1]])),
+        ["7 settings_changed, period_s unset -> 120"]
+    );
+    assert_eq!(
+        turns.order(if_said(station(7, &says[..1]), &[&[], &says])),
+        ["7 settings_changed, period_s 120 -> unset"]
+    );
     // Of one batch each knows what the one before said.
     let commands = vec![station(7, &[]), station(7, &says[..1]), station(7, &says[..1])].into_iter();
     let deadline = turns.clock.instant();
@@ -66,7 +105,7 @@ fn what_became_other_is_in_the_ledger_and_the_same_again_is_nothing() {
 fn an_area_without_a_name_and_a_person_without_one_are_rejected() {
     let mut turns = turns();
     let deadline = turns.clock.instant();
-    let area = What::SetArea { area: " ".into(), says: scope(&[DISABLED]) };
+    let area = What::SetArea { area: " ".into(), says: scope(&[DISABLED]), if_said: None };
     let commands = vec![
         Command { what: area, by: "Ada".into(), deadline },
         Command { what: station(7, &[DISABLED]), by: " ".into(), deadline },
@@ -84,7 +123,8 @@ fn areas_of_one_batch_count_for_the_limit() {
         settings.say_for_area(&format!("area {area}"), Some(StationOverrides::default()));
     }
     let mut turns = Turns::with(Disk::default(), settings);
-    let area = |name: &str, fields: &[_]| What::SetArea { area: name.into(), says: scope(fields) };
+    let area =
+        |name: &str, fields: &[_]| What::SetArea { area: name.into(), says: scope(fields), if_said: None };
     let wanted = [
         area("North", &[DISABLED]),
         area("South", &[DISABLED]),
@@ -106,7 +146,10 @@ fn areas_of_one_batch_count_for_the_limit() {
 fn a_point_that_is_disabled_closes_its_alarm_and_one_that_is_enabled_raises_it() {
     for (narrow, wide) in [
         (station(7, &[DISABLED]), station(7, &[])),
-        (What::SetFleet { says: scope(&[DISABLED]) }, What::SetFleet { says: scope(&[]) }),
+        (
+            What::SetFleet { says: scope(&[DISABLED]), if_said: None },
+            What::SetFleet { says: scope(&[]), if_said: None },
+        ),
     ] {
         let mut turns = turns();
         assert_eq!(turns.pass(1, &["7 1 0"]), ["7 alarm1 raised"]);
@@ -159,7 +202,7 @@ fn what_an_area_says_holds_for_whoever_is_in_it() {
     turns.pass(1, &["7 1 0", "8 1 0"]);
     let north = [("area", Said::Text("North"))];
     assert_eq!(follows(&mut turns, station(7, &north)), NOTHING);
-    let says = What::SetArea { area: "North".into(), says: scope(&[DISABLED]) };
+    let says = What::SetArea { area: "North".into(), says: scope(&[DISABLED]), if_said: None };
     assert_eq!(follows(&mut turns, says), ["7 alarm1 disabled"]);
     assert_eq!(follows(&mut turns, station(8, &north)), ["8 alarm1 disabled"]);
     let raised = "7 alarm1 raised, on already when the settings were changed";
@@ -261,8 +304,8 @@ fn a_saying() -> impl Strategy<Value = What> {
     let area = || proptest::sample::select(vec!["North", "South", "West"]);
     let texts = (proptest::option::of(area()), any::<bool>(), any::<bool>());
     prop_oneof![
-        1 => a_scope().prop_map(|says| What::SetFleet { says: Box::new(says) }),
-        2 => (area(), a_scope()).prop_map(|(area, says)| What::SetArea { area: area.into(), says: Box::new(says) }),
+        1 => a_scope().prop_map(|says| What::SetFleet { says: Box::new(says), if_said: None }),
+        2 => (area(), a_scope()).prop_map(|(area, says)| What::SetArea { area: area.into(), says: Box::new(says), if_said: None }),
         6 => (0..8_i64, texts, a_scope()).prop_map(|(id, (area, expected, allowed), judged)| {
             let mut says = StationSays::default().judged_by(judged);
             area.into_iter().for_each(|area| says.say("area", Said::Text(area)).unwrap());
@@ -272,7 +315,7 @@ fn a_saying() -> impl Strategy<Value = What> {
             if allowed {
                 says.say("allow_from", Said::Text("0.0.0.0/0, ::/0")).unwrap();
             }
-            What::SetStation { station: StationId::new(id).unwrap(), says: Box::new(says) }
+            What::SetStation { station: StationId::new(id).unwrap(), says: Box::new(says), if_said: None }
         }),
     ]
 }

@@ -348,8 +348,8 @@ fn what_somebody_has_named_is_not_forgotten() {
     turns.pass(1, &["1 0 0"]);
     let mut says = crate::station_says::StationSays::default();
     says.say("name", waterwatch_core::settings::Said::Text("North lift")).unwrap();
-    let named = What::SetStation { station: station(1), says: Box::new(says) };
-    let unnamed = What::SetStation { station: station(1), says: Box::default() };
+    let named = What::SetStation { station: station(1), says: Box::new(says), if_said: None };
+    let unnamed = What::SetStation { station: station(1), says: Box::default(), if_said: None };
     // Also in the batch in which that is said.
     for (first, is_named) in [(named, true), (forget(1), true), (unnamed, false)] {
         let command = |what| Command { what, by: "Ada".into(), deadline: turns.clock.instant() };

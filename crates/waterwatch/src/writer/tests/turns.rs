@@ -167,7 +167,7 @@ impl Turns {
 pub(super) fn naming(id: i64) -> What {
     let mut says = StationSays::default();
     says.say("name", Said::Text("North lift")).unwrap();
-    What::SetStation { station: StationId::new(id).unwrap(), says: Box::new(says) }
+    What::SetStation { station: StationId::new(id).unwrap(), says: Box::new(says), if_said: None }
 }
 
 /// A line, and where it came from if it says so.

@@ -1,11 +1,13 @@
 //! Settings by HTTP: what is said of stations, for areas and for the fleet, and what
 //! holds.
 
-use std::fs;
+use std::{fs, thread};
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::api::{Answer, Api};
 use crate::harness::{Server, open};
 
 /// All that can be said of a station.
@@ -117,6 +119,73 @@ fn the_narrowest_scope_that_says_anything_holds_and_is_named() {
         holds("/api/v1/settings")["points"]["alarm1"]["on_delay_s"],
         held(json!(300), "configuration")
     );
+}
+
+/// What settings are read as: what is said, and the tag of it.
+fn read(api: &Api, path: &str) -> (Value, String) {
+    let response = api.request(Method::GET, path).send().unwrap();
+    let tag = response.headers()["etag"].to_str().unwrap().to_owned();
+    (response.json::<Value>().unwrap()["said"].clone(), tag)
+}
+
+/// Puts settings if they still have one of these tags.
+fn put_if(api: &Api, path: &str, tags: &str, body: &Value) -> Answer {
+    Api::send(api.request(Method::PUT, path).header("if-match", tags).json(body))
+}
+
+#[test]
+fn what_has_changed_since_it_was_read_is_not_written_over() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    for (path, put) in [
+        ("/api/v1/stations/7/settings", "/api/v1/stations/7"),
+        ("/api/v1/areas/North", "/api/v1/areas/North"),
+        ("/api/v1/settings", "/api/v1/settings"),
+    ] {
+        let [first, second] = [60, 61].map(|period_s| json!({"period_s": period_s}));
+        let (said, nothing) = read(&api, path);
+        assert_eq!(said, json!({}));
+        put_if(&api, put, &nothing, &first).ok();
+        let late = put_if(&api, put, &nothing, &second);
+        assert_eq!(
+            late.problem(412),
+            "what is said there has changed since it was read: read it again, and change that"
+        );
+        assert_eq!(late.body["type"], "urn:waterwatch:problem:changed");
+        let (said, tag) = read(&api, path);
+        assert_eq!(said, first);
+        put_if(&api, put, &format!("W/{tag}"), &second).problem(412);
+        assert_eq!(
+            put_if(&api, put, "7", &second).problem(400),
+            "write it as the ETag was, with its quotes, or leave it out"
+        );
+        assert_eq!(read(&api, path), (first, tag.clone()));
+        put_if(&api, put, &format!("{nothing}, {tag}"), &second).ok();
+        put_if(&api, put, "*", &json!({})).ok();
+        assert_eq!(read(&api, path), (json!({}), nothing));
+    }
+}
+
+#[test]
+fn of_many_who_change_what_they_read_one_does() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    for round in 0..5 {
+        let (_, tag) = read(&api, "/api/v1/stations/7/settings");
+        let put = |number: u32| {
+            let body = json!({"period_s": 100 * round + number});
+            put_if(&api, "/api/v1/stations/7", &tag, &body).status
+        };
+        let put = &put;
+        let answers: Vec<u16> = thread::scope(|scope| {
+            let all: Vec<_> = (1..=8).map(|number| scope.spawn(move || put(number))).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        let count = |status| answers.iter().filter(|of| **of == status).count();
+        assert_eq!((count(200), count(412)), (1, 7), "{answers:?}");
+    }
 }
 
 #[test]

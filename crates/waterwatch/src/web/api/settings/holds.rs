@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use waterwatch_core::alarm::{Point, PointSettings};
 use waterwatch_core::settings::{ScopeSays, Setting, StationOverrides};
 
-use super::body::{Says, of_point, value};
+use crate::said_json::{Says, of_point, value};
 
 /// What holds, each with who says so.
 #[derive(Debug, Serialize, ToSchema)]

@@ -9,13 +9,27 @@ use waterwatch_core::settings::{Said, ScopeSays, Told, Unfit, names_of_points};
 use crate::config::Range;
 use crate::shown::time::rfc3339;
 use crate::station_says::StationSays;
-use crate::web::problem::Problem;
 
 /// How much of a field that nobody knows is named.
 const FIELD_CHARS_MAX: usize = 100;
 
+/// A field that says what cannot be meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// Which: `points.alarm1.on_delay_s`, `allow_from[1]`.
+    pub field: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl Misfit {
+    fn new(field: impl Into<String>, why: impl Into<String>) -> Misfit {
+        Misfit { field: field.into(), why: why.into() }
+    }
+}
+
 /// What is said in one scope, field by field.
-pub(super) trait Says: Default {
+pub trait Says: Default {
     /// Takes what is said in a field.
     fn say(&mut self, field: &str, said: Said<'_>) -> Result<(), Unfit>;
 
@@ -43,8 +57,11 @@ impl Says for ScopeSays {
     }
 }
 
-/// What a body says. A field that is null is as if it were left out.
-pub(super) fn said<T: Says>(body: &Map<String, Value>) -> Result<T, Problem> {
+/// What an object says. A field that is null is as if it were left out.
+///
+/// # Errors
+/// If there is no such field, or what is said cannot be meant.
+pub fn said<T: Says>(body: &Map<String, Value>) -> Result<T, Misfit> {
     let mut says = T::default();
     for (name, value) in body {
         match (name.as_str(), value) {
@@ -54,38 +71,49 @@ pub(super) fn said<T: Says>(body: &Map<String, Value>) -> Result<T, Problem> {
                     take_point(&mut says, point, value)?;
                 }
             }
-            ("points", _) => return Err(Problem::unfit("points", "it must be an object")),
+            ("points", _) => return Err(Misfit::new("points", "it must be an object")),
             (name, value) => take(&mut says, name.to_owned(), name, value)?,
         }
     }
     Ok(says)
 }
 
-fn take_point<T: Says>(says: &mut T, point: &str, value: &Value) -> Result<(), Problem> {
+/// What a value says in one field of a station; `None`: nothing, as an empty list does.
+///
+/// # Errors
+/// If there is no such field, or what is said cannot be meant.
+pub fn one(field: &str, value: &Value) -> Result<Option<Told>, Misfit> {
+    let mut says = StationSays::default();
+    let name = field.rsplit('.').next().unwrap_or(field);
+    take(&mut says, field.to_owned(), name, value)?;
+    Ok(Says::told(&says).into_iter().next().map(|(_, told)| told))
+}
+
+fn take_point<T: Says>(says: &mut T, point: &str, value: &Value) -> Result<(), Misfit> {
     if !Point::from_name(point).is_some_and(|point| Point::OF_STATION.contains(&point)) {
         let detail = format!("there is no such point; there are {}", names_of_points());
-        return Err(Problem::unfit(cut(&format!("points.{point}")), detail));
+        return Err(Misfit::new(cut(&format!("points.{point}")), detail));
     }
     match value {
         Value::Null => Ok(()),
         Value::Object(fields) => fields
             .iter()
             .try_for_each(|(name, value)| take(says, format!("points.{point}.{name}"), name, value)),
-        _ => Err(Problem::unfit(format!("points.{point}"), "it must be an object")),
+        _ => Err(Misfit::new(format!("points.{point}"), "it must be an object")),
     }
 }
 
 /// Takes the value of one field, whose last name is `name`.
-fn take<T: Says>(says: &mut T, field: String, name: &str, value: &Value) -> Result<(), Problem> {
+fn take<T: Says>(says: &mut T, field: String, name: &str, value: &Value) -> Result<(), Misfit> {
     // Also where it is null: whoever mistypes a field is told so.
     if let Err(unknown) = T::default().say(&field, Said::Flag(true))
         && unknown.is_unknown()
     {
         let detail = format!("there is no such field; there are {}", unknown.wanted);
-        return Err(Problem::unfit(cut(&field), detail));
+        return Err(Misfit::new(cut(&field), detail));
     }
     if name.contains('.') {
-        return Err(Problem::unfit(cut(&field), "points are objects within `points`"));
+        return Err(Misfit::new(cut(&field), "points are objects within `points`"));
     }
     let told = match (name, value) {
         (_, Value::Null) => return Ok(()),
@@ -95,18 +123,18 @@ fn take<T: Says>(says: &mut T, field: String, name: &str, value: &Value) -> Resu
             is_fit.then_some(()).ok_or_else(|| "it must not be blank or have a comma".to_owned())
         })?,
         ("allow_from", Value::Array(words)) => list(&field, words, |word| word.parse::<Range>().map(drop))?,
-        ("tags" | "allow_from", _) => return Err(Problem::unfit(field, "it must be an array of texts")),
+        ("tags" | "allow_from", _) => return Err(Misfit::new(field, "it must be an array of texts")),
         ("expected_by", value) => expected_by(value)?,
         ("enabled" | "latched", Value::Bool(flag)) => Told::Flag(*flag),
-        ("enabled" | "latched", _) => return Err(Problem::unfit(field, "it must be true or false")),
+        ("enabled" | "latched", _) => return Err(Misfit::new(field, "it must be true or false")),
         (_, Value::Bool(flag)) => Told::Flag(*flag),
         (_, Value::String(text)) => Told::Text(text.clone()),
         (_, Value::Number(number)) => match whole(number) {
             Some(number) => Told::Number(number),
-            None => return Err(Problem::unfit(field, "it must be a whole number")),
+            None => return Err(Misfit::new(field, "it must be a whole number")),
         },
         (_, Value::Array(_) | Value::Object(_)) => {
-            return Err(Problem::unfit(field, "it must be no array and no object"));
+            return Err(Misfit::new(field, "it must be no array and no object"));
         }
     };
     let said = match &told {
@@ -116,27 +144,27 @@ fn take<T: Says>(says: &mut T, field: String, name: &str, value: &Value) -> Resu
     };
     says.say(&field, said).map_err(|unfit| match name {
         // Milliseconds are the database's.
-        "expected_by" => Problem::unfit(field, "it must be a time of this century, RFC 3339"),
-        _ => Problem::unfit(field, unfit.to_string()),
+        "expected_by" => Misfit::new(field, "it must be a time of this century, RFC 3339"),
+        _ => Misfit::new(field, unfit.to_string()),
     })
 }
 
 /// Several words as the one text that takes them.
-fn list(field: &str, words: &[Value], check: impl Fn(&str) -> Result<(), String>) -> Result<Told, Problem> {
+fn list(field: &str, words: &[Value], check: impl Fn(&str) -> Result<(), String>) -> Result<Told, Misfit> {
     let words = words.iter().enumerate().map(|(place, word)| {
         let checked = match word {
             Value::String(word) => check(word).map(|()| word.as_str()),
             _ => Err("it must be a text".to_owned()),
         };
-        checked.map_err(|why| Problem::unfit(format!("{field}[{place}]"), why))
+        checked.map_err(|why| Misfit::new(format!("{field}[{place}]"), why))
     });
     let words: Vec<&str> = words.collect::<Result<_, _>>()?;
     Ok(Told::Text(words.join(", ")))
 }
 
-fn expected_by(value: &Value) -> Result<Told, Problem> {
+fn expected_by(value: &Value) -> Result<Told, Misfit> {
     let time = value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
-    let unfit = || Problem::unfit("expected_by", "it must be a time, RFC 3339");
+    let unfit = || Misfit::new("expected_by", "it must be a time, RFC 3339");
     time.map(|time| Told::Number(time.as_millisecond())).ok_or_else(unfit)
 }
 
@@ -153,7 +181,8 @@ fn cut(field: &str) -> String {
 }
 
 /// All that is said, as [`said`] takes it.
-pub(super) fn object<T: Says>(says: &T) -> Map<String, Value> {
+#[must_use]
+pub fn object<T: Says>(says: &T) -> Map<String, Value> {
     let mut object = Map::new();
     let mut points: Map<String, Value> = Map::new();
     for (field, told) in says.told() {
@@ -175,12 +204,14 @@ pub(super) fn object<T: Says>(says: &T) -> Map<String, Value> {
 }
 
 /// Which point a field is of, and its name there, if it is of one.
-pub(super) fn of_point(field: &str) -> Option<(&str, &str)> {
+#[must_use]
+pub fn of_point(field: &str) -> Option<(&str, &str)> {
     field.strip_prefix("points.").and_then(|field| field.split_once('.'))
 }
 
 /// What a field says, as JSON.
-pub(super) fn value(field: &str, told: Told) -> Value {
+#[must_use]
+pub fn value(field: &str, told: Told) -> Value {
     match (field, told) {
         ("tags" | "allow_from", Told::Text(words)) => words.split(", ").collect(),
         ("expected_by", Told::Number(ms)) => rfc3339(ms).map_or(Value::Null, |time| time.to_string().into()),

@@ -1,0 +1,118 @@
+//! Tags of what is said, and changes that are made only while it is that
+//! (RFC 9110, sections 8.8.3 and 13.1.1).
+
+use axum::Json as Answer;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::said_tag::SaidTag;
+use crate::web::Web;
+use crate::web::problem::{Kind, Problem};
+
+/// Settings as they are read, with the tag of what is said there.
+pub(in crate::web::api) struct Tagged<T>(pub(super) SaidTag, pub(super) T);
+
+impl<T: Serialize> IntoResponse for Tagged<T> {
+    fn into_response(self) -> Response {
+        let Tagged(tag, body) = self;
+        ([(header::ETAG, format!("\"{tag}\""))], Answer(body)).into_response()
+    }
+}
+
+/// What must be said until now for a change to be made; `None`: whatever is.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::web::api) struct IfMatch(pub(super) Option<Box<[SaidTag]>>);
+
+impl FromRequestParts<Web> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _web: &Web) -> Result<IfMatch, Problem> {
+        if_match(&parts.headers)
+    }
+}
+
+/// The header, for the OpenAPI document.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what `IfMatch` reads")]
+pub(in crate::web::api) struct IfMatchParams {
+    /// The `ETag` of the settings as they were read: nothing is changed if something else is said there by now.
+    #[param(rename = "If-Match", value_type = String, required = false, pattern = r#"^"[0-9a-f]{32}"$"#,
+        example = "\"e3b0c44298fc1c149afbf4c8996fb924\"")]
+    if_match: Option<String>,
+}
+
+/// What the header says. Its length is bounded by that of a head.
+fn if_match(headers: &HeaderMap) -> Result<IfMatch, Problem> {
+    let mut lines = headers.get_all(header::IF_MATCH).iter().peekable();
+    if lines.peek().is_none() {
+        return Ok(IfMatch(None));
+    }
+    let mut tags = Vec::new();
+    for line in lines {
+        // Something is always there, if only that nothing is said.
+        if line.as_bytes().trim_ascii() == b"*" {
+            return Ok(IfMatch(None));
+        }
+        tags.extend(tags_of(line.as_bytes()).ok_or_else(|| {
+            Problem::new(Kind::BadRequest, "write it as the ETag was, with its quotes, or leave it out")
+                .of_field("If-Match")
+        })?);
+    }
+    Ok(IfMatch(Some(tags.into())))
+}
+
+/// The tags of ours in a list; weak ones and those of others are the tag of nothing.
+fn tags_of(mut list: &[u8]) -> Option<Vec<SaidTag>> {
+    let mut tags = Vec::new();
+    loop {
+        list = list.trim_ascii_start();
+        let weak = list.strip_prefix(b"W/");
+        let opaque = weak.unwrap_or(list).strip_prefix(b"\"")?;
+        let end = opaque.iter().position(|byte| *byte == b'"')?;
+        let (tag, rest) = opaque.split_at(end);
+        if weak.is_none() {
+            tags.extend(std::str::from_utf8(tag).ok().and_then(|tag| tag.parse::<SaidTag>().ok()));
+        }
+        list = match rest.get(1..)?.trim_ascii() {
+            [] => return Some(tags),
+            [b',', list @ ..] => list,
+            _ => return None,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_is_read_as_the_standard_says() {
+        let (ours, other) = (SaidTag::of(&[]).to_string(), "0".repeat(32));
+        let tag = |text: &str| text.parse::<SaidTag>().unwrap();
+        for (lines, wanted) in [
+            (&[][..], Some(None)),
+            (&["*"], Some(None)),
+            (&[&format!("\"{ours}\"")], Some(Some(vec![tag(&ours)]))),
+            (&[&format!(" \"{other}\" ,\"{ours}\"")], Some(Some(vec![tag(&other), tag(&ours)]))),
+            (&[&format!("\"{other}\""), &format!("\"{ours}\"")], Some(Some(vec![tag(&other), tag(&ours)]))),
+            // A comparison is strong; what is no tag of ours is that of nothing.
+            (&[&format!("W/\"{ours}\", \"a,b\", \"\"")], Some(Some(vec![]))),
+            (&[&ours], None),
+            (&[&format!("\"{ours}")], None),
+            (&[&format!("\"{ours}\" \"{other}\"")], None),
+            (&[&format!("\"{ours}\",")], None),
+            (&[""], None),
+        ] {
+            let mut headers = HeaderMap::new();
+            lines.iter().for_each(|line: &&str| {
+                headers.append(header::IF_MATCH, line.parse().unwrap());
+            });
+            let read = if_match(&headers).ok().map(|IfMatch(tags)| tags.map(Vec::from));
+            assert_eq!(read, wanted, "{lines:?}");
+        }
+    }
+}
