@@ -183,9 +183,15 @@ fn cut(field: &str) -> String {
 /// All that is said, as [`said`] takes it.
 #[must_use]
 pub fn object<T: Says>(says: &T) -> Map<String, Value> {
+    nested(says.told())
+}
+
+/// The same of what is told, or of a part of it.
+#[must_use]
+pub fn nested(told: Vec<(String, Told)>) -> Map<String, Value> {
     let mut object = Map::new();
     let mut points: Map<String, Value> = Map::new();
-    for (field, told) in says.told() {
+    for (field, told) in told {
         let value = value(&field, told);
         match of_point(&field) {
             Some((point, name)) => {

@@ -168,6 +168,16 @@ impl StationSays {
         own.chain(self.judged.told()).collect()
     }
 
+    /// Bytes of the texts in it.
+    #[must_use]
+    pub fn texts_bytes(&self) -> usize {
+        let text = |(_, told): &(String, Told)| match told {
+            Told::Text(text) => text.len(),
+            Told::Flag(_) | Told::Number(_) => 0,
+        };
+        self.told().iter().map(text).sum()
+    }
+
     /// The tags as one text.
     #[must_use]
     pub fn tags_text(&self) -> String {

@@ -58,6 +58,7 @@ pub(super) fn routes(web: &Web) -> OpenApiRouter<Web> {
         (Of::ADMIN, routes!(station_commands::forget)),
         (Of::ADMIN, routes!(settings::put_station)),
         (Of::VIEWER, routes!(settings::station)),
+        (Of::VIEWER, routes!(settings::listed::stations)),
         (Of::VIEWER, routes!(settings::areas)),
         (Of::VIEWER, routes!(settings::area)),
         (Of::ADMIN, routes!(settings::put_area)),

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Transaction, params};
+use anyhow::Context;
+use rusqlite::{Row, Transaction, params};
 use waterwatch_core::StationId;
 use waterwatch_core::settings::ScopeSays;
 
@@ -35,6 +36,28 @@ pub struct SaidForArea {
     pub fleet: ScopeSays,
 }
 
+/// A page of stations, and what people say of each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SaidOfStations {
+    /// Those of whom anything is said, by their ids.
+    pub stations: Vec<(StationId, StationSays)>,
+    /// Whether there are more after them.
+    pub has_more: bool,
+}
+
+/// Bytes of texts after which a page ends: a thousand stations may have twenty megabytes.
+const TEXTS_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// The stations after one of whom anything is said. Of some only points are: their
+/// numbers come before all scopes that are texts.
+const STATIONS_SAID: &str = "SELECT station_id FROM station_settings WHERE station_id > ?1
+    UNION SELECT scope FROM point_settings WHERE scope > ?1 AND scope < ''
+    ORDER BY 1 LIMIT ?2";
+
+/// The same of one area.
+const STATIONS_SAID_OF: &str = "SELECT station_id FROM station_settings
+    WHERE area = ?3 AND station_id > ?1 ORDER BY station_id LIMIT ?2";
+
 /// How many stations are in an area.
 const STATIONS_OF: &str = "SELECT count(*) FROM station_settings WHERE area = ?1";
 
@@ -59,6 +82,45 @@ impl Reader {
             let area = station.area().map(|area| settings::read_area(moment, area)).transpose()?;
             let fleet = settings::read_fleet(moment)?;
             Ok(SaidOfStation { station, area: area.unwrap_or_default(), fleet })
+        })
+    }
+
+    /// What people say of each station after `after`, of one area or of all: so many at
+    /// most.
+    ///
+    /// # Errors
+    /// If it cannot be read, or something of it cannot be meant.
+    pub fn said_of_stations(
+        &self,
+        after: Option<StationId>,
+        area: Option<&str>,
+        stations_max: usize,
+    ) -> Result<SaidOfStations, ReadError> {
+        // One more shows that there are more.
+        let limit = i64::try_from(stations_max).unwrap_or(i64::MAX).saturating_add(1);
+        let after = after.map_or(-1, StationId::get);
+        self.look_at_said(|moment| {
+            let query = if area.is_some() { STATIONS_SAID_OF } else { STATIONS_SAID };
+            let mut statement = moment.prepare_cached(query)?;
+            let id = |row: &Row<'_>| row.get::<_, i64>(0);
+            let ids: Vec<i64> = match area {
+                Some(area) => {
+                    statement.query_map(params![after, limit, area], id)?.collect::<Result<_, _>>()?
+                }
+                None => statement.query_map(params![after, limit], id)?.collect::<Result<_, _>>()?,
+            };
+            let mut page = SaidOfStations::default();
+            let mut bytes = 0;
+            for id in ids.into_iter().filter_map(StationId::new) {
+                if page.stations.len() == stations_max || bytes > TEXTS_BYTES_MAX {
+                    page.has_more = true;
+                    break;
+                }
+                let says = settings::read_station(moment, id).with_context(|| format!("of station {id}"))?;
+                bytes += says.texts_bytes();
+                page.stations.push((id, says));
+            }
+            Ok(page)
         })
     }
 

@@ -1,6 +1,7 @@
 //! Settings: what people say of stations, for areas and for the fleet, and what holds.
 
 mod holds;
+pub(super) mod listed;
 mod schema;
 mod tag;
 

@@ -121,10 +121,7 @@ pub(super) async fn list(
     Extension(deadline): Extension<Deadline>,
     QueryString(asked): QueryString<StationsQuery>,
 ) -> Result<Json<StationsObject>, Problem> {
-    let after = asked.after.as_deref().map(|after| {
-        StationId::from_digits(after.as_bytes())
-            .ok_or_else(|| Problem::unfit("after", "it must be a station's id, as `next` of the page before"))
-    });
+    let after = asked.after.as_deref().map(station_after);
     let within = match asked.q {
         Some(q) => Some(within(&web, deadline, q).await?),
         None => None,
@@ -283,4 +280,10 @@ pub(super) async fn spans(
 
 fn unknown(id: StationId) -> Problem {
     Problem::new(Kind::NotFound, format!("nothing is known of station {id}"))
+}
+
+/// After which station a page begins.
+pub(super) fn station_after(after: &str) -> Result<StationId, Problem> {
+    StationId::from_digits(after.as_bytes())
+        .ok_or_else(|| Problem::unfit("after", "it must be a station's id, as `next` of the page before"))
 }

@@ -1,0 +1,81 @@
+//! What is said of all stations, page by page.
+
+use axum::Json as Answer;
+use axum::extract::{Extension, State};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use waterwatch_core::StationId;
+
+use super::schema::StationSaid;
+use crate::said_json::object;
+use crate::said_tag::SaidTag;
+use crate::station_says::StationSays;
+use crate::web::api::alarms::limit;
+use crate::web::api::read;
+use crate::web::api::stations::station_after;
+use crate::web::extract::QueryString;
+use crate::web::problem::Problem;
+use crate::web::{Deadline, Web};
+
+/// Which stations are asked for.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(in crate::web::api) struct StationsSaidQuery {
+    /// Only stations of this area.
+    area: Option<String>,
+    /// At most so many, 1 to 1,000.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 100)]
+    limit: Option<usize>,
+    /// Those after this station: `next` of the page before.
+    #[param(pattern = "^[0-9]{1,18}$")]
+    after: Option<String>,
+}
+
+/// A page of what is said of stations.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::web::api) struct StationsSaidObject {
+    /// Those of whom anything is said, by their ids.
+    stations: Vec<StationSaidObject>,
+    /// Where the next page goes on: `after`; null if this is the last.
+    next: Option<String>,
+}
+
+/// What is said of one.
+#[derive(Debug, Serialize, ToSchema)]
+struct StationSaidObject {
+    /// Its number.
+    station_id: i64,
+    /// The same as a text.
+    id: String,
+    /// All that is said of it, which can be put as it is.
+    #[schema(value_type = StationSaid)]
+    said: Map<String, Value>,
+    /// What `ETag` has in quotes, for If-Match.
+    tag: String,
+}
+
+/// What is said of all stations
+///
+/// Page by page, by their ids. A page may be short, where there are many texts, and have a `next`.
+#[utoipa::path(get, path = "/stations/settings", tag = "settings", params(StationsSaidQuery),
+    responses((status = 200, body = StationsSaidObject)))]
+pub(in crate::web::api) async fn stations(
+    State(web): State<Web>,
+    Extension(deadline): Extension<Deadline>,
+    QueryString(StationsSaidQuery { area, limit: asked, after }): QueryString<StationsSaidQuery>,
+) -> Result<Answer<StationsSaidObject>, Problem> {
+    let limit = limit(asked)?;
+    let after = after.as_deref().map(station_after).transpose()?;
+    let page =
+        read(&web, deadline, move |reader| reader.said_of_stations(after, area.as_deref(), limit)).await?;
+    let next = page.stations.last().filter(|_| page.has_more).map(|(id, _)| id.to_string());
+    let one = |(id, says): &(StationId, StationSays)| StationSaidObject {
+        station_id: id.get(),
+        id: id.to_string(),
+        said: object(says),
+        tag: SaidTag::of(&says.told()).to_string(),
+    };
+    Ok(Answer(StationsSaidObject { stations: page.stations.iter().map(one).collect(), next }))
+}
