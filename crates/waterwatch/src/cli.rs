@@ -29,7 +29,10 @@ pub use self::order::{
     ServerOptions, StationForgetOptions, StationPauseOptions, StationResumeOptions, StationRetireOptions,
     StationVisitOptions, VisitEndOptions,
 };
-pub use self::station::{StationCommand, StationListOptions, StationShowOptions};
+pub use self::station::{
+    Format, StationCommand, StationExportOptions, StationImportOptions, StationListOptions,
+    StationSetOptions, StationShowOptions,
+};
 pub use self::token::{TokenAddOptions, TokenCommand, TokenListOptions, TokenRevokeOptions};
 
 /// Hears every remote water station, never loses an alarm it has acknowledged.
@@ -58,7 +61,7 @@ pub enum Command {
     /// Show the alarms, what happened to them, and why; acknowledge, note, or set them aside
     #[command(subcommand)]
     Alarm(AlarmCommand),
-    /// Show the stations, and whether they are heard; pause, visit, retire or forget them
+    /// Show the stations, and whether they are heard; set, pause, visit, retire, forget them
     #[command(subcommand)]
     Station(StationCommand),
     /// Show what happened, entry by entry, and follow what happens

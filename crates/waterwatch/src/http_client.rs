@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use reqwest::blocking::{Client, RequestBuilder, Response};
+use reqwest::header::IF_MATCH;
 use reqwest::redirect::Policy;
 use reqwest::{Method, Url};
 use serde::Serialize;
@@ -162,6 +163,20 @@ impl HttpClient {
     /// As of [`HttpClient::post`].
     pub fn put<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> Result<T, HttpError> {
         self.read(self.request(Method::PUT, path, &[]).json(body))
+    }
+
+    /// The same, but only while what is there has this tag.
+    ///
+    /// # Errors
+    /// As of [`HttpClient::post`]; 412 if it has another one.
+    pub fn put_if<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        tag: &str,
+        body: &impl Serialize,
+    ) -> Result<T, HttpError> {
+        let request = self.request(Method::PUT, path, &[]).header(IF_MATCH, format!("\"{tag}\""));
+        self.read(request.json(body))
     }
 
     /// Deletes what is at `path`.

@@ -1,12 +1,15 @@
 //! The options of `waterwatch station …`.
 
-use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::State;
 
+use super::DataOption;
 use super::alarm::{LookOptions, state, station};
 use super::order::{
-    StationForgetOptions, StationPauseOptions, StationResumeOptions, StationRetireOptions,
+    ServerOptions, StationForgetOptions, StationPauseOptions, StationResumeOptions, StationRetireOptions,
     StationVisitOptions,
 };
 use crate::store::reader::communication::{Comms, Quality};
@@ -20,6 +23,24 @@ pub enum StationCommand {
     /// All that is known of one station
     #[command(after_help = "Example: waterwatch station show 123")]
     Show(StationShowOptions),
+    /// Say what a station is called, where it is, and how it is judged
+    ///
+    /// What is not named stays as it is. What somebody else changes meanwhile is not written over. The
+    /// settings are those of docs/alarms.md, those of a point behind its name: alarm1.label.
+    #[command(
+        override_usage = "waterwatch station set [OPTIONS] <ID> [SETTING=VALUE]... [--clear <SETTING>]...",
+        after_help = "Example: waterwatch station set 123 name=\"North lift\" area=North alarm1.priority=critical --clear tags"
+    )]
+    Set(StationSetOptions),
+    /// Write what is said of stations as CSV or JSON, to be changed and imported again
+    #[command(after_help = "Example: waterwatch station export --area North > north.csv")]
+    Export(StationExportOptions),
+    /// Say what a file says of stations, as CSV or JSON; first all of it is judged
+    ///
+    /// A column that is not there leaves alone what is said, an empty cell clears it. If anything in the file
+    /// cannot be meant, nothing is changed. Imported again, the same changes nothing.
+    #[command(after_help = "Example: waterwatch station import north.csv --dry-run")]
+    Import(StationImportOptions),
     /// Until a time its silence is no alarm; its contacts go on
     ///
     /// For one that is paused already this says anew until when.
@@ -78,6 +99,75 @@ pub struct StationListOptions {
     /// Which database, and in which form
     #[command(flatten)]
     pub look: LookOptions,
+}
+
+/// Options of `waterwatch station set`.
+#[derive(Debug, Args)]
+#[group(id = "what", required = true, multiple = true, args = ["settings", "clear"])]
+pub struct StationSetOptions {
+    /// Which station, heard or not
+    #[arg(value_parser = station)]
+    pub id: StationId,
+    /// What is to be said: name="North lift", area=North, alarm1.label="High level"
+    #[arg(value_name = "SETTING=VALUE")]
+    pub settings: Vec<String>,
+    /// What is no longer to be said: its area or the fleet says it then; may be repeated
+    #[arg(long, value_name = "SETTING", value_delimiter = ',')]
+    pub clear: Vec<String>,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Which server
+    #[command(flatten)]
+    pub server: ServerOptions,
+    /// Print JSON instead of lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `waterwatch station export`.
+#[derive(Debug, Args)]
+pub struct StationExportOptions {
+    /// Only stations of this area
+    #[arg(long, value_name = "NAME")]
+    pub area: Option<String>,
+    /// As what
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    pub format: Format,
+    /// Only these settings, with commas between them [default: all]
+    #[arg(long, value_name = "SETTINGS", value_delimiter = ',')]
+    pub fields: Vec<String>,
+    /// Which database
+    #[command(flatten)]
+    pub data: DataOption,
+}
+
+/// Options of `waterwatch station import`.
+#[derive(Debug, Args)]
+pub struct StationImportOptions {
+    /// The file, or - for standard input
+    pub file: PathBuf,
+    /// As what it is read [default: as it begins]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Which server
+    #[command(flatten)]
+    pub server: ServerOptions,
+    /// Print JSON instead of lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// As what stations are written and read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A row each, for spreadsheets.
+    Csv,
+    /// An object each, for programs.
+    Json,
 }
 
 /// Options of `waterwatch station show`.

@@ -1,9 +1,15 @@
 //! `waterwatch station …`: the stations, and whether they are heard; what is done to
 //! them.
 
+mod change;
+mod export;
+mod fields;
+mod import;
 mod list;
 mod order;
+mod remote;
 pub(super) mod said;
+mod set;
 mod show;
 
 use crate::cli::StationCommand;
@@ -18,6 +24,9 @@ pub fn run(command: &StationCommand) -> Result<(), Failure> {
     match command {
         StationCommand::List(options) => list::run(options),
         StationCommand::Show(options) => show::run(options),
+        StationCommand::Set(options) => set::run(options),
+        StationCommand::Export(options) => export::run(options),
+        StationCommand::Import(options) => import::run(options),
         StationCommand::Pause(options) => order::pause(options),
         StationCommand::Resume(options) => order::resume(options),
         StationCommand::Visit(options) => order::visit(options),

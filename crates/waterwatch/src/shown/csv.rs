@@ -47,10 +47,10 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text that was [`escaped`].
+/// The text that was [`escaped`]; a `'` that marks nothing is what somebody wrote.
 #[must_use]
 pub fn unescaped(cell: &str) -> &str {
-    cell.strip_prefix('\'').unwrap_or(cell)
+    cell.strip_prefix('\'').filter(|text| escaped(text) == cell).unwrap_or(cell)
 }
 
 /// Writes entries, a row each, after the header if that is wanted: the rows of the

@@ -31,6 +31,7 @@ mod power;
 mod settings;
 mod silence;
 mod simulate;
+mod stations;
 mod status;
 mod storm;
 mod tampering;

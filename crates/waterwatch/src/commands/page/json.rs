@@ -18,6 +18,29 @@ pub(in crate::commands) fn array<T: Serialize>(
     between(out, objects, ["[\n  ", ",\n  ", "\n]\n"])
 }
 
+/// An array that is written as its objects become known, an object a line.
+pub(in crate::commands) struct Array<W> {
+    out: W,
+    is_empty: bool,
+}
+
+impl<W: Write> Array<W> {
+    pub(in crate::commands) fn new(out: W) -> Array<W> {
+        Array { out, is_empty: true }
+    }
+
+    pub(in crate::commands) fn push(&mut self, object: &impl Serialize) -> io::Result<()> {
+        self.out.write_all(if self.is_empty { b"[\n  " } else { b",\n  " })?;
+        self.is_empty = false;
+        Ok(serde_json::to_writer(&mut self.out, object)?)
+    }
+
+    pub(in crate::commands) fn end(mut self) -> io::Result<()> {
+        self.out.write_all(if self.is_empty { b"[]\n" } else { b"\n]\n" })?;
+        self.out.flush()
+    }
+}
+
 /// Writes an array as one line.
 pub(in crate::commands) fn array_line<T: Serialize>(
     out: &mut impl Write,

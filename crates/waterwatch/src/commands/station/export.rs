@@ -1,0 +1,119 @@
+//! `waterwatch station export`: what is said of stations, as a file that can be changed and
+//! imported again.
+
+use std::io::{self, Write};
+
+use anyhow::anyhow;
+use csv::{Terminator, Writer, WriterBuilder};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use waterwatch_core::StationId;
+use waterwatch_core::settings::Told;
+
+use super::fields::{field, short, written};
+use crate::cli::{Format, StationExportOptions};
+use crate::commands::alarm::output;
+use crate::commands::page::json::Array;
+use crate::commands::printed;
+use crate::failure::Failure;
+use crate::said_json;
+use crate::shown::csv::escaped;
+use crate::station_says::StationSays;
+use crate::store::reader::Reader;
+
+/// Stations that are read at once: no moment of the database is held for longer than
+/// some milliseconds.
+const STATIONS_A_PAGE: usize = 1_000;
+
+/// A station, and all that is said of it.
+#[derive(Serialize)]
+struct SaidObject {
+    station_id: i64,
+    id: String,
+    #[serde(flatten)]
+    said: Map<String, Value>,
+}
+
+pub(super) fn run(options: &StationExportOptions) -> Result<(), Failure> {
+    let StationExportOptions { area, format, fields, data } = options;
+    let columns = columns(fields).map_err(|why| Failure::WrongInput(anyhow!(why)))?;
+    let open = || -> anyhow::Result<_> { Ok(Reader::open(&data.file)?) };
+    let reader = open().map_err(Failure::of_database)?;
+    let (out, _) = output();
+    let mut rows = match format {
+        Format::Csv => Rows::table(out, columns),
+        Format::Json => Rows::Objects(Array::new(out), columns),
+    };
+    let mut after = None;
+    loop {
+        let page = reader.said_of_stations(after, area.as_deref(), STATIONS_A_PAGE)?;
+        for (station, says) in &page.stations {
+            if let Err(error) = rows.write(*station, says) {
+                return printed(Err(error));
+            }
+        }
+        after = page.stations.last().map(|(station, _)| *station);
+        if !page.has_more {
+            return printed(rows.end());
+        }
+    }
+}
+
+/// The fields that are wanted: all of them, if none is named.
+fn columns(names: &[String]) -> Result<Vec<String>, String> {
+    match names {
+        [] => Ok(StationSays::fields()),
+        names => names.iter().map(|name| field(name.trim())).collect(),
+    }
+}
+
+/// A file that is written, station by station.
+enum Rows<W: Write> {
+    Table { out: Box<Writer<W>>, columns: Vec<String>, has_head: bool },
+    Objects(Array<W>, Vec<String>),
+}
+
+impl<W: Write> Rows<W> {
+    fn table(out: W, columns: Vec<String>) -> Rows<W> {
+        let out = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
+        Rows::Table { out: Box::new(out), columns, has_head: false }
+    }
+
+    fn write(&mut self, station: StationId, says: &StationSays) -> io::Result<()> {
+        self.head()?;
+        let mut told: Vec<(String, Told)> = says.told();
+        match self {
+            Rows::Table { out, columns, .. } => {
+                let cell = |column: &String| {
+                    let told = told.iter().find(|(field, _)| field == column);
+                    told.map_or(String::new(), |(field, told)| escaped(&written(field, told)).into_owned())
+                };
+                let cells = columns.iter().map(cell);
+                Ok(out.write_record([station.to_string()].into_iter().chain(cells))?)
+            }
+            Rows::Objects(array, columns) => {
+                told.retain(|(field, _)| columns.contains(field));
+                let said = said_json::nested(told);
+                array.push(&SaidObject { station_id: station.get(), id: station.to_string(), said })
+            }
+        }
+    }
+
+    /// The names of the columns, once.
+    fn head(&mut self) -> io::Result<()> {
+        if let Rows::Table { out, columns, has_head: has_head @ false } = self {
+            let names = columns.iter().map(|column| short(column));
+            out.write_record(["station_id"].into_iter().chain(names))?;
+            *has_head = true;
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> io::Result<()> {
+        self.head()?;
+        match self {
+            Rows::Table { mut out, .. } => out.flush(),
+            Rows::Objects(array, _) => array.end(),
+        }
+    }
+}
