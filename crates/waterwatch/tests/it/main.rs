@@ -13,6 +13,7 @@ mod crash;
 mod database;
 mod disk;
 mod disk_full;
+mod documented;
 mod follow;
 mod harness;
 mod hostile;
