@@ -9,6 +9,7 @@ mod remote;
 
 use std::io::Write;
 
+use anyhow::anyhow;
 use jiff::Timestamp;
 use serde::Serialize;
 use waterwatch_core::Token;
@@ -76,7 +77,13 @@ fn add(options: &TokenAddOptions) -> Result<(), Failure> {
     } else {
         writeln!(out, "{}", secret.reveal())
     };
-    printed(done.and_then(|()| out.flush()))?;
+    done.and_then(|()| out.flush()).map_err(|error| {
+        anyhow!(
+            "the token {0} was made, and its secret is lost, since it could not be written to standard output \
+             ({error}): revoke it (`waterwatch token revoke {0}`), and add another one",
+            plain(&wanted.name)
+        )
+    })?;
     if terminal {
         // For the eyes alone: what is printed is the secret, and nothing else.
         let _ = writeln!(std::io::stderr(), "this is shown once: keep it where it is safe");

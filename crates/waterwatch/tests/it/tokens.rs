@@ -193,6 +193,21 @@ fn tokens_are_made_listed_and_revoked_while_no_server_runs() {
 }
 
 #[test]
+fn a_secret_that_nobody_could_read_is_told_as_lost() {
+    let folder = stopped();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut add = waterwatch();
+    add.args(["token", "add", "pager", "--role", "viewer"]).current_dir(folder.path()).stdout(writer);
+    let output = add.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.starts_with("waterwatch: the token pager was made, and its secret is lost"), "{said}");
+    assert!(said.contains("Broken pipe") && said.contains("`waterwatch token revoke pager`"), "{said}");
+    assert_eq!(done(&["token", "revoke", "pager"], folder.path()), "revoked pager\n");
+}
+
+#[test]
 fn while_a_server_runs_it_is_asked_to_change_its_tokens() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
