@@ -35,7 +35,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// not know (`http_timeout_s`, and ten seconds), unless it was told to wait longer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
-/// How much of an answer is read: what is longer is no answer of ours.
+/// How much of an answer is read: no answer of ours is longer.
 const BODY_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Where a server is.
@@ -222,15 +222,20 @@ impl HttpClient {
     fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, HttpError> {
         let response = self.open(request)?;
         let status = response.status().as_u16();
-        let body = body(response)
-            .map_err(|error| HttpError::Lost { server: self.server.clone(), why: error.to_string() })?;
-        serde_json::from_slice(&body).map_err(|_| HttpError::Strange { server: self.server.clone(), status })
+        let server = || self.server.clone();
+        let body =
+            body(response).map_err(|error| HttpError::Lost { server: server(), why: error.to_string() })?;
+        if body.len() as u64 > BODY_BYTES_MAX {
+            return Err(HttpError::TooLong { server: server(), bytes_max: BODY_BYTES_MAX });
+        }
+        serde_json::from_slice(&body).map_err(|_| HttpError::Strange { server: server(), status })
     }
 }
 
+/// The body of an answer; a byte more than it may have shows that it has more.
 fn body(response: Response) -> std::io::Result<Vec<u8>> {
     let mut body = Vec::new();
-    response.take(BODY_BYTES_MAX).read_to_end(&mut body)?;
+    response.take(BODY_BYTES_MAX + 1).read_to_end(&mut body)?;
     Ok(body)
 }
 

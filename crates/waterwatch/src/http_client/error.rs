@@ -37,6 +37,14 @@ pub enum HttpError {
         /// What the system says.
         why: String,
     },
+    /// What came goes on for longer than any answer of ours.
+    #[error("the answer of the server at {server} has more than {bytes_max} bytes, and was not read")]
+    TooLong {
+        /// Where.
+        server: ServerUrl,
+        /// How many it may have.
+        bytes_max: u64,
+    },
     /// What came is no answer of ours.
     #[error("what answers at {server} is no waterwatch, or another version of it (HTTP status {status})")]
     Strange {
@@ -132,7 +140,7 @@ impl HttpError {
         match self {
             HttpError::Unreached { .. } => false,
             HttpError::Refused(refusal) => refusal.is_open(),
-            HttpError::Lost { .. } | HttpError::Strange { .. } => true,
+            HttpError::Lost { .. } | HttpError::TooLong { .. } | HttpError::Strange { .. } => true,
         }
     }
 

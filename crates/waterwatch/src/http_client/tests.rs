@@ -98,6 +98,15 @@ fn what_is_not_known_is_told_from_what_was_not_done() {
 }
 
 #[test]
+fn an_answer_that_is_too_long_is_told_as_such() {
+    let bytes = usize::try_from(BODY_BYTES_MAX).unwrap() + 1;
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {bytes}\r\n\r\n\"{}\"", "x".repeat(bytes - 2));
+    let error = get(answering(answer.leak()).0);
+    assert!(error.is_open(), "it may have been done");
+    assert!(error.to_string().ends_with("has more than 16777216 bytes, and was not read"), "{error}");
+}
+
+#[test]
 fn a_problem_is_a_sentence_that_names_the_field_and_what_to_do() {
     let server: ServerUrl = "http://127.0.0.1:1".parse().unwrap();
     let refused = |status, body: &str| {

@@ -154,7 +154,7 @@ fn is_not_done(error: &HttpError) -> bool {
     match error {
         HttpError::Unreached { .. } => true,
         HttpError::Refused(refusal) => refusal.status == 503,
-        HttpError::Lost { .. } | HttpError::Strange { .. } => false,
+        HttpError::Lost { .. } | HttpError::TooLong { .. } | HttpError::Strange { .. } => false,
     }
 }
 
