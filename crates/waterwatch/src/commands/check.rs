@@ -16,7 +16,7 @@ use super::alarm::output;
 use super::page::json;
 use crate::cli::CheckOptions;
 use crate::shown::text::plain;
-use crate::shown::time::Clock;
+use crate::shown::time::{Clock, span};
 
 /// The exit code of what is not known.
 pub const UNKNOWN: i32 = 3;
@@ -93,6 +93,11 @@ struct Whole<'a> {
 /// Looks at everything, says it in a line, and how well it is by the exit code.
 #[must_use]
 pub fn run(options: &CheckOptions) -> ExitCode {
+    if let Some(why) = contradiction(options) {
+        // Nobody may be there to read it; the exit code is.
+        let _ = writeln!(std::io::stderr(), "waterwatch: {why}");
+        return ExitCode::from(Level::Unknown.exit_code());
+    }
     let clock = Clock::system();
     let mut findings = vec![server::look(options, &clock)];
     if !options.no_alarms {
@@ -110,6 +115,24 @@ pub fn run(options: &CheckOptions) -> ExitCode {
     // Whoever reads it may be gone; the exit code is there.
     let _ = printed.and_then(|()| out.flush());
     ExitCode::from(status.exit_code())
+}
+
+/// That something would be critical before it is a warning, which nobody means.
+fn contradiction(options: &CheckOptions) -> Option<String> {
+    let age = |age: Duration| span(i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
+    let ages = [
+        ("unacknowledged", options.unacknowledged_warning(), options.unacknowledged_critical),
+        ("backup", options.backup_warning(), options.backup_critical),
+    ];
+    let ages = ages.map(|(of, warning, critical)| (of, warning > critical, age(warning), age(critical)));
+    let silent = options
+        .silent_warning
+        .zip(options.silent_critical)
+        .map(|(warning, critical)| ("silent", warning > critical, warning.to_string(), critical.to_string()));
+    let (of, _, warning, critical) = ages.into_iter().chain(silent).find(|(_, is_one, ..)| *is_one)?;
+    Some(format!(
+        "--{of}-warning is {warning}, and --{of}-critical {critical}: a warning must come first, or with it"
+    ))
 }
 
 fn worst(findings: &[Finding]) -> Level {

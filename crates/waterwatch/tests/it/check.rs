@@ -143,6 +143,31 @@ fn the_newest_backup_is_what_counts() {
 }
 
 #[test]
+fn a_warning_does_not_come_after_what_is_critical() {
+    let folder = TempDir::new().unwrap();
+    for (arguments, says) in [
+        (
+            &["--unacknowledged-warning", "15m", "--unacknowledged-critical", "10m"][..],
+            "--unacknowledged-warning is 15 min, and --unacknowledged-critical 10 min: a warning must come first",
+        ),
+        (
+            &["--silent-warning", "3", "--silent-critical", "2"],
+            "--silent-warning is 3, and --silent-critical 2",
+        ),
+        (&["--backup-warning", "72h"], "--backup-warning is 3 d, and --backup-critical 2 d"),
+    ] {
+        let output = run(&[&["check"], arguments].concat(), folder.path());
+        let said = stderr(&output);
+        assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(3), ""), "{said}");
+        assert!(said.starts_with(&format!("waterwatch: {says}")), "{said}");
+    }
+    let arguments =
+        ["check", "--silent-warning", "2", "--silent-critical", "2", "--unacknowledged-critical", "1m"];
+    let output = run(&arguments, folder.path());
+    assert_eq!(stderr(&output), "", "with it is well, and what nobody says gives way");
+}
+
+#[test]
 fn shells_complete_what_there_is() {
     let folder = TempDir::new().unwrap();
     for shell in ["bash", "zsh", "fish"] {

@@ -31,7 +31,7 @@ pub(super) fn look(options: &CheckOptions, clock: &Clock) -> Vec<Finding> {
 
 fn unacknowledged(standings: &[Standing], options: &CheckOptions, clock: &Clock) -> Finding {
     let (warning, critical) =
-        (seconds(options.unacknowledged_warning), seconds(options.unacknowledged_critical));
+        (seconds(options.unacknowledged_warning()), seconds(options.unacknowledged_critical));
     // A raise that lies ahead of the clock is no newer than one of now.
     let age_s = |standing: &Standing| {
         let age_s = clock.age_s(standing.since_ms()).unwrap_or(0);

@@ -6,7 +6,7 @@ use crate::cli::CheckOptions;
 use crate::shown::time::{Clock, span};
 
 pub(super) fn look(options: &CheckOptions, clock: &Clock) -> Finding {
-    let (warning, critical) = (seconds(options.backup_warning), seconds(options.backup_critical));
+    let (warning, critical) = (seconds(options.backup_warning()), seconds(options.backup_critical));
     let finding = |status, text, values| Finding { what: "backup", status, text, values };
     let newest = match backups::newest(&options.backup) {
         Ok(newest) => newest,
