@@ -131,15 +131,18 @@ pub enum Rejected {
         /// Which point.
         point: Point,
     },
-    /// No report of it was ever recorded, and nobody says anything of it.
-    #[error("station {station} is not known")]
+    /// Its station is no more.
+    #[error("its station is retired")]
+    StationRetired,
+    /// Nobody knows such a station: there is no report of it, and nobody says anything of
+    /// it.
+    #[error(
+        "station {station} is not known: nothing of it is recorded, and nothing is said of it (its settings)"
+    )]
     NoSuchStation {
         /// Which.
         station: StationId,
     },
-    /// Its station is no more.
-    #[error("its station is retired")]
-    StationRetired,
     /// Only what nobody has named is forgotten.
     #[error(
         "something is said of station {station}, so it is not forgotten: retire it, or say nothing of it any more first"

@@ -71,7 +71,8 @@ impl Draft {
         let store = ground.store;
         match (&command.what, command.what.station()) {
             (What::SetStation { .. }, Some(id)) => self.has_room(ground, id)?,
-            (_, Some(id)) if !self.is_known(ground, id) => {
+            // Whoever mistypes a number has paused nothing, and must hear so.
+            (_, Some(id)) if !self.is_named(ground, id) && !self.is_kept(store, id) => {
                 return Err(Rejected::NoSuchStation { station: id }.into());
             }
             _ => {}
@@ -127,7 +128,10 @@ impl Draft {
                 self.retire(store, ground.watch.settings(), *station, (by, reason))?;
                 Ok(self.done())
             }
-            What::Forget { station } => Ok(self.forget(ground, *station, by).map(|()| self.done())?),
+            What::Forget { station } => {
+                self.forget(ground, *station, by)?;
+                Ok(self.done())
+            }
             What::AddToken { name, role, rights, digest } => {
                 let made = NewToken { name, role: *role, rights: *rights, digest: *digest };
                 self.add_token(store.tokens(), &made, Some(by))?;
@@ -138,19 +142,6 @@ impl Draft {
                 Ok(self.done())
             }
         }
-    }
-
-    /// Whether a station was ever heard, or anything is said or kept of it: whoever
-    /// mistypes a number has paused nothing, and must hear so.
-    fn is_known<S: Store>(&self, ground: &Ground<'_, S>, id: StationId) -> bool {
-        let &Ground { store, watch, .. } = ground;
-        let has_alarm = |point: &Point| {
-            self.judgement.current(store, &self.batch, &(AlarmSource::Station(id), *point)).is_some()
-        };
-        store.find(id).is_some()
-            || self.says_now(id).unwrap_or_else(|| watch.settings().is_said(id))
-            || self.life(store, id).is_some()
-            || Point::OF_STATION.iter().any(has_alarm)
     }
 
     /// Whoever names stations that nobody has ever heard must not fill the

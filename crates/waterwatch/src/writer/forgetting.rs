@@ -24,11 +24,6 @@ impl Draft {
         }
         let slot = store.find(id).map(|(slot, _)| slot).filter(|_| !self.is_forgotten(id));
         let source = AlarmSource::Station(id);
-        let is_open = |point| self.current(store, &(source.clone(), point)).is_some();
-        if slot.is_none() && self.life(store, id).is_none() && !Point::OF_STATION.iter().copied().any(is_open)
-        {
-            return Err(Rejected::NoSuchStation { station: id });
-        }
         self.live(store, id, Input::Forget { by }, Default::default())?;
         let cause = Some(self.batch.sequence);
         for &point in Point::OF_STATION {
@@ -44,12 +39,21 @@ impl Draft {
     }
 
     /// Whether anything is said of a station after the batch so far.
-    fn is_named<S: Store>(&self, ground: &Ground<'_, S>, id: StationId) -> bool {
+    pub(super) fn is_named<S: Store>(&self, ground: &Ground<'_, S>, id: StationId) -> bool {
         let anew = self.batch.said.iter().rev().find_map(|new| match new {
             NewSays::Station(of, says) if *of == id => Some(!says.is_empty()),
             _ => None,
         });
         anew.unwrap_or_else(|| ground.watch.settings().is_said(id))
+    }
+
+    /// Whether anything is kept of a station after the batch so far: reports, or what
+    /// people did to it.
+    pub(super) fn is_kept<S: Store>(&self, store: &S, id: StationId) -> bool {
+        let is_open = |point: &Point| self.current(store, &(AlarmSource::Station(id), *point)).is_some();
+        store.find(id).is_some() && !self.is_forgotten(id)
+            || self.life(store, id).is_some()
+            || Point::OF_STATION.iter().any(is_open)
     }
 
     /// Whether a station is forgotten with this batch.

@@ -61,15 +61,6 @@ impl Draft {
         anew.map_or_else(|| store.station_says(id), Ok)
     }
 
-    /// Whether they say anything of a station by what the batch so far says of it;
-    /// `None`: it says nothing.
-    pub(super) fn says_now(&self, id: StationId) -> Option<bool> {
-        self.batch.said.iter().rev().find_map(|new| match new {
-            NewSays::Station(of, says) if *of == id => Some(!says.is_empty()),
-            _ => None,
-        })
-    }
-
     /// The areas for which they say something after the batch so far.
     fn areas_said<'a>(&'a self, settings: &'a Settings) -> AreasSaid<'a> {
         let mut areas = AreasSaid { settings, anew: HashMap::new(), count: settings.areas_said() };

@@ -136,7 +136,10 @@ fn alarms_are_set_aside_and_taken_back_and_say_how_they_stand() {
     assert_eq!(ask(&["station", "forget", "123"]), "station 123: forgotten\n");
     assert_eq!(entries(&server, "forgotten"), [("Ana (by admin)".to_owned(), None)]);
     let said = failed(&["station", "forget", "123"], folder, 1);
-    assert_eq!(said, "waterwatch: station 123 is not known\n");
+    assert_eq!(
+        said,
+        "waterwatch: station 123 is not known: nothing of it is recorded, and nothing is said of it (its settings)\n"
+    );
 }
 
 #[test]

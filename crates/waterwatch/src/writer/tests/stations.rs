@@ -300,9 +300,25 @@ fn a_station_that_nobody_has_named_is_forgotten_with_all_that_is_open() {
     assert_eq!(turns.pass(2, &["2 0 0", "3 0 0"]), ["1 comms raised"]);
     // One that is silent, and one that nobody ever heard and somebody paused.
     assert_eq!(turns.order(forget(1)), ["1 forgotten", "1 alarm1 forgotten", "1 comms forgotten"]);
+    turns.name(9);
     turns.order(pause(&turns, 9, 3_600));
+    turns.order(What::SetStation { station: station(9), says: Box::default() });
     assert_eq!(turns.order(forget(9)), ["9 forgotten", "9 comms forgotten"]);
     assert_eq!(rejected(&mut turns, forget(9)), Rejected::NoSuchStation { station: station(9) });
+}
+
+/// Of one batch each command knows what the one before did.
+#[test]
+fn a_station_that_is_just_forgotten_is_not_known() {
+    let mut turns = turns();
+    turns.pass(1, &["1 1 0"]);
+    let deadline = turns.clock.instant();
+    let wanted = [forget(1), pause(&turns, 1, 3_600), naming(1), pause(&turns, 1, 3_600)];
+    let commands = wanted.into_iter().map(|what| Command { what, by: "Ada".into(), deadline }).collect();
+    let (outcomes, _) = turns.obey(commands, &[]);
+    assert_eq!(outcomes[1], Outcome::Rejected(Rejected::NoSuchStation { station: station(1) }));
+    let is_done = |outcome: &Outcome| matches!(outcome, Outcome::Done(_));
+    assert_eq!(outcomes.iter().map(is_done).collect::<Vec<_>>(), [true, false, true, true]);
 }
 
 /// Another station takes its place, at the moment in which its own deadline was due.

@@ -12,7 +12,7 @@ pub(super) fn ordered(store: &SqliteStore, at_ms: i64, whats: &[What]) -> Batch 
     let at = Now { wall_ms: at_ms, steady_ms: at_ms };
     // Of one of them something is said: it is known, also if it was never heard.
     let mut settings = Settings::default();
-    settings.say(StationId::new(7).unwrap(), StationOverrides::default(), None);
+    settings.say(StationId::new(70).unwrap(), StationOverrides::default(), None);
     let mut watch = Watch::start(settings, store, at);
     let mut draft = Draft::default();
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -28,7 +28,7 @@ fn visits_and_retirements_survive_a_reopening_and_end_for_good() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(folder.path());
     store.commit(&batch(&store, Form::Direct, BEGAN_MS, &[(1, true), (2, false)])).unwrap();
-    let [one, two, never_heard] = [1, 2, 7].map(|number| StationId::new(number).unwrap());
+    let [one, two, never_heard] = [1, 2, 70].map(|number| StationId::new(number).unwrap());
     let until_ms = BEGAN_MS + 3_600_000;
     let begins = ordered(
         &store,
