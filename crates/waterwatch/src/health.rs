@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// A writer that has not turned for so long hangs: it turns each half second.
 const TURN_WITHIN: Duration = Duration::from_secs(5);
 
+/// What is said until the first turn, which is no trouble that anybody must see to.
+pub const STARTING: &str = "the server is starting";
+
 /// How the writer is.
 #[derive(Debug)]
 pub struct Health {
@@ -49,7 +52,7 @@ impl Health {
         let turned_ms = self.turned_ms.load(Ordering::Relaxed);
         let within_ms = i64::try_from(TURN_WITHIN.as_millis()).unwrap_or(i64::MAX);
         match () {
-            () if turned_ms < 0 => Some("the server is starting"),
+            () if turned_ms < 0 => Some(STARTING),
             () if !self.can_store() => {
                 Some("nothing can be stored: the disk is full or fails; the log says more")
             }
@@ -70,7 +73,7 @@ mod tests {
     #[test]
     fn the_server_is_ready_while_the_writer_turns_and_stores() {
         let health = Health::default();
-        assert_eq!(health.trouble(), Some("the server is starting"));
+        assert_eq!(health.trouble(), Some(STARTING));
         health.turns(true);
         assert_eq!(health.trouble(), None);
         health.turns(false);

@@ -20,6 +20,7 @@ pub mod live;
 pub mod log;
 pub mod metrics;
 pub mod open_files;
+pub mod pulse;
 pub mod refused;
 pub mod said_json;
 pub mod said_tag;

@@ -21,38 +21,48 @@ mod mirror;
 mod open_alarms;
 mod publisher;
 mod rows;
+mod state;
 mod stations;
 mod update;
 
-use std::sync::{Arc, RwLock, RwLockReadGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use thiserror::Error;
 use tokio::sync::watch;
 use waterwatch_core::{StationId, StationLife};
 
 use self::mirror::Mirror;
+use self::state::State;
+use crate::pulse::Pulse;
 
 pub use self::alarms::{AlarmPage, AlarmQuery, AlarmRow, SourceKind};
 pub use self::cursor::{Cursor, NoCursor};
-pub use self::follower::Follower;
+pub use self::follower::{Follower, GivesUp};
 pub use self::publisher::Publisher;
+pub use self::state::NotShown;
 pub use self::stations::{StationPage, StationQuery, StationRow, Within};
 pub use self::update::Resettled;
 
 /// Rows in one page, at most.
 pub const PAGE_MAX: usize = 1_000;
 
+/// How long a look waits for the follower, at most: it holds the mirror for a moment.
+const LOOK_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often it is tried meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// A follower that is so long behind does not come back by itself.
+const STUCK_AFTER: Duration = Duration::from_secs(60);
+
 /// What is published, for whoever looks; a copy is the same.
 #[derive(Clone, Debug)]
 pub struct Live {
     mirror: Arc<RwLock<Option<Mirror>>>,
+    state: Arc<State>,
     last_recorded: watch::Receiver<i64>,
 }
-
-/// Nothing is published yet: the server has just started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the server has just started, and does not know its alarms yet; ask again in a moment")]
-pub struct NotYet;
 
 /// What is published, of one moment. Held no longer than a question takes: the
 /// follower waits meanwhile.
@@ -67,19 +77,56 @@ pub fn open() -> (Publisher, Follower, Live) {
     let mirror = Arc::new(RwLock::new(None));
     let (told, last_recorded) = watch::channel(0);
     let (publisher, queue) = publisher::open();
-    (publisher, Follower::new(queue, Arc::clone(&mirror), told), Live { mirror, last_recorded })
+    let state = Arc::clone(&queue.state);
+    let live = Live { mirror: Arc::clone(&mirror), state, last_recorded };
+    (publisher, Follower::new(queue, mirror, told), live)
 }
 
 impl Live {
     /// What is published now.
     ///
     /// # Errors
-    /// Until the first is, and after a mistake of ours while it was made.
-    pub fn look(&self) -> Result<View<'_>, NotYet> {
-        // What a follower that panicked left may be half of a change: not known is
-        // never shown as healthy.
-        let mirror = self.mirror.read().map_err(|_| NotYet)?;
-        if mirror.is_some() { Ok(View { mirror }) } else { Err(NotYet) }
+    /// Until the first is, after a mistake of ours while it was made, and while it is
+    /// behind: what is not known is never shown as healthy.
+    pub fn look(&self) -> Result<View<'_>, NotShown> {
+        let began = Instant::now();
+        loop {
+            if let Some(trouble) = self.trouble() {
+                return Err(trouble);
+            }
+            match self.mirror.try_read() {
+                Ok(mirror) if mirror.is_some() => return Ok(View { mirror }),
+                Ok(_) | Err(TryLockError::Poisoned(_)) => return Err(NotShown::Failed),
+                Err(TryLockError::WouldBlock) if began.elapsed() >= LOOK_WITHIN => {
+                    return Err(NotShown::Behind(began.elapsed()));
+                }
+                // Never for ever: the follower may hang while it has it.
+                Err(TryLockError::WouldBlock) => thread::sleep(LOOK_EVERY),
+            }
+        }
+    }
+
+    /// Why nothing is shown just now, if that is so.
+    #[must_use]
+    pub fn trouble(&self) -> Option<NotShown> {
+        self.state.trouble()
+    }
+
+    /// How far the follower is behind, and how often it has failed.
+    #[must_use]
+    pub fn pulse(&self) -> &Pulse {
+        self.state.pulse()
+    }
+
+    /// Looks after the follower, and comes back only once it hangs for good.
+    pub async fn watch_over(&self) {
+        let mut before = Instant::now();
+        while self.pulse().behind() < STUCK_AFTER {
+            tokio::time::sleep(Pulse::TURN).await;
+            let passed = before.elapsed();
+            before += passed;
+            self.state.turn(passed);
+        }
     }
 
     /// Up to which sequence the ledger is recorded and followed: it changes after

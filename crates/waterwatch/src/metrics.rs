@@ -30,6 +30,7 @@ use crate::config::Limits;
 use crate::health::Health;
 use crate::lane::Level;
 use crate::live::Live;
+use crate::pulse::Pulse;
 use crate::store::Tokens;
 
 pub use self::hearing::{Connections, OpenConnection, RefusedLines};
@@ -74,6 +75,8 @@ pub struct Sources {
     pub live: Live,
     /// The backups, as people name them.
     pub backup: Vec<PathBuf>,
+    /// How the ledger is followed.
+    pub feed: Arc<Pulse>,
 }
 
 impl Metrics {

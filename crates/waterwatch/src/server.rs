@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use jiff::Timestamp;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -20,6 +20,7 @@ use crate::failure::Failure;
 use crate::health::Health;
 use crate::intake::{self, Intake};
 use crate::metrics::{Metrics, Sources};
+use crate::pulse::Pulse;
 use crate::store::Store;
 use crate::store::lock::DataLock;
 use crate::store::readers::Readers;
@@ -34,6 +35,9 @@ const STOP_INTAKE: Duration = Duration::from_secs(3);
 /// How long it may take in all until the writer has recorded what is left and
 /// closed the file.
 const STOP: Duration = Duration::from_millis(4500);
+
+/// How long what is shown may take to its end after that.
+const STOP_FOLLOWER: Duration = Duration::from_millis(300);
 
 /// Those who read the database for HTTP at the same time, at most: more than there
 /// are processors for them.
@@ -118,13 +122,15 @@ async fn run<S: Store + Send + 'static>(
     let (lane, operators, submissions) = lane::open(config.limits.lane_bytes_max);
     let recorded = store.sequence();
     let (publisher, follower, live) = live::open();
-    let follower = thread::Builder::new().name("follower".to_owned()).spawn(move || follower.run())?;
+    let follower = Part::start("follower", move || follower.run())?;
+    let feed_pulse = Arc::<Pulse>::default();
     let sources = Sources {
         health: Arc::clone(&health),
         lane: lane.level(),
         tokens: known.clone(),
         live: live.clone(),
         backup: config.backup.clone(),
+        feed: Arc::clone(&feed_pulse),
     };
     let metrics = Arc::new(Metrics::new(&config.limits, sources));
     let writer = {
@@ -132,7 +138,7 @@ async fn run<S: Store + Send + 'static>(
         let hang_up = move || hang_up.send_replace(());
         let counts = metrics.recording.clone();
         let onlookers = Onlookers { health: Arc::clone(&health), publisher, counts };
-        Writer::start(move || {
+        Part::start("writer", move || {
             writer::run(submissions, store, &limits, settled, &hang_up, &stopping, onlookers)
         })?
     };
@@ -153,8 +159,9 @@ async fn run<S: Store + Send + 'static>(
                 recorded,
                 live.last_recorded(),
                 config.limits.http_streams_max,
+                feed_pulse,
             ),
-            live,
+            live: live.clone(),
             lookers: Arc::new(Semaphore::new(web::LOOKERS_MAX)),
             readers: Readers::open(&config.data, READERS_MAX)?,
             tokens: known,
@@ -197,13 +204,18 @@ async fn run<S: Store + Send + 'static>(
     accepting.store(true, Ordering::SeqCst);
     tell_supervisor(NotifyState::Ready);
 
-    let mut ended = writer.ended.clone();
-    let mut failed = None;
+    let (mut writer_ended, mut follower_ended) = (writer.ended.clone(), follower.ended.clone());
+    let mut failed = Ok(());
     tokio::select! {
         () = stopping.cancelled() => {}
-        _ = ended.changed() => {}
+        _ = writer_ended.changed() => {}
+        // It ends after the writer, unless it gave up.
+        _ = follower_ended.changed() => {}
+        () = live.watch_over() => failed = Err(anyhow!("what is shown hangs: nothing is shown any more")),
         // A listener ends by itself only if it panicked.
-        listener = listeners.join_next() => failed = listener.and_then(Result::err),
+        listener = listeners.join_next() => if let Some(Err(panic)) = listener {
+            failed = Err(panic).context("a listener ended by itself");
+        },
     }
     stopping.cancel();
     let stop_by = Instant::now() + STOP;
@@ -218,47 +230,47 @@ async fn run<S: Store + Send + 'static>(
     {
         tracing::warn!("{error:#}");
     }
-    let done = writer.finish(stop_by).await;
-    // It ends with the writer, once it has followed what is left.
-    if follower.join().is_err() {
-        tracing::error!("the follower panicked: what was shown was not what is recorded");
-    }
+    let Some(done) = writer.finish(stop_by).await else {
+        // The disk hangs. What is acknowledged is durable, so nothing is lost by not
+        // waiting for it.
+        tracing::error!("the database does not come to its end; leaving it");
+        log::exit(1);
+    };
+    // It ends with the writer, once it has followed what is left. What it shows is on no
+    // disk, so it may hang for all that anybody loses.
+    let shown = follower.finish(stop_by.max(Instant::now() + STOP_FOLLOWER)).await.unwrap_or_else(|| {
+        tracing::error!("what is shown does not come to its end; leaving it");
+        Ok(())
+    });
     signals.abort();
-    match failed {
-        Some(panic) => done.and(Err(panic).context("a listener ended by itself")),
-        None => done,
-    }
+    done.and(failed).and(shown.map_err(anyhow::Error::from))
 }
 
-/// The writer's thread.
-struct Writer {
-    thread: JoinHandle<anyhow::Result<()>>,
+/// A thread of its own, and what it ends with.
+struct Part<T> {
+    thread: JoinHandle<T>,
     /// Closed when the thread has ended, however it did.
     ended: watch::Receiver<()>,
 }
 
-impl Writer {
-    fn start(run: impl FnOnce() -> anyhow::Result<()> + Send + 'static) -> anyhow::Result<Writer> {
+impl<T: Send + 'static> Part<T> {
+    fn start(name: &str, run: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<Part<T>> {
         let (alive, ended) = watch::channel(());
-        let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || {
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
             let _alive = alive;
             run()
         })?;
-        Ok(Writer { thread, ended })
+        Ok(Part { thread, ended })
     }
 
-    /// Waits for its end, now that nobody hands it anything any more.
-    async fn finish(mut self, by: Instant) -> anyhow::Result<()> {
+    /// Waits for its end, now that nobody hands it anything any more; `None`: it does not
+    /// come by then.
+    async fn finish(mut self, by: Instant) -> Option<T> {
         // An error means closed, which is what is awaited.
         let ended = timeout_at(by, async { while self.ended.changed().await.is_ok() {} }).await;
-        if ended.is_err() {
-            // The disk hangs. What is acknowledged is durable, so nothing is
-            // lost by not waiting for it.
-            tracing::error!("the database does not come to its end; leaving it");
-            log::exit(1);
-        }
+        ended.ok()?;
         match self.thread.join() {
-            Ok(result) => result,
+            Ok(result) => Some(result),
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }

@@ -124,13 +124,7 @@ impl Web {
         let web = self.clone();
         let connections = self.metrics.http.clone();
         let serving = listener::serve(bound, self.router(), &limits, connections, stopping);
-        // Of its own: whatever goes wrong with what is shown must not end those that
-        // hear stations.
-        let feed = tokio::spawn(async move { web.feed.run(&web.stopping).await });
-        serving.await;
-        if let Err(error) = feed.await {
-            tracing::error!(%error, "the feed of the ledger failed; streams told nothing any more");
-        }
+        tokio::join!(serving, feed::keep(web));
     }
 
     /// Looks at what the writer publishes, as it is now: on a thread that may wait,
@@ -150,7 +144,7 @@ impl Web {
             live.look().map(|view| see(&view))
         });
         match looking.await {
-            Ok(seen) => seen.map_err(|not_yet| Problem::new(Kind::Unavailable, not_yet.to_string())),
+            Ok(seen) => seen.map_err(|not_shown| Problem::new(Kind::Unavailable, not_shown.to_string())),
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }

@@ -4,6 +4,7 @@
 mod table;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use waterwatch_core::alarm::State;
 
 use crate::cli::StatusOptions;
 use crate::failure::Failure;
+use crate::health::STARTING;
+use crate::http_client::{HttpClient, HttpError, found};
 use crate::shown::alarm::{self, Standing, is_hidden};
 use crate::shown::notice;
 use crate::shown::station::{self, Station};
@@ -25,6 +28,9 @@ use super::printed;
 /// server with a million stations is read a small part of the time.
 const WATCH_EVERY: Duration = Duration::from_secs(2);
 
+/// How long the server may take to say how it is: who looks waits for that.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+
 /// Empties a terminal and begins at its upper left corner.
 const CLEAR: &str = "\x1b[2J\x1b[H";
 
@@ -35,7 +41,7 @@ struct Picture {
     /// How many alarms of those are hidden.
     others_hidden: usize,
     stations: Vec<Station>,
-    /// That the server seems to be gone, if it does.
+    /// That the server seems to be gone, or is not well, if that is so.
     notice: Option<String>,
     clock: Clock,
 }
@@ -98,7 +104,22 @@ fn read(options: &StatusOptions) -> anyhow::Result<Picture> {
     for other in &mut picture.others {
         other.add_raises(&raises);
     }
+    if picture.notice.is_none() && !options.json {
+        picture.notice = trouble(&options.data.file);
+    }
     Ok(picture)
+}
+
+/// What a server that runs says is not well with it. What is shown here is what it has
+/// recorded, whatever that is.
+fn trouble(data: &Path) -> Option<String> {
+    let client = HttpClient::new(found(data).ok()??, ANSWER_WITHIN).ok()?;
+    match client.get::<serde::de::IgnoredAny>(&["readyz"], &[]) {
+        Err(HttpError::Refused(refusal)) if refusal.detail != STARTING => {
+            Some(format!("the server is not well: {refusal}"))
+        }
+        _ => None,
+    }
 }
 
 fn show_again(

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use waterwatch_core::{Settings, StationId};
 
+use super::state::{State, Taken};
 use super::update::{Recorded, Resettled, Update, Whole};
 use crate::store::{Batch, NewSays, Slot, Store};
 
@@ -33,28 +33,28 @@ pub struct Publisher {
 #[derive(Debug)]
 struct Pushed {
     updates: Sender<Update>,
-    weight: Arc<AtomicUsize>,
+    state: Arc<State>,
 }
 
 /// The other end of the queue.
 #[derive(Debug)]
 pub(super) struct Queue {
     pub(super) updates: Receiver<Update>,
-    weight: Arc<AtomicUsize>,
+    pub(super) state: Arc<State>,
 }
 
 pub(super) fn open() -> (Publisher, Queue) {
     let (sender, receiver) = channel();
-    let weight = Arc::new(AtomicUsize::new(0));
-    let pushed = Pushed { updates: sender, weight: Arc::clone(&weight) };
+    let state = Arc::new(State::default());
+    let pushed = Pushed { updates: sender, state: Arc::clone(&state) };
     let publisher = Publisher { queue: Some(pushed), ..Publisher::default() };
-    (publisher, Queue { updates: receiver, weight })
+    (publisher, Queue { updates: receiver, state })
 }
 
 impl Queue {
-    /// An update of this weight is followed.
-    pub(super) fn followed(&self, weight: usize) {
-        self.weight.fetch_sub(weight, Ordering::Relaxed);
+    /// This update is off the queue once that is dropped.
+    pub(super) fn taken(&self, update: &Update) -> Taken<'_> {
+        self.state.take(update.weight())
     }
 }
 
@@ -62,7 +62,7 @@ impl Publisher {
     /// The server starts: these stations are configured.
     pub fn start<S: Store>(&mut self, named: Vec<StationId>, store: &S, settings: &Settings) {
         self.named = named.into_iter().collect();
-        self.is_behind = true;
+        self.renew();
         self.turn(store, settings);
     }
 
@@ -75,6 +75,7 @@ impl Publisher {
         self.said(&batch.said, settings);
         // Who was forgotten and who is new may be as many.
         let has_new = store.station_count() != self.stations || !batch.forgotten.is_empty();
+        self.look_whether_asked();
         if self.is_behind {
             self.turn(store, settings);
             return;
@@ -147,7 +148,27 @@ impl Publisher {
     /// Much is another now: the store was opened again, or the settings of all
     /// stations changed. The whole follows with the next batch or turn.
     pub fn renew(&mut self) {
-        self.is_behind = true;
+        self.set_behind(true);
+    }
+
+    fn set_behind(&mut self, is_behind: bool) {
+        self.is_behind = is_behind;
+        if let Some(queue) = &self.queue {
+            queue.state.set_behind(is_behind);
+        }
+    }
+
+    /// The follower may have lost what it had.
+    fn look_whether_asked(&mut self) {
+        if self.queue.as_ref().is_some_and(|queue| queue.state.is_asked()) {
+            self.renew();
+        }
+    }
+
+    /// The follower is to fail.
+    #[cfg(test)]
+    pub(crate) fn mistake(&mut self) {
+        self.push(Update::Mistake);
     }
 
     /// Whether the whole is to follow.
@@ -158,11 +179,11 @@ impl Publisher {
 
     /// Publishes the whole if that is to be done and the follower has time for it.
     pub fn turn<S: Store>(&mut self, store: &S, settings: &Settings) {
+        self.look_whether_asked();
         let Some(queue) = &self.queue else { return };
-        if !self.is_behind || queue.weight.load(Ordering::Relaxed) > 0 {
+        if !self.is_behind || queue.state.weight() > 0 {
             return;
         }
-        self.is_behind = false;
         self.stations = store.station_count();
         let places = || (0..store.places()).map(Slot::new);
         let whole = Whole {
@@ -176,18 +197,19 @@ impl Publisher {
             sequence: store.sequence(),
         };
         self.push(Update::Whole(Box::new(whole)));
+        self.set_behind(false);
     }
 
     fn push(&mut self, update: Update) {
-        let Some(Pushed { updates, weight }) = &self.queue else { return };
+        let Some(Pushed { updates, state }) = &self.queue else { return };
         let more = update.weight();
-        let waiting = weight.load(Ordering::Relaxed);
+        let waiting = state.weight();
         // One that is too large by itself is taken when nothing waits.
         if waiting > 0 && waiting + more > QUEUED_MAX {
-            self.is_behind = true;
+            self.set_behind(true);
             return;
         }
-        weight.fetch_add(more, Ordering::Relaxed);
+        state.push(more);
         if updates.send(update).is_err() {
             tracing::error!("nobody follows what is recorded any more: what is shown stays as it is");
             self.queue = None;
@@ -208,7 +230,7 @@ mod tests {
         let (mut publisher, queue) = open();
         let (store, mut settings) = (Memory::default(), Settings::default());
         publisher.start(Vec::new(), &store, &settings);
-        queue.updates.try_iter().for_each(|update| queue.followed(update.weight()));
+        queue.updates.try_iter().for_each(|update| drop(queue.taken(&update)));
         let id = StationId::new(7).unwrap();
         let mut says = StationSays::default();
         says.say("name", waterwatch_core::settings::Said::Text("North lift")).unwrap();

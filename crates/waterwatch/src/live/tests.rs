@@ -1,5 +1,6 @@
 //! The mirror against what the store has, whatever batches say.
 
+mod failing;
 mod model;
 mod pages;
 mod scale;

@@ -17,6 +17,9 @@ pub(super) enum Update {
     Recorded(Box<Recorded>),
     /// Other settings hold for these stations.
     Resettled(Vec<Resettled>),
+    /// What no mirror can follow.
+    #[cfg(test)]
+    Mistake,
 }
 
 /// All there is, of one moment.
@@ -76,6 +79,8 @@ impl Update {
                 1 + forgotten.len() + stations.len() + alarms.len() + together + lives.len()
             }
             Update::Resettled(stations) => 1 + stations.len(),
+            #[cfg(test)]
+            Update::Mistake => 1,
         }
     }
 }

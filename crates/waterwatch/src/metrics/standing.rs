@@ -84,7 +84,7 @@ impl Collector for Standing {
 }
 
 /// Writes a gauge for each set of labels.
-fn put_all<L: EncodeLabelSet>(
+pub(super) fn put_all<L: EncodeLabelSet>(
     to: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,

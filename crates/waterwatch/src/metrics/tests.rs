@@ -40,8 +40,8 @@ fn all() -> Metrics {
     let (lane, _, _) = lane::open(limits.lane_bytes_max);
     // Whatever file, it is of some age.
     let backup = vec![repository("Cargo.toml")];
-    let tokens = Tokens::default();
-    let sources = Sources { health: Arc::default(), lane: lane.level(), tokens, live, backup };
+    let (tokens, feed) = (Tokens::default(), Arc::default());
+    let sources = Sources { health: Arc::default(), lane: lane.level(), tokens, live, feed, backup };
     Metrics::new(&limits, sources)
 }
 

@@ -3,18 +3,25 @@
 //!
 //! Nobody waits for who follows. Who does not keep up with what is given here reads
 //! from the ledger by itself.
+//!
+//! A feed that failed by a mistake of ours goes on from where it was. One that cannot
+//! go on ends all streams, and takes no more: a page whose stream is cut off says so,
+//! and one that hears nothing of an alarm does not.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 use waterwatch_core::alarm::{AlarmSource, Event, Point};
 
+use super::Web;
 use super::following::frame;
 use crate::log::Seldom;
+use crate::pulse::Pulse;
 use crate::store::reader::{Asked, ReadError, Reader, Window};
 use crate::store::readers::{Readers, ReadersError};
 
@@ -31,6 +38,10 @@ const READ_WITHIN: Duration = Duration::from_secs(5);
 /// How long to wait until the next try where reading failed.
 const READ_AGAIN: Duration = Duration::from_secs(1);
 
+/// How long to wait after a failure by a mistake of ours, and at most after many.
+const AGAIN_AFTER: Duration = Duration::from_millis(250);
+const AGAIN_AFTER_MAX: Duration = Duration::from_secs(30);
+
 /// What is recorded anew.
 #[derive(Debug)]
 pub struct Feed {
@@ -38,6 +49,11 @@ pub struct Feed {
     /// Up to where it was recorded when the server started.
     recorded_before: i64,
     last_recorded: watch::Receiver<i64>,
+    /// Up to where it is given.
+    given: AtomicI64,
+    pulse: Arc<Pulse>,
+    /// Whether it is too far behind to be believed.
+    is_stale: watch::Sender<bool>,
     told: broadcast::Sender<Arc<Told>>,
     places: Arc<Semaphore>,
 }
@@ -54,16 +70,25 @@ pub(super) struct Told {
 
 impl Feed {
     /// Reads what is recorded after `recorded_before` by `readers`, as `last_recorded`
-    /// moves, for so many at most.
+    /// moves, for so many at most; how far it is behind is told there.
     #[must_use]
     pub fn new(
         readers: Readers,
         recorded_before: i64,
         last_recorded: watch::Receiver<i64>,
         streams_max: usize,
+        pulse: Arc<Pulse>,
     ) -> Feed {
-        let places = Arc::new(Semaphore::new(streams_max.min(Semaphore::MAX_PERMITS)));
-        Feed { readers, recorded_before, last_recorded, told: broadcast::Sender::new(KEPT_MAX), places }
+        Feed {
+            readers,
+            recorded_before,
+            last_recorded,
+            given: AtomicI64::new(recorded_before),
+            pulse,
+            is_stale: watch::Sender::new(false),
+            told: broadcast::Sender::new(KEPT_MAX),
+            places: Arc::new(Semaphore::new(streams_max.min(Semaphore::MAX_PERMITS))),
+        }
     }
 
     /// A place for one more who follows; `None` if there is none.
@@ -89,43 +114,76 @@ impl Feed {
         self.told.subscribe()
     }
 
-    /// Reads and gives, until the server stops.
-    pub(super) async fn run(&self, stopping: &CancellationToken) {
-        tokio::select! {
-            () = stopping.cancelled() => {}
-            () = self.give() => {}
+    /// Why what it gives is not to be believed just now, if that is so.
+    pub(super) fn trouble(&self) -> Option<&'static str> {
+        let is_stale = *self.is_stale.borrow();
+        is_stale.then_some("the ledger cannot be followed just now; ask again in a moment; the log says more")
+    }
+
+    /// Comes back once it is not to be believed.
+    pub(super) async fn until_stale(&self) {
+        // An error would mean that it is gone, and us with it.
+        let _ = self.is_stale.subscribe().wait_for(|is_stale| *is_stale).await;
+    }
+
+    /// Looks how far it is behind.
+    pub(super) async fn watch_over(&self) {
+        let mut before = Instant::now();
+        loop {
+            tokio::time::sleep(Pulse::TURN).await;
+            let passed = before.elapsed();
+            before += passed;
+            self.pulse.turn(self.newest(), passed);
+            let is_stale = self.pulse.is_stale();
+            self.is_stale.send_if_modified(|was_stale| std::mem::replace(was_stale, is_stale) != is_stale);
         }
     }
 
+    /// Reads and gives, until the writer is gone.
     async fn give(&self) {
         let mut last_recorded = self.last_recorded.clone();
-        let mut given = self.recorded_before.max(*last_recorded.borrow_and_update());
-        while last_recorded.changed().await.is_ok() {
-            let newest = *last_recorded.borrow_and_update();
+        loop {
+            let newest = self.recorded_before.max(*last_recorded.borrow_and_update());
             // Who begins to follow only now finds all of that in the ledger.
             if self.told.receiver_count() == 0 {
-                given = newest;
+                self.has_given(newest);
             }
-            while given < newest {
-                match self.read(given).await {
-                    Ok((told, is_all)) => {
-                        let last = told.last().map_or(given, |last| last.event.sequence);
-                        for told in told {
-                            // Nobody follows any more: that is no error.
-                            let _ = self.told.send(Arc::new(told));
-                        }
-                        given = if is_all { last.max(newest) } else { last };
+            self.give_until(newest).await;
+            if last_recorded.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn give_until(&self, newest: i64) {
+        loop {
+            let given = self.given.load(Ordering::Relaxed);
+            if given >= newest {
+                return;
+            }
+            match self.read(given).await {
+                Ok((told, is_all)) => {
+                    let last = told.last().map_or(given, |last| last.event.sequence);
+                    for told in told {
+                        // Nobody follows any more: that is no error.
+                        let _ = self.told.send(Arc::new(told));
                     }
-                    Err(error) => {
-                        static NOT_READ: Seldom = Seldom::new(Seldom::EVERY);
-                        NOT_READ.say(|held_back| {
-                            tracing::warn!(%error, held_back, "open pages are not told what is new for now");
-                        });
-                        tokio::time::sleep(READ_AGAIN).await;
-                    }
+                    self.has_given(if is_all { last.max(newest) } else { last });
+                }
+                Err(error) => {
+                    static NOT_READ: Seldom = Seldom::new(Seldom::EVERY);
+                    NOT_READ.say(|held_back| {
+                        tracing::warn!(%error, held_back, "open pages are not told what is new for now");
+                    });
+                    tokio::time::sleep(READ_AGAIN).await;
                 }
             }
         }
+    }
+
+    fn has_given(&self, up_to: i64) {
+        self.given.store(up_to, Ordering::Relaxed);
+        self.pulse.follows(up_to);
     }
 
     /// What was recorded after that, and whether it is all.
@@ -155,6 +213,38 @@ impl Feed {
             Ok((told.collect(), is_all))
         };
         self.readers.read(Instant::now() + READ_WITHIN, read).await
+    }
+}
+
+/// Has the feed of this web read and give, until the server stops. Whoever follows knows
+/// entries by their sequences, so what is given twice is told once.
+pub(super) async fn keep(web: Web) {
+    let stopping = web.stopping.clone();
+    tokio::select! {
+        () = stopping.cancelled() => {}
+        () = web.feed.watch_over() => {}
+        () = give_again(&web) => {}
+    }
+}
+
+/// Gives, and again after each failure. It never gives up: whatever goes wrong with what
+/// is shown must not end those that hear stations.
+async fn give_again(web: &Web) {
+    let mut wait = AGAIN_AFTER;
+    loop {
+        // A task of its own, so that a panic of it is an error here; ended with us.
+        let mut giving = JoinSet::new();
+        let of_it = web.clone();
+        giving.spawn(async move { of_it.feed.give().await });
+        match giving.join_next().await {
+            Some(Err(error)) => {
+                web.feed.pulse.fails();
+                tracing::error!(%error, again_in_ms = wait.as_millis(), "the feed of the ledger failed");
+            }
+            Some(Ok(())) | None => return,
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(AGAIN_AFTER_MAX);
     }
 }
 

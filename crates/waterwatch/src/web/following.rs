@@ -93,8 +93,8 @@ impl Following {
         }
     }
 
-    /// What is to be sent next; `None`: that was all. Whoever follows comes back then,
-    /// and goes on from where they were.
+    /// What is to be sent next; `None`: that was all, also if it could not be believed any
+    /// more. Whoever follows comes back then, and goes on from where they were.
     pub(super) async fn next(&mut self) -> Option<Bytes> {
         let (web, token) = (self.web.clone(), self.token.clone());
         let next = tokio::select! {
@@ -102,6 +102,7 @@ impl Following {
             () = web.stopping.cancelled() => None,
             // One that is revoked ends what it has begun.
             () = web.tokens.revoked(&token) => None,
+            () = web.feed.until_stale() => None,
             next = self.recorded() => next,
         };
         self.quiet_until = Instant::now() + QUIET_MAX;

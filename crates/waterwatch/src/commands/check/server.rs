@@ -1,4 +1,4 @@
-//! Whether the server is there, and can store.
+//! Whether the server is there, and can store and show.
 
 use std::time::Duration;
 

@@ -51,7 +51,7 @@ impl Line {
 #[test]
 fn nothing_is_shown_before_the_first_is_published() {
     let (mut publisher, follower, live) = open();
-    assert_eq!(live.look().map(drop), Err(NotYet));
+    assert_eq!(live.look().map(drop), Err(NotShown::NotYet));
     publisher.start(Vec::new(), &Memory::default(), &Settings::default());
     follower.catch_up();
     assert!(live.look().is_ok());

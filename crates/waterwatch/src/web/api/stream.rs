@@ -70,6 +70,9 @@ pub(super) async fn stream(
     headers: HeaderMap,
     QueryString(query): QueryString<StreamQuery>,
 ) -> Result<Response, Problem> {
+    if let Some(trouble) = web.feed.trouble() {
+        return Err(Problem::new(Kind::Unavailable, trouble));
+    }
     let StreamQuery { source, point, kind, area, after } = query;
     let asked = Asked {
         source: source.as_deref().map(source_asked).transpose()?,
