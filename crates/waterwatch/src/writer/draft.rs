@@ -140,6 +140,7 @@ impl Draft {
         submissions: impl Iterator<Item = (&'a [Report], Origin)>,
     ) -> Decided {
         watch.await_reports(store);
+        watch.follow_some(store);
         self.begin(store, watch, now, false);
         self.find_anew(store, watch);
         let ground = Ground { store, watch, stations_max };

@@ -331,7 +331,7 @@ impl World {
         self.machine.starts(self.fleet, settled.settings.clone());
         disk.reopen().unwrap();
         let (publisher, follower, live) = live::open();
-        let recorder = Recorder::start(
+        let mut recorder = Recorder::start(
             disk,
             settled,
             Rc::clone(&self.machine),
@@ -340,6 +340,8 @@ impl World {
             CancellationToken::new(),
             publisher,
         );
+        // So few that there are slices.
+        recorder.watch.followed_max = 4;
         self.server = Some(Server { recorder, turn_ms: self.now_ms(), shown: Shown { follower, live } });
     }
 

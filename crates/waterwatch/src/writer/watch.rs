@@ -17,6 +17,7 @@ use super::dues::Dues;
 use super::expected::Expected;
 use super::new_stations::NewStations;
 use super::sending::Sending;
+use super::settling::{FOLLOWED_MAX, ToFollow};
 use super::silent::Silent;
 use super::standing::Standing;
 use crate::refused::Refused;
@@ -69,6 +70,10 @@ pub struct Watch {
     pub(super) expected: Expected,
     /// From where stations may report that say so.
     pub(super) allow_from: AllowFrom,
+    /// Stations for which something else may hold, until the deadline of each follows.
+    pub(super) to_follow: ToFollow,
+    /// How many with one batch.
+    pub(super) followed_max: usize,
     /// Stations of which people said something else, until it is judged what of
     /// them is on.
     pub(super) to_find: BTreeSet<StationId>,
@@ -162,6 +167,8 @@ impl Watch {
             new_stations: NewStations::start(store.station_count(), now.steady_ms),
             expected: Expected::default(),
             allow_from: AllowFrom::default(),
+            to_follow: ToFollow::default(),
+            followed_max: FOLLOWED_MAX,
             to_find: BTreeSet::new(),
             handed_out: Vec::new(),
             sending: Sending::default(),
@@ -299,6 +306,7 @@ impl Watch {
         self.sequence = store.sequence();
         self.new_stations.recorded(store, 0);
         self.expected.read(&self.settings, store);
+        self.to_follow.read(store);
         self.dues = Dues::default();
         self.deadlines = Deadlines::default();
         self.overdue.clear();
@@ -404,6 +412,7 @@ impl Watch {
             || self.is_alive_due()
             || self.new_stations.is_over(0)
             || self.sending.is_due()
+            || self.is_settling()
             || !self.to_find.is_empty()
             || self.expected.is_due(self.clock.at(self.turn))
             || self.dues.is_due(self.turn.wall_ms)

@@ -2,9 +2,14 @@
 //! measured by hand, with `--release --run-ignored only --no-capture`.
 
 use waterwatch_core::alarm::State;
+use waterwatch_core::settings::{Said, ScopeSays};
+use waterwatch_core::silence::Now;
 
 use super::*;
+use crate::store::NewSays;
 use crate::store::reader::communication::{Comms, Quality};
+use crate::writer::draft::Draft;
+use crate::writer::watch::Watch;
 
 const MILLION: i64 = 1_000_000;
 
@@ -90,6 +95,47 @@ fn a_million_stations_are_asked_for() {
     );
     println!("the store's and the mirror's memory for it: {:.0} MB", resident_mb() - before_mb);
     ask(&live, "all silent together");
+}
+
+/// What people say for the whole fleet holds up the writer for no longer than some
+/// milliseconds at a time, but for the copy of everything for those who look.
+#[test]
+#[ignore = "a measurement"]
+fn a_million_stations_are_settled_anew() {
+    let (mut publisher, follower, _live) = open();
+    let (mut store, mut settings) = (Memory::default(), Settings::default());
+    store.stations.reserve(1_000_000);
+    for number in 0..MILLION {
+        settings.say(id(number), says(Priority::High, Priority::High, 60, true), Some("North"));
+        store.stations.add(id(number), heard(number % 60_000, number % 100 == 0, false));
+    }
+    publisher.start((0..MILLION).map(id).collect(), &store, &settings);
+    follower.catch_up();
+    let now = Now { wall_ms: NOW_MS, steady_ms: NOW_MS };
+    let mut watch = Watch::start(settings, &store, now);
+    let mut fleet = ScopeSays::default();
+    fleet.say("grace_s", Said::Number(30)).unwrap();
+    for said in [NewSays::Fleet(Box::new(fleet.clone())), NewSays::Area("North".into(), Box::new(fleet))] {
+        let batch = Batch { sequence: store.sequence() + 1, said: vec![said], ..Batch::default() };
+        store.commit(&batch).unwrap();
+        let began_ms = worked_ms();
+        watch.recorded(&batch, &store);
+        let recorded_ms = worked_ms() - began_ms;
+        let began_ms = worked_ms();
+        publisher.recorded(&batch, &store, watch.settings());
+        println!("recorded: {recorded_ms:.1} ms, published: {:.1} ms", worked_ms() - began_ms);
+        follower.catch_up();
+        let mut draft = Draft::default();
+        let (mut slices, mut all_ms, mut longest_ms) = (0, 0.0, 0.0_f64);
+        while watch.is_settling() {
+            let began_ms = worked_ms();
+            draft.decide(&store, &mut watch, now, usize::MAX, std::iter::empty(), std::iter::empty());
+            let took_ms = worked_ms() - began_ms;
+            watch.nothing_followed(&store);
+            (slices, all_ms, longest_ms) = (slices + 1, all_ms + took_ms, longest_ms.max(took_ms));
+        }
+        println!("followed: {slices} slices, {all_ms:.0} ms in all, the longest {longest_ms:.1} ms");
+    }
 }
 
 fn ask(live: &Live, when: &str) {

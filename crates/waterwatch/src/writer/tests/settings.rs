@@ -102,6 +102,32 @@ fn what_became_other_is_in_the_ledger_and_the_same_again_is_nothing() {
 }
 
 #[test]
+fn what_is_said_for_many_is_followed_in_slices_between_the_reports() {
+    let mut turns = turns();
+    let stations: Vec<String> = (1..=10).map(|id| format!("{id} 0 0")).collect();
+    turns.pass(1, &stations.iter().map(String::as_str).collect::<Vec<_>>());
+    let sooner = scope(&[("period_s", Said::Number(10)), ("grace_s", Said::Number(0))]);
+    turns.order(What::SetFleet { says: sooner });
+    let mut slices = 0;
+    while turns.recorder.watch.is_settling() {
+        assert_eq!(turns.turn(&["11 1 0"]).len(), usize::from(slices == 0), "a report waits for none of it");
+        slices += 1;
+    }
+    assert_eq!(slices, 3);
+    let told = turns.pass(15, &[]);
+    let raised = told.iter().any(|told| told.starts_with("server comms raised"));
+    assert!(raised, "all are silent by what holds now: {told:?}");
+    // Said again and again it is no more to do.
+    for grace_s in 0..100 {
+        turns.order(What::SetFleet { says: scope(&[("grace_s", Said::Number(grace_s))]) });
+    }
+    for _ in 0..10 {
+        turns.turn(&[]);
+    }
+    assert!(!turns.recorder.watch.is_settling());
+}
+
+#[test]
 fn an_area_without_a_name_and_a_person_without_one_are_rejected() {
     let mut turns = turns();
     let deadline = turns.clock.instant();

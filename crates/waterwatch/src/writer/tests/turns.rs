@@ -81,7 +81,7 @@ impl Turns {
     fn start_at(disk: Disk, settled: Settled, limits: Limits, now: Now) -> Turns {
         let clock = ToldClock { began: Instant::now(), now: Rc::new(Cell::new(now)) };
         let stopping = CancellationToken::new();
-        let recorder = Recorder::start(
+        let mut recorder = Recorder::start(
             disk,
             settled.clone(),
             clock.clone(),
@@ -90,6 +90,8 @@ impl Turns {
             stopping,
             Publisher::default(),
         );
+        // So few that there are slices.
+        recorder.watch.followed_max = 4;
         Turns { recorder, settled, limits, clock }
     }
 
