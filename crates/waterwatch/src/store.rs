@@ -31,6 +31,7 @@ pub mod sweep;
 pub mod together_rows;
 pub mod token_rows;
 pub mod tokens;
+mod unreadable;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,6 +52,7 @@ pub use lives::Lives;
 pub use settings::{AllowFrom, NewSays, Settled};
 pub use stations::Slot;
 pub use tokens::Tokens;
+pub use unreadable::Unreadable;
 
 use crate::station_says::StationSays;
 
@@ -116,6 +118,12 @@ pub trait Store {
     /// If it cannot be read.
     fn has_occurred(&self, _alarm: &AlarmKey, _occurrence: i64) -> anyhow::Result<bool> {
         Ok(false)
+    }
+
+    /// Rows that cannot be read, and are as if they were not there. Those with an alarm
+    /// are replaced by the next batch that has that alarm.
+    fn unreadable(&self) -> &[Unreadable] {
+        &[]
     }
 
     /// The sequence of the newest report or event that is recorded; 0 if there
@@ -242,6 +250,8 @@ pub struct Figures {
     pub folds: u64,
     /// The time that this took within them.
     pub fold_time: Duration,
+    /// Rows that cannot be read, of the settings as well.
+    pub unreadable_rows: usize,
 }
 
 /// What one commit records.

@@ -25,6 +25,7 @@ mod standing;
 mod together;
 mod tokens;
 mod trouble;
+mod unreadable;
 pub mod watch;
 
 use std::sync::Arc;

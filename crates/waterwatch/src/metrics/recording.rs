@@ -45,6 +45,7 @@ pub struct Recording {
     stations_known: Gauge,
     journal_bytes: Gauge,
     wal_bytes: Gauge,
+    unreadable_rows: Gauge,
     folds: Counter,
     fold_seconds: Seconds,
 }
@@ -97,6 +98,9 @@ impl Recording {
         limit(to, "journal_bytes_max", help, limits.journal_bytes_max);
         let help = "What is in SQLite's log and not moved into the database yet";
         let wal_bytes = with_unit(to, "wal", help, Unit::Bytes, Gauge::default());
+        let help =
+            "Rows of the database that cannot be read, and are as if they were not there; the log names them";
+        let unreadable_rows = registered(to, "unreadable_rows", help, Gauge::default());
         let help = "At what length of the log the writer waits for it to be moved (wal_bytes_max)";
         limit(to, "wal_bytes_max", help, limits.wal_bytes_max);
         let folds =
@@ -119,6 +123,7 @@ impl Recording {
             stations_known,
             journal_bytes,
             wal_bytes,
+            unreadable_rows,
             folds,
             fold_seconds,
         }
@@ -173,6 +178,7 @@ impl Recording {
         set(&self.blind_seconds, Duration::from_millis(blind_ms.max(&0).unsigned_abs()));
         self.journal_bytes.set(i64::try_from(figures.journal_bytes).unwrap_or(i64::MAX));
         self.wal_bytes.set(i64::try_from(figures.wal_bytes).unwrap_or(i64::MAX));
+        self.unreadable_rows.set(i64::try_from(figures.unreadable_rows).unwrap_or(i64::MAX));
         self.folds.inner().store(figures.folds, Ordering::Relaxed);
         set(&self.fold_seconds, figures.fold_time);
     }

@@ -16,6 +16,7 @@ use waterwatch_core::{Origin, StationId};
 use super::alarms::{AlarmKey, Alarms, SilentTogether};
 use super::peer;
 use super::schema::{COUNT_MAX, describe};
+use super::unreadable::Unreadable;
 use super::{Batch, station_list, together_rows};
 
 /// The columns of `alarm_event` that [`event`] reads, in its order.
@@ -60,33 +61,75 @@ pub enum RowError {
     Unreadable(#[from] rusqlite::Error),
 }
 
-/// All alarms that are not at rest.
+impl RowError {
+    /// The same, if it is the row that is wrong and not the whole database.
+    ///
+    /// # Errors
+    /// If SQLite cannot read it.
+    pub(super) fn of_a_row(self) -> rusqlite::Result<RowError> {
+        match self {
+            RowError::Unreadable(error) => Err(error),
+            error => Ok(error),
+        }
+    }
+}
+
+/// All alarms that are not at rest, for those who only look.
 ///
 /// # Errors
-/// If a row cannot be read.
+/// If the facts of an alarm cannot be read: it must not be missing. What says of no
+/// alarm of which it is, only the server complains of.
 pub fn read_alarms(connection: &Connection) -> Result<Alarms, RowError> {
+    let mut unreadable = Vec::new();
+    let alarms = read_readable(connection, &mut unreadable)?;
+    match unreadable.into_iter().find(|(alarm, _)| alarm.is_some()) {
+        Some((_, error)) => Err(error),
+        None => Ok(alarms),
+    }
+}
+
+/// All alarms that are not at rest, as far as their rows can be read, and those that
+/// cannot, each with its alarm if that is known.
+///
+/// # Errors
+/// What SQLite says.
+pub(super) fn read_readable(
+    connection: &Connection,
+    unreadable: &mut Vec<(Option<AlarmKey>, RowError)>,
+) -> Result<Alarms, RowError> {
     let mut alarms = Alarms::default();
-    let mut entries = connection
+    let mut statement = connection
         .prepare("SELECT entry, occurrence, silent_since, stations FROM silent_together ORDER BY entry")?;
-    for entry in entries.query_and_then([], together)? {
-        match entry? {
-            Entry::Joined(together) => alarms.join(&together),
-            Entry::Left(stations) => {
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        match together(row) {
+            Ok(Entry::Joined(together)) => alarms.join(&together),
+            Ok(Entry::Left(stations)) => {
                 for id in stations {
                     alarms.set((AlarmSource::Station(id), Point::Comms), None);
                 }
             }
+            Err(error) => unreadable.push((None, error.of_a_row()?)),
         }
     }
-    let query = format!("SELECT {ALARM_COLUMNS} FROM alarm");
-    for row in connection.prepare(&query)?.query_and_then([], alarm)? {
-        let (key, alarm) = row?;
-        // One at rest says nothing, and whoever left its row meant no more.
-        if !alarm.is_at_rest() {
-            alarms.set(key, Some(alarm));
+    let mut statement = connection.prepare(&format!("SELECT {ALARM_COLUMNS} FROM alarm"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        match alarm(row) {
+            // One at rest says nothing, and whoever left its row meant no more.
+            Ok((_, alarm)) if alarm.is_at_rest() => {}
+            Ok((key, alarm)) => alarms.set(key, Some(alarm)),
+            Err(error) => unreadable.push((key_of(row), error.of_a_row()?)),
         }
     }
     Ok(alarms)
+}
+
+/// Which alarm a row is about, if that can be read.
+fn key_of(row: &Row<'_>) -> Option<AlarmKey> {
+    let mut cells = Cells::of(row, Table::Alarms);
+    let (source, point) = (cells.source().ok()?, cells.point().ok()?);
+    Point::of(&source).contains(&point).then_some((source, point))
 }
 
 /// The alarms of one source that are not at rest, in the order of their points: by
@@ -258,6 +301,8 @@ pub fn read_gaps(connection: &Connection, gaps_max: usize) -> Result<Vec<Gap>, R
     let lasted_max_ms = COUNT_MAX / gaps_max.max(1);
     let entries = statement.query_and_then(params![blind, jumped, gaps_max], event)?;
     let mut gaps: Vec<Gap> = entries
+        // Of one that cannot be read nobody knows how long it was.
+        .filter(|entry| !matches!(entry, Err(RowError::Column { .. } | RowError::Whole { .. })))
         .map(|entry| {
             let Event { sequence, event_time_ms, until_ms, .. } = entry?;
             // No sum of two times overflows: both are checked. Nor does one of
@@ -270,19 +315,43 @@ pub fn read_gaps(connection: &Connection, gaps_max: usize) -> Result<Vec<Gap>, R
     Ok(gaps)
 }
 
-/// The newest entry of the ledger but for those of these kinds; `None` if there is
-/// none.
+/// The newest entry of the ledger that can be read, of its newest ones, but for those of
+/// these kinds; `None` if there is none. What cannot be read is named in `unreadable`.
 ///
 /// # Errors
-/// If it cannot be read.
-pub fn read_newest(connection: &Connection, except: fn(Kind) -> bool) -> Result<Option<Event>, RowError> {
+/// What SQLite says.
+pub(super) fn read_newest(
+    connection: &Connection,
+    except: fn(Kind) -> bool,
+    unreadable: &mut Vec<Unreadable>,
+) -> Result<Option<Event>, RowError> {
     let except: Vec<String> =
         Kind::ALL.iter().filter(|kind| except(**kind)).map(|kind| format!("'{kind}'")).collect();
     let query = format!(
-        "SELECT {EVENT_COLUMNS} FROM alarm_event WHERE kind NOT IN ({}) ORDER BY sequence DESC LIMIT 1",
+        "SELECT {EVENT_COLUMNS} FROM alarm_event WHERE kind NOT IN ({}) ORDER BY sequence DESC
+         LIMIT {LOOKED_AT_MAX}",
         except.join(", ")
     );
-    connection.prepare(&query)?.query_and_then([], event)?.next().transpose()
+    let mut statement = connection.prepare(&query)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        match event(row) {
+            Ok(event) => return Ok(Some(event)),
+            Err(error) => unreadable.push(Unreadable::of(error.of_a_row()?)),
+        }
+    }
+    Ok(None)
+}
+
+/// Entries that are looked at for one that can be read, at most.
+const LOOKED_AT_MAX: usize = 1_000;
+
+/// How far the ledger goes: the sequence of its newest entry, whatever that says.
+///
+/// # Errors
+/// What SQLite says.
+pub(super) fn last_sequence(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    connection.query_row("SELECT max(sequence) FROM alarm_event", [], |row| row.get(0))
 }
 
 /// By an index: a start does not read the whole ledger.
@@ -583,14 +652,22 @@ impl<'r> Cells<'r> {
 }
 
 /// Writes what happened to alarms, in its order, and the facts after it;
-/// `known` are those before. Nothing is prepared, or asked of SQLite, for
-/// nothing.
-pub(super) fn write(transaction: &Transaction<'_>, batch: &Batch, known: &Alarms) -> rusqlite::Result<()> {
+/// `known` are those before, beside which others may have rows that are `unreadable`.
+/// Nothing is prepared, or asked of SQLite, for nothing.
+pub(super) fn write(
+    transaction: &Transaction<'_>,
+    batch: &Batch,
+    known: &Alarms,
+    unreadable: &[Unreadable],
+) -> rusqlite::Result<()> {
     if !batch.events.is_empty() {
         write_events(transaction, &batch.events)?;
     }
     if !batch.alarms.is_empty() {
-        write_alarms(transaction, &batch.alarms, known)?;
+        let has_row = |key: &AlarmKey| {
+            known.has_own(key) || unreadable.iter().any(|row| row.alarm.as_ref() == Some(key))
+        };
+        write_alarms(transaction, &batch.alarms, has_row)?;
     }
     together_rows::write(transaction, batch, known)
 }
@@ -630,7 +707,7 @@ fn write_events(transaction: &Transaction<'_>, events: &[Event]) -> rusqlite::Re
 fn write_alarms(
     transaction: &Transaction<'_>,
     alarms: &[(AlarmKey, Option<Alarm>)],
-    known: &Alarms,
+    has_row: impl Fn(&AlarmKey) -> bool,
 ) -> rusqlite::Result<()> {
     let mut sorted: Vec<_> = alarms.iter().collect();
     sorted.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
@@ -643,7 +720,7 @@ fn write_alarms(
     for (key, alarm) in sorted {
         match alarm {
             Some(alarm) => write_alarm(&mut upsert, key, alarm)?,
-            None if known.has_own(key) => drop(delete.execute(params![Source(&key.0), key.1.name()])?),
+            None if has_row(key) => drop(delete.execute(params![Source(&key.0), key.1.name()])?),
             None => {}
         }
     }

@@ -6,6 +6,7 @@ use waterwatch_core::{Contest, Origin, StationId};
 
 use super::alarm_rows::{Cells, RowError, Table};
 use super::contests::Contests;
+use super::unreadable::Unreadable;
 
 /// The columns of `contest` that [`contest`] reads, in its order.
 const COLUMNS: &str = "station_id, sign, sign_at, contradicts, others, alarm1_on, alarm1_on_at, alarm2_on, \
@@ -16,16 +17,19 @@ const COLUMNS: &str = "station_id, sign, sign_at, contradicts, others, alarm1_on
 /// listener, 2 bytes; the peer's address as IPv6.
 const OTHER_BYTES: usize = 8 + 8 + 1 + 2 + 16;
 
-/// All that is remembered.
+/// All that is remembered. What cannot be read is named in `unreadable`, and found out
+/// again by the reports that come.
 ///
 /// # Errors
-/// If a row cannot be read.
-pub(super) fn read(connection: &Connection) -> Result<Contests, RowError> {
+/// What SQLite says.
+pub(super) fn read(connection: &Connection, unreadable: &mut Vec<Unreadable>) -> Result<Contests, RowError> {
     let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM contest"))?;
     let mut contests = Contests::default();
     for row in statement.query_and_then([], contest)? {
-        let (id, contest) = row?;
-        contests.set(id, Some(contest));
+        match row {
+            Ok((id, contest)) => contests.set(id, Some(contest)),
+            Err(error) => unreadable.push(Unreadable::of(error.of_a_row()?)),
+        }
     }
     Ok(contests)
 }

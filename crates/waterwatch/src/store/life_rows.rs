@@ -8,21 +8,25 @@ use waterwatch_core::{StationId, StationLife};
 
 use super::lives::Lives;
 use super::schema::COUNT_MAX;
+use super::unreadable::Unreadable;
 
 const COLUMNS: &str = "station_id, visit_since, visit_until, visit_by, visit_reason, retired_at, \
     retired_by, retired_reason";
 
-/// All of them.
+/// All of them. What cannot be read, or holds what no server writes, is named in
+/// `unreadable`: whoever may be retired is watched until somebody says so again.
 ///
 /// # Errors
-/// If a row cannot be read, or holds what no server writes.
-pub fn read(connection: &Connection) -> anyhow::Result<Lives> {
+/// What SQLite says.
+pub fn read(connection: &Connection, unreadable: &mut Vec<Unreadable>) -> anyhow::Result<Lives> {
     let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM station_life"))?;
     let mut rows = statement.query([])?;
     let mut lives = Vec::new();
     while let Some(row) = rows.next()? {
-        let (id, life) = station(row)?;
-        lives.push((id, Some(life)));
+        match station(row) {
+            Ok((id, life)) => lives.push((id, Some(life))),
+            Err(error) => unreadable.push(Unreadable::of(format!("{error:#}"))),
+        }
     }
     let mut read = Lives::default();
     read.apply(&lives);
@@ -32,12 +36,13 @@ pub fn read(connection: &Connection) -> anyhow::Result<Lives> {
 /// What holds of one station, if people said something of it as a whole.
 ///
 /// # Errors
-/// As [`read`].
+/// What SQLite says.
 pub fn read_of(connection: &Connection, id: StationId) -> anyhow::Result<Option<StationLife>> {
     let query = format!("SELECT {COLUMNS} FROM station_life WHERE station_id = ?1");
     let mut statement = connection.prepare_cached(&query)?;
     let mut rows = statement.query([id.get()])?;
-    rows.next()?.map(|row| Ok(station(row)?.1)).transpose()
+    // What cannot be read is as if it were not there, for the server as well.
+    Ok(rows.next()?.and_then(|row| station(row).ok()).map(|(_, life)| life))
 }
 
 fn station(row: &Row<'_>) -> anyhow::Result<(StationId, StationLife)> {
@@ -151,11 +156,11 @@ mod tests {
         transaction.commit().unwrap();
         let mut wanted = Lives::default();
         wanted.apply(&lives);
-        assert_eq!(read(&connection).unwrap(), wanted);
+        assert_eq!(read(&connection, &mut Vec::new()).unwrap(), wanted);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
         write(&transaction, &[(StationId::MAX, None)]).unwrap();
         transaction.commit().unwrap();
-        assert_eq!(read(&connection).unwrap().len(), 2);
+        assert_eq!(read(&connection, &mut Vec::new()).unwrap().len(), 2);
     }
 
     #[test]
@@ -169,7 +174,9 @@ mod tests {
             ("1, NULL, NULL, NULL, NULL, NULL, NULL, NULL", "it says nothing"),
         ] {
             connection.execute(&format!("INSERT INTO station_life VALUES ({row})"), []).unwrap();
-            let error = format!("{:#}", read(&connection).unwrap_err());
+            let mut unreadable = Vec::new();
+            assert_eq!(read(&connection, &mut unreadable).unwrap(), Lives::default());
+            let [Unreadable { why: error, alarm: None }] = &unreadable[..] else { panic!("{unreadable:?}") };
             assert!(error.contains(why) && error.contains("in station_life, the row"), "{error}");
             connection.execute("DELETE FROM station_life", []).unwrap();
         }

@@ -51,6 +51,7 @@ use super::settings::{self, Settled};
 use super::stations::{Slot, Stations};
 use super::sweep::{Marks, Sweep};
 use super::tokens::Tokens;
+use super::unreadable::Unreadable;
 use super::{Batch, Figures, Store, StoreError};
 use crate::config::Limits;
 use crate::station_says::StationSays;
@@ -111,6 +112,10 @@ pub struct SqliteStore {
     /// When the last transaction was, of whatever kind.
     wrote: Instant,
     disk_was_full: bool,
+    /// Rows that could not be read when it was opened, and are still there.
+    unreadable: Vec<Unreadable>,
+    /// The same of the settings.
+    ignored: usize,
     _lock: DataLock,
 }
 
@@ -190,6 +195,8 @@ impl SqliteStore {
             fold_time: Duration::ZERO,
             wrote: Instant::now(),
             disk_was_full: false,
+            unreadable: Vec::new(),
+            ignored: 0,
             limits,
             _lock: lock,
         };
@@ -219,6 +226,8 @@ impl SqliteStore {
         self.journal = Journal::of(loaded.journal, loaded.spans.len());
         self.spans = loaded.spans;
         self.span_rows = loaded.span_rows;
+        Unreadable::complain(&loaded.unreadable);
+        self.unreadable = loaded.unreadable;
     }
 
     /// Refuses to write if another file has our name.
@@ -337,6 +346,9 @@ impl SqliteStore {
         self.folded(folding);
         if let Some(batch) = batch {
             self.remember(batch, recorded.journaled);
+            self.unreadable.retain(|Unreadable { alarm, .. }| {
+                alarm.is_none() || !batch.alarms.iter().any(|(key, _)| Some(key) == alarm.as_ref())
+            });
         }
         Ok(())
     }
@@ -526,6 +538,7 @@ impl Store for SqliteStore {
         settings::publish(&mut open.connection, fleet).context("cannot record the settings of the fleet")?;
         let (settled, ignored) = settings::read(&open.connection, fleet)
             .context("cannot read the settings of stations and areas")?;
+        self.ignored = ignored.len();
         for ignored in ignored.iter().take(IGNORED_NAMED_MAX) {
             tracing::warn!("{ignored}");
         }
@@ -574,12 +587,17 @@ impl Store for SqliteStore {
         self.noted(done)
     }
 
+    fn unreadable(&self) -> &[Unreadable] {
+        &self.unreadable
+    }
+
     fn figures(&self) -> Figures {
         Figures {
             journal_bytes: self.journal.bytes(),
             wal_bytes: self.open.as_ref().map_or(0, |open| open.checkpointer.bytes()),
             folds: self.folds,
             fold_time: self.fold_time,
+            unreadable_rows: self.unreadable.len() + self.ignored,
         }
     }
 
@@ -626,8 +644,8 @@ fn forget_spans(spans: &mut BTreeMap<(StationId, i64), Span>, id: StationId) {
     }
 }
 
-/// Reads what is recorded. What no server wrote is not guessed at: it may be an
-/// alarm.
+/// Reads what is recorded. What no server wrote is not guessed at, and what may be an
+/// alarm is one.
 fn load(connection: &Connection, path: &Path, zone: &TimeZone) -> anyhow::Result<Loaded> {
     load::load(connection, zone).map_err(|error| {
         anyhow!(

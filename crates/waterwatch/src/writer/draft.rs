@@ -85,7 +85,7 @@ pub(super) struct Ground<'a, S> {
 impl Draft {
     /// Begins a batch that is decided `now`, with what is to be said of the
     /// server itself: each batch that is recorded has that.
-    fn begin<S: Store>(&mut self, store: &S, watch: &Watch, now: Now, is_last: bool) {
+    pub(super) fn begin<S: Store>(&mut self, store: &S, watch: &Watch, now: Now, is_last: bool) {
         let was_recorded = self.batch.sequence <= store.sequence();
         let Batch {
             received_at_ms,

@@ -54,6 +54,8 @@ pub(super) struct Recorder<S, C, H> {
     publisher: Publisher,
     pace: Pace,
     trouble: Trouble,
+    /// Alarms whose facts could not be read are raised.
+    raised: bool,
     /// What was found at the start is judged.
     found: bool,
     /// A batch since the last turn was not stored, or not at once: what came
@@ -91,6 +93,7 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
             stopping,
             publisher,
             trouble: Trouble::default(),
+            raised: false,
             found: false,
             unstored: false,
             doubtful: false,
@@ -218,8 +221,20 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
         }
     }
 
+    /// Raises alarms whose facts could not be read; whether that is done.
+    fn raise_unreadable(&mut self, now: Now) -> anyhow::Result<bool> {
+        if self.store.unreadable().is_empty() {
+            return Ok(true);
+        }
+        self.draft.raise_unreadable(&self.store, &self.watch, now);
+        self.record()
+    }
+
     /// Judges what was found at the start, a batch a turn until that is all.
     fn find(&mut self, now: Now) -> anyhow::Result<()> {
+        if !self.raised {
+            self.raised = self.raise_unreadable(now)?;
+        }
         if !self.found {
             let is_all = self.draft.found(&self.store, &self.watch, now);
             self.found = self.record()? && is_all;
@@ -329,6 +344,8 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
         tracing::error!(%reason, "a commit may have failed; opening the database again");
         self.store.reopen().context("the database cannot be opened again")?;
         self.watch.read(&self.store);
+        // What cannot be read any more is not forgotten either.
+        self.raised = false;
         self.publisher.renew();
         Ok(())
     }

@@ -37,6 +37,7 @@ mod status;
 mod storm;
 mod tampering;
 mod tokens;
+mod unreadable;
 mod web;
 mod wire;
 mod write_behind;

@@ -19,7 +19,7 @@ fn recorded(connection: &mut Connection, events: &[Event], alarms: &[(AlarmKey, 
 fn record(connection: &mut Connection, batch: &Batch) {
     let known = read_alarms(connection).unwrap();
     let transaction = connection.transaction().unwrap();
-    write(&transaction, batch, &known).unwrap();
+    write(&transaction, batch, &known, &[]).unwrap();
     transaction.commit().unwrap();
 }
 
@@ -300,7 +300,12 @@ fn facts_that_cannot_be_are_refused_with_their_place() {
     ] {
         let all = format!("BEGIN; UPDATE alarm SET {change}");
         connection.execute_batch(&all).unwrap();
-        let error = read_alarms(&connection).unwrap_err().to_string();
+        let mut unreadable = Vec::new();
+        assert!(read_readable(&connection, &mut unreadable).unwrap().is_empty());
+        let [(alarm, error)] = &unreadable[..] else { panic!("{change}: {unreadable:?}") };
+        let (alarm, error) = (alarm.is_some(), error.to_string());
+        assert_eq!(alarm, !change.starts_with("source") && !change.starts_with("point"), "{change}");
+        assert_eq!(read_alarms(&connection).is_err(), alarm, "who looks does without what is no alarm's");
         assert!(error.starts_with("in alarm, the row of source "), "{error}");
         assert!(error.contains(refusal), "{change}: {error}");
         connection.execute_batch("ROLLBACK").unwrap();

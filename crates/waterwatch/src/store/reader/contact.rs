@@ -198,8 +198,8 @@ impl Reader {
 
     /// Few have one, so all are read.
     fn add_lives(&self, moment: &Transaction<'_>, stations: &mut [LastContact]) -> Result<(), ReadError> {
-        let lives =
-            life_rows::read(moment).map_err(|error| ReadError::Life { path: self.path.clone(), error })?;
+        let lives = life_rows::read(moment, &mut Vec::new())
+            .map_err(|error| ReadError::Life { path: self.path.clone(), error })?;
         for (id, life) in lives.iter() {
             if let Ok(place) = stations.binary_search_by_key(&id, |station| station.station_id) {
                 stations[place].life = Some(Box::new(life.clone()));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, Row, Rows};
 use waterwatch_core::alarm::Kind;
@@ -10,7 +10,7 @@ use waterwatch_core::silence::{Gap, ListeningClock};
 use waterwatch_core::token::Digest;
 use waterwatch_core::{OpenSpan, Origin, Span, Station, StationId, Token};
 
-use super::super::alarm_rows;
+use super::super::alarm_rows::{self, RowError};
 use super::super::alarms::Alarms;
 use super::super::contest_rows;
 use super::super::contests::Contests;
@@ -19,10 +19,11 @@ use super::super::last_date;
 use super::super::life_rows;
 use super::super::lives::Lives;
 use super::super::peer;
-use super::super::schema::{self, COUNT_MAX};
+use super::super::schema::{self, COUNT_MAX, describe};
 use super::super::stations::Stations;
 use super::super::sweep::Marks;
 use super::super::token_rows;
+use super::super::unreadable::Unreadable;
 use super::alive::Alive;
 
 /// What a database held.
@@ -53,6 +54,8 @@ pub(super) struct Loaded {
     pub(super) spans: BTreeMap<(StationId, i64), Span>,
     /// How many spans have rows.
     pub(super) span_rows: u64,
+    /// Rows that are as if they were not there.
+    pub(super) unreadable: Vec<Unreadable>,
 }
 
 /// Reads every station, and then what the journal adds.
@@ -62,8 +65,8 @@ pub(super) fn load(connection: &Connection, zone: &TimeZone) -> anyhow::Result<L
     loaded.stations.put_in_order();
     replay(connection, &mut loaded)?;
     read_alarms(connection, &mut loaded)?;
-    loaded.lives = life_rows::read(connection)?;
-    loaded.contests = contest_rows::read(connection)?;
+    loaded.lives = life_rows::read(connection, &mut loaded.unreadable)?;
+    loaded.contests = contest_rows::read(connection, &mut loaded.unreadable)?;
     loaded.tokens = token_rows::read(connection)?;
     loaded.alive = Alive::read(connection, loaded.newest_ms)?;
     loaded.gaps = alarm_rows::read_gaps(connection, ListeningClock::RATES_MAX)?;
@@ -85,43 +88,74 @@ fn read_stations(connection: &Connection, zone: &TimeZone, loaded: &mut Loaded) 
     )?;
     let mut statuses = statuses.query([])?;
     let mut states = states.query([])?;
-    let mut state = next_state(&mut states)?;
+    let mut state = next_state(&mut states, loaded)?;
     while let Some(row) = statuses.next()? {
         let number: i64 = row.get(0)?;
-        let id = StationId::new(number).with_context(|| format!("the station id {number} is negative"))?;
+        let Some(id) = StationId::new(number) else {
+            let why = format!("in station_status, the row of station {number}: no id is negative");
+            loaded.unreadable.push(Unreadable::of(why));
+            continue;
+        };
         // A state without a status: somebody deleted the row by hand. The
         // station is not known then.
         while state.as_ref().is_some_and(|(of, _)| *of < number) {
-            state = next_state(&mut states)?;
+            state = next_state(&mut states, loaded)?;
         }
         let mut station = match state.take_if(|(of, _)| *of == number) {
             Some((_, station)) => {
-                state = next_state(&mut states)?;
+                state = next_state(&mut states, loaded)?;
                 station
             }
             // A status without a state: somebody added the row by hand.
             None => Station {
-                received_at_ms: last_date::parse(row.get_ref(3)?.as_str()?, zone).unwrap_or(0),
+                received_at_ms: (row.get_ref(3)?.as_str().ok())
+                    .and_then(|text| last_date::parse(text, zone))
+                    .unwrap_or(0),
                 ..nothing_known()
             },
         };
-        station.alarm1 = alarm(row, 1).with_context(|| format!("alarm1 of station {id}"))?;
-        station.alarm2 = alarm(row, 2).with_context(|| format!("alarm2 of station {id}"))?;
+        let unreadable = loaded.unreadable.len();
+        station.alarm1 = contact(row, 1, loaded)?;
+        station.alarm2 = contact(row, 2, loaded)?;
         loaded.saw(station.sequence, station.received_at_ms);
-        loaded.stations.add(id, station);
+        let slot = loaded.stations.add(id, station);
+        if loaded.unreadable.len() > unreadable {
+            // What it counts as is written, so that whoever looks can read it.
+            loaded.journaled.insert(slot);
+        }
     }
     // The sequence of a row without a status counts all the same: it was
     // given away.
     while let Some((_, station)) = state {
         loaded.saw(station.sequence, station.received_at_ms);
-        state = next_state(&mut states)?;
+        state = next_state(&mut states, loaded)?;
     }
     Ok(())
 }
 
-fn next_state(states: &mut Rows<'_>) -> anyhow::Result<Option<(i64, Station)>> {
-    let Some(row) = states.next()? else { return Ok(None) };
-    let number: i64 = row.get(0)?;
+/// The next state that can be read. A station whose state cannot is as one whose row
+/// somebody added by hand.
+fn next_state(states: &mut Rows<'_>, loaded: &mut Loaded) -> anyhow::Result<Option<(i64, Station)>> {
+    while let Some(row) = states.next()? {
+        let number: i64 = row.get(0)?;
+        match read_state(row) {
+            Ok(station) => return Ok(Some((number, station))),
+            Err(error) => {
+                // What was given away is not given again.
+                let given: i64 = row.get(1).unwrap_or(0);
+                if (0..=COUNT_MAX).contains(&given) {
+                    loaded.sequence = loaded.sequence.max(given);
+                }
+                loaded.unreadable.push(Unreadable::of(format!(
+                    "in station_state, the row of station {number} cannot be read: {error:#}"
+                )));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn read_state(row: &Row<'_>) -> anyhow::Result<Station> {
     let address = row.get_ref(5)?.as_blob()?;
     let station = Station {
         sequence: row.get(1)?,
@@ -129,8 +163,7 @@ fn next_state(states: &mut Rows<'_>) -> anyhow::Result<Option<(i64, Station)>> {
         reports: row.get(3)?,
         origin: Origin {
             listener: row.get(4)?,
-            peer: peer::of(address)
-                .with_context(|| format!("the peer of station {number} has {} bytes", address.len()))?,
+            peer: peer::of(address).with_context(|| format!("the peer has {} bytes", address.len()))?,
         },
         span: OpenSpan { sequence: row.get(6)?, since_ms: row.get(7)?, reports: row.get(8)? },
         ..nothing_known()
@@ -140,9 +173,9 @@ fn next_state(states: &mut Rows<'_>) -> anyhow::Result<Option<(i64, Station)>> {
     ensure!(
         counts.iter().all(|count| (0..=COUNT_MAX).contains(count))
             && times.iter().all(|time| time.abs() <= COUNT_MAX),
-        "the state of station {number} has a number that no server wrote"
+        "it has a number that no server wrote"
     );
-    Ok(Some((number, station)))
+    Ok(station)
 }
 
 fn nothing_known() -> Station {
@@ -157,12 +190,21 @@ fn nothing_known() -> Station {
     }
 }
 
-fn alarm(row: &Row<'_>, column: usize) -> anyhow::Result<bool> {
-    match row.get::<_, i64>(column)? {
-        0 => Ok(false),
-        1 => Ok(true),
-        other => bail!("{other} is neither 0 nor 1"),
+/// A contact of which nobody knows is on: rather one alarm too many.
+fn contact(row: &Row<'_>, column: usize, loaded: &mut Loaded) -> rusqlite::Result<bool> {
+    let value = row.get_ref(column)?;
+    match value.as_i64() {
+        Ok(0) => return Ok(false),
+        Ok(1) => return Ok(true),
+        _ => {}
     }
+    let (station, name) = (row.get_ref(0)?, row.as_ref().column_name(column)?);
+    loaded.unreadable.push(Unreadable::of(format!(
+        "in station_status, the row of station {}: {name} is {}, and becomes 1 until the station reports",
+        describe(station),
+        describe(value)
+    )));
+    Ok(true)
 }
 
 /// Adds what the journal has, commit by commit.
@@ -187,14 +229,22 @@ fn replay(connection: &Connection, loaded: &mut Loaded) -> anyhow::Result<()> {
 
 /// The facts of alarms, and how far the ledger goes.
 fn read_alarms(connection: &Connection, loaded: &mut Loaded) -> anyhow::Result<()> {
-    loaded.alarms = alarm_rows::read_alarms(connection)?;
-    if let Some(event) = alarm_rows::read_newest(connection, Kind::is_about_a_token)? {
+    let mut unreadable = Vec::new();
+    loaded.alarms = alarm_rows::read_readable(connection, &mut unreadable)?;
+    let named = |(alarm, error): (_, RowError)| Unreadable { why: error.to_string().into(), alarm };
+    loaded.unreadable.extend(unreadable.into_iter().map(named));
+    let newest = alarm_rows::read_newest(connection, Kind::is_about_a_token, &mut loaded.unreadable)?;
+    if let Some(event) = newest {
         loaded.saw(event.sequence, event.received_at_ms);
     }
     // A token may be added while no server runs: that has its place in the order, and
-    // says nothing of when one heard.
-    if let Some(event) = alarm_rows::read_newest(connection, |_| false)? {
-        loaded.sequence = loaded.sequence.max(event.sequence);
+    // says nothing of when one heard. Nor does an entry that cannot be read.
+    if let Some(sequence) = alarm_rows::last_sequence(connection)? {
+        ensure!(
+            (0..=COUNT_MAX).contains(&sequence),
+            "the ledger has the sequence {sequence}, which no server gave"
+        );
+        loaded.sequence = loaded.sequence.max(sequence);
     }
     Ok(())
 }

@@ -38,6 +38,7 @@ impl SqliteStore {
             journal,
             alive,
             knew_no_alarms,
+            unreadable,
             limits,
             ..
         } = self;
@@ -86,7 +87,7 @@ impl SqliteStore {
         }
         let journaled = match batch {
             Some(batch) => {
-                alarm_rows::write(&transaction, batch, alarms)?;
+                alarm_rows::write(&transaction, batch, alarms, unreadable)?;
                 life_rows::write(&transaction, &batch.lives)?;
                 contest_rows::write(&transaction, &batch.contests)?;
                 settings::write(&transaction, &batch.said)?;

@@ -211,7 +211,6 @@ fn an_old_servers_database_does_not_tell_when_a_server_of_ours_was_alive() {
 #[test]
 fn what_no_server_wrote_keeps_it_from_starting_and_is_named() {
     for (statement, refusal) in [
-        ("UPDATE alarm SET raised_at = NULL", "in alarm, the row of source 1 and point the text \"alarm1\""),
         ("INSERT INTO server VALUES ('alive_at', 'yesterday')", "alive_at of server is \"yesterday\""),
         ("INSERT INTO server VALUES ('alive_at', '9223372036854775807')", "which no server wrote"),
     ] {
@@ -224,6 +223,45 @@ fn what_no_server_wrote_keeps_it_from_starting_and_is_named() {
         let lock = DataLock::acquire(&path).unwrap();
         let error = SqliteStore::open(&path, lock, TimeZone::UTC, Limits::default()).unwrap_err();
         assert!(format!("{error:#}").contains(refusal), "{error:#}");
+    }
+}
+
+/// Of the station of which nothing else is wrong, all that is known stays known.
+#[test]
+fn a_row_that_cannot_be_read_is_named_and_nothing_else_is_lost() {
+    let facts = "in alarm, the row of source 1 and point the text \"alarm1\"";
+    for (statement, why, is_alarm) in [
+        ("UPDATE alarm SET raised_at = NULL WHERE source = 1", facts, true),
+        ("UPDATE alarm SET source = -1 WHERE source = 1", "in alarm, the row of source -1", false),
+        ("UPDATE alarm SET point = 'alarm9' WHERE source = 1", "point is the text \"alarm9\"", false),
+        (
+            "INSERT INTO silent_together VALUES (1, 5, 5, x'ff')",
+            "in silent_together, the entry 1 cannot be read: stations is a blob",
+            false,
+        ),
+        (
+            "INSERT INTO station_life (station_id, retired_at) VALUES (2, 5)",
+            "in station_life, the row of station 2 cannot be read",
+            false,
+        ),
+        ("UPDATE station_state SET reports = -1 WHERE station_id = 1", "in station_state, the row of", false),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.sqlite");
+        let mut store = open(folder.path());
+        store.commit(&batch(&store, Form::Direct, BEGAN_MS, &[(1, true), (2, true)])).unwrap();
+        let sequence = store.sequence();
+        drop(store);
+        let connection = Connection::open(&path).unwrap();
+        assert!(connection.execute(statement, []).unwrap() > 0, "{statement}");
+        let lock = DataLock::acquire(&path).unwrap();
+        let store = SqliteStore::open(&path, lock, TimeZone::UTC, Limits::default()).unwrap();
+        let [row] = store.unreadable() else { panic!("{statement}: {:?}", store.unreadable()) };
+        assert!(row.why.contains(why), "{statement}: {}", row.why);
+        assert_eq!(row.alarm, is_alarm.then(|| alarm1_of(1)), "{statement}");
+        assert_eq!(store.figures().unreadable_rows, 1);
+        assert_eq!((store.sequence(), store.station_count()), (sequence, 2), "{statement}");
+        assert!(store.alarms().get(&alarm1_of(2)).is_some(), "{statement}");
     }
 }
 

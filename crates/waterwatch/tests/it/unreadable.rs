@@ -1,0 +1,103 @@
+//! Rows that nobody can read, after somebody's hand: the server starts all the same, says
+//! which they are, and forgets no alarm.
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::api::Api;
+use crate::harness::{Server, open, run, stdout, wait_for};
+
+fn state(api: &Api, id: i64) -> String {
+    let alarm = api.get(&format!("/api/v1/alarms/{id}/alarm1")).ok();
+    alarm["state"].as_str().unwrap().to_owned()
+}
+
+fn events(api: &Api, id: i64) -> Vec<Value> {
+    let events = api.get(&format!("/api/v1/events?source={id}&after=0")).ok();
+    events["events"].as_array().unwrap().clone()
+}
+
+/// What is on, what has returned and waits for somebody, what somebody has answered, what
+/// is shelved, and one that is well.
+const STATIONS: [i64; 5] = [1, 2, 3, 4, 5];
+
+fn prepared(folder: &TempDir) {
+    let server = Server::start(folder.path(), &[]);
+    for id in STATIONS {
+        assert_eq!(server.say(format!("{id} {} 0\n", i64::from(id < 5)).as_bytes()), "OK\n");
+    }
+    assert_eq!(server.say(b"2 0 0\n"), "OK\n");
+    let api = server.api();
+    wait_for("the alarms", || (state(&api, 4) == "unacknowledged").then_some(()));
+    run(&["alarm", "ack", "3", "alarm1"], folder.path());
+    let shelved = ["alarm", "shelve", "4", "alarm1", "--for", "1h", "--reason", "a pump is changed"];
+    assert!(run(&shelved, folder.path()).status.success());
+    server.stop();
+}
+
+#[test]
+fn an_alarm_whose_facts_cannot_be_read_is_raised_afresh_and_said_so() {
+    let folder = TempDir::new().unwrap();
+    prepared(&folder);
+    let connection = open(&folder.path().join("data.sqlite"));
+    for statement in [
+        "UPDATE alarm SET contact_since = 9223372036854775807 WHERE source <= 4",
+        "INSERT INTO alarm (source, point, contact, contact_since) VALUES ('nowhere', 'alarm1', 1, 5)",
+        "INSERT INTO station_life (station_id, retired_at) VALUES (5, 5)",
+        "INSERT INTO fleet_settings (scope, period_s) VALUES ('fleet', 999999999)",
+        "UPDATE station_status SET alarm2 = 'x' WHERE station_id = 5",
+    ] {
+        assert!(connection.execute(statement, []).unwrap() > 0, "{statement}");
+    }
+    drop(connection);
+
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    // Of what nobody can read nothing is shown, until the server has written what it counts as.
+    wait_for("the contact to be read", || (api.get("/api/v1/alarms/5/alarm1").status == 200).then_some(()));
+    let wanted = ["unacknowledged", "rtn_unacknowledged", "unacknowledged", "unacknowledged", "normal"];
+    wait_for("the alarms to be raised", || {
+        STATIONS.iter().zip(wanted).all(|(id, wanted)| state(&api, *id) == wanted).then_some(())
+    });
+    for id in 1..=4 {
+        let events = events(&api, id);
+        let raised = events.iter().rfind(|event| event["kind"] == "raised").unwrap();
+        let reason = raised["reason"].as_str().unwrap();
+        assert!(reason.contains("contact_since is 9223372036854775807"), "{reason}");
+    }
+    // The contact of which nobody knows is one that is on.
+    wait_for("the other contact", || {
+        let alarm = api.get("/api/v1/alarms/5/alarm2").ok();
+        (alarm["state"] == "unacknowledged").then_some(())
+    });
+    // Those of no alarm that can be told are left as they are.
+    assert_eq!(api.metric("waterwatch_unreadable_rows"), Some(4.0));
+    for named in [
+        "in alarm, the row of source 1 and point the text \"alarm1\" cannot be read",
+        "source is the text \"nowhere\"",
+        "in station_life, the row of station 5 cannot be read",
+        "in the table fleet_settings, the row of scope fleet is ignored",
+        "in station_status, the row of station 5: alarm2 is the text \"x\"",
+    ] {
+        server.running.wait_for_log(named);
+    }
+    // Whoever looks at a terminal sees it as well.
+    let list = run(&["alarm", "list"], folder.path());
+    assert!(list.status.success() && stdout(&list).contains("RTNUN"), "{}", stdout(&list));
+    let before: Vec<usize> = STATIONS.iter().map(|id| events(&api, *id).len()).collect();
+    assert_eq!(server.say(b"5 0 0\n"), "OK\n");
+    server.stop();
+
+    // Once, and not with every start.
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    wait_for("the server to be ready", || (api.get("/readyz").status == 200).then_some(()));
+    for (id, before) in STATIONS[..4].iter().zip(before) {
+        assert_eq!(events(&api, *id).len(), before, "{id}");
+    }
+    assert_eq!(api.metric("waterwatch_unreadable_rows"), Some(3.0));
+    let connection = open(&server.data);
+    let kept = "SELECT count(*) FROM alarm WHERE source = 'nowhere'";
+    assert_eq!(connection.query_row(kept, [], |row| row.get(0)), Ok(1));
+    server.stop();
+}
