@@ -16,6 +16,7 @@ mod lives;
 mod machine;
 mod operators;
 mod shown;
+mod together;
 mod truth;
 mod words;
 
@@ -35,6 +36,7 @@ use self::disk::Disk;
 use self::machine::Machine;
 use self::operators::Operators;
 use self::shown::Shown;
+use self::together::Found;
 use self::truth::Truth;
 use self::words::Contests;
 use super::clock::Clock;
@@ -587,8 +589,10 @@ fn whatever_goes_wrong_no_alarm_is_lost_and_none_invented() {
     let mut contests = Contests::default();
     println!("{days} days from seed {seed} on");
     let (mut counts, mut outcomes) = (BTreeMap::<Kind, usize>::new(), BTreeMap::<&str, usize>::new());
+    let mut faults = Vec::new();
     for truth in simulate_all(seed, days.div_ceil(RUN_DAYS.cast_unsigned())) {
         contests += truth.contests();
+        faults.push(truth.faults());
         for (kind, count) in truth.counts {
             *counts.entry(kind).or_default() += count;
         }
@@ -599,6 +603,10 @@ fn whatever_goes_wrong_no_alarm_is_lost_and_none_invented() {
     println!("{counts:?}");
     println!("{outcomes:?}");
     println!("{contests:?}");
+    let looked_at = |of: fn(&Found) -> usize| faults.iter().map(of).sum::<usize>();
+    let faults = [|of: &Found| of.raised, |of: &Found| of.stood_for, |of: &Found| of.alone].map(looked_at);
+    println!("silent together, raised, stood for, alone: {faults:?}");
+    assert!(faults.iter().all(|count| *count > 0), "{faults:?}");
     for kind in [
         Kind::Raised,
         Kind::Returned,
@@ -613,6 +621,9 @@ fn whatever_goes_wrong_no_alarm_is_lost_and_none_invented() {
         Kind::StandsFor,
         Kind::HeardAgain,
         Kind::SettingsChanged,
+        Kind::Note,
+        Kind::TokenAdded,
+        Kind::TokenRevoked,
     ] {
         assert!(counts.contains_key(&kind), "nothing of the kind {kind} happened");
     }

@@ -6,6 +6,7 @@ use tokio::sync::oneshot::{Receiver, error::TryRecvError};
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Point};
 use waterwatch_core::settings::{Said, ScopeSays};
+use waterwatch_core::token::{Digest, Rights, Role};
 
 use super::disk::Fault;
 use super::truth::Truth;
@@ -13,7 +14,7 @@ use super::{HOUR_MS, MINUTE_MS, World};
 use crate::command::{Command, NotDone, Outcome, What};
 use crate::lane::{Awaited, COMMANDS_A_BATCH_MAX};
 use crate::station_says::StationSays;
-use crate::store::{AlarmKey, Store};
+use crate::store::{AlarmKey, Store, Tokens};
 use crate::writer::clock::Clock;
 
 /// How long an operator waits, in milliseconds.
@@ -97,6 +98,9 @@ impl World {
         if self.rng.u8(..) < 90 {
             return self.wish_for_a_station();
         }
+        if self.rng.u8(..) < 30 {
+            return self.wish_for_a_token();
+        }
         let mut alarms: Vec<(AlarmKey, Alarm)> =
             self.disk().alarms().iter().map(|(key, alarm)| (key, Alarm::clone(alarm))).collect();
         alarms.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -111,7 +115,13 @@ impl World {
         // Also an end that has passed.
         let until_ms = self.machine.now().wall_ms + self.rng.i64(-MINUTE_MS..8 * HOUR_MS);
         let reason = "a pump is changed".into();
-        match (self.rng.u8(0..10), facts.occurrence) {
+        match (self.rng.u8(0..11), facts.occurrence) {
+            // Of the one that is open, of another one, or of none.
+            (10, open) => {
+                let other = Some(self.rng.i64(0..1_000));
+                let occurrence = self.rng.choice([None, other, open.map(|open| open.sequence)]).unwrap();
+                What::Note { alarm, occurrence, text: "the float hangs".into() }
+            }
             (0, _) => What::Shelve { alarm, until_ms, reason },
             (1, _) => What::Unshelve { alarm },
             (2, _) => What::TakeOutOfService { alarm, until_ms, reason },
@@ -162,6 +172,20 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Some names are taken, and the last admin is to be revoked as well.
+    fn wish_for_a_token(&mut self) -> What {
+        let known = self.disk().tokens().map(Tokens::all).unwrap_or_default();
+        let known = self.rng.choice(known).filter(|_| self.rng.bool());
+        if let Some(token) = known {
+            return What::RevokeToken { name: token.name.clone() };
+        }
+        let name = format!("token {}", self.rng.u8(0..30)).into();
+        let role = self.rng.choice([Role::Viewer, Role::Operator, Role::Admin]).unwrap();
+        let mut digest = [0; 32];
+        digest[0] = self.rng.u8(..);
+        What::AddToken { name, role, rights: Rights::default(), digest: Digest(digest) }
     }
 
     /// Pauses, visits, retirements, and what is forgotten; also of stations that are never heard.

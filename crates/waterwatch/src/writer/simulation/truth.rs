@@ -8,6 +8,7 @@ use waterwatch_core::{Origin, Report, Settings, StationId, StationSettings};
 
 use super::disk::Disk;
 use super::lives::Lives;
+use super::together::{Faults, Found, Ground};
 use super::words::{Contests, Words};
 use crate::command::{Command, Done, Outcome, What, comms_of};
 use crate::store::{AlarmKey, Batch, NewSays, Store};
@@ -74,6 +75,9 @@ pub(super) struct Truth {
     in_vain: Vec<(Command, Outcome)>,
     pub(super) lives: Lives,
     words: Words,
+    faults: Faults,
+    /// Somebody could change tokens and settings once, and so must somebody always.
+    had_admin: bool,
     pub(super) counts: HashMap<Kind, usize>,
     pub(super) outcomes: HashMap<&'static str, usize>,
 }
@@ -119,6 +123,10 @@ impl Truth {
         self.words.has_double(id, shares);
     }
 
+    pub(super) fn faults(&self) -> Found {
+        self.faults.found
+    }
+
     pub(super) fn contests(&self) -> Contests {
         self.words.contests
     }
@@ -159,6 +167,17 @@ impl Truth {
                 _ => {}
             }
         }
+        let ground = Ground {
+            settings: &self.settings,
+            disk,
+            now: self.now,
+            wall_ms: batch.received_at_ms,
+            reports: reports.len(),
+        };
+        self.faults.committed(&events, &ground);
+        let admins = disk.tokens().map_or(0, |tokens| tokens.admins().len());
+        assert!(admins > 0 || !self.had_admin, "nobody may change anything any more");
+        self.had_admin = admins > 0;
         for (report, _) in reports {
             self.left(*report);
         }
@@ -219,6 +238,7 @@ impl Truth {
         }
         self.history.entry(key.clone()).or_default().push((event.sequence, event.to.unwrap()));
         let before = self.states.insert(key.clone(), event.to.unwrap()).unwrap_or(State::Normal);
+        assert!(event.kind != Kind::Note || event.from == event.to, "a note changes nothing: {event:?}");
         assert_eq!(event.from, Some(before), "the entry follows from the one before: {event:?}");
         if event.reason.as_deref() == Some("on since before the upgrade") {
             assert_eq!(self.raised.get(&key), None, "raised once: {event:?}");
@@ -271,6 +291,15 @@ impl Truth {
                 return;
             }
         };
+        if let What::AddToken { .. } | What::RevokeToken { .. } = &command.what {
+            let [deed] = deeds else { panic!("{command:?} has {deeds:?}") };
+            assert_eq!(
+                (&deed.source, deed.point, deed.kind),
+                (&AlarmSource::Server, None, kind),
+                "{command:?}"
+            );
+            return;
+        }
         let Some(alarm) = alarm else {
             // A visit that is taken over ends, and what is retired is closed.
             let source = command.what.station().map(AlarmSource::Station).unwrap();
