@@ -64,6 +64,11 @@ pub enum Input<'a> {
         /// Who says so.
         by: &'a str,
     },
+    /// It was retired by mistake.
+    EndRetirement {
+        /// Who says so.
+        by: &'a str,
+    },
     /// It is no more.
     Retire {
         /// Who says so.
@@ -198,6 +203,13 @@ impl Step<'_, '_> {
                     return Err(Rejected::NotVisited);
                 }
                 self.end_visit(Some(by), None);
+                Ok(())
+            }
+            Input::EndRetirement { by } => {
+                let by = alarm::name(by)?;
+                if self.life.retired.take().is_some() {
+                    self.tell(Kind::RetirementEnded, Some(by), None, None);
+                }
                 Ok(())
             }
             Input::Retire { by, reason } => self.retire(by, reason),

@@ -88,7 +88,7 @@ pub enum What {
         /// Why.
         reason: Box<str>,
     },
-    /// End a pause.
+    /// End a pause; or a retirement, if it is retired.
     Resume {
         /// Which station.
         station: StationId,

@@ -308,7 +308,7 @@ pub enum Kind {
     VisitBegan,
     /// They are gone again.
     VisitEnded,
-    /// The station was heard again after it was retired.
+    /// The station was heard again after it was retired, or somebody ended that.
     RetirementEnded,
     /// Its station, which nobody had named, was forgotten; about no point: the station
     /// itself.

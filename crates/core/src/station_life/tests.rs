@@ -88,6 +88,11 @@ fn a_station_is_retired_until_it_is_heard() {
         ["retirement_ended, heard again after it was retired"]
     );
     assert_eq!(told.life, None);
+    told.step(NOW_MS + 3, retire("Ben")).unwrap();
+    let end = |by| Input::EndRetirement { by };
+    assert_eq!(told.step(NOW_MS + 4, end(" ")), Err(Rejected::Missing("a name")));
+    assert_eq!(told.step(NOW_MS + 4, end("Ana")).unwrap(), ["retirement_ended by Ana"]);
+    assert_eq!(told.life, None);
     assert_eq!(told.step(NOW_MS, retire(" ")), Err(Rejected::Missing("a name")));
 }
 

@@ -48,7 +48,7 @@ pub enum StationCommand {
         after_help = "Example: waterwatch station pause 123 --until 2027-03-01 --reason \"off for the winter\""
     )]
     Pause(StationPauseOptions),
-    /// End a pause: from now on its silence is an alarm again
+    /// End a pause, or a retirement: from now on its silence is an alarm again
     #[command(after_help = "Example: waterwatch station resume 123")]
     Resume(StationResumeOptions),
     /// Say that somebody is there, or that nobody is any more

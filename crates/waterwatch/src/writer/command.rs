@@ -98,6 +98,10 @@ impl Draft {
             What::Pause { station, until_ms, reason } => {
                 Ok(self.obey_one(ground, &comms_of(*station), take_out(until_ms, reason))?)
             }
+            What::Resume { station } if self.is_retired(store, *station) => {
+                self.end_retirement(store, ground.watch, *station, by)?;
+                Ok(self.done())
+            }
             What::Resume { station } => {
                 Ok(self.obey_one(ground, &comms_of(*station), Input::ReturnToService { by })?)
             }

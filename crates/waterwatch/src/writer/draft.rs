@@ -225,15 +225,22 @@ impl Draft {
     }
 
     /// Contacts that are on without an alarm raise one.
-    fn find_contacts<S: Store>(&mut self, store: &S, watch: &Watch, slot: Slot, reason: &'static str) {
+    pub(super) fn find_contacts<S: Store>(
+        &mut self,
+        store: &S,
+        watch: &Watch,
+        slot: Slot,
+        reason: &'static str,
+    ) {
         let (id, station) = store.station(slot);
-        if store.lives().is_retired(id) {
+        if self.is_retired(store, id) {
             // What was last known of it concerns nobody any more.
             return;
         }
         let source = AlarmSource::Station(id);
         for (point, contact) in contacts(station) {
-            if contact && !store.alarms().get(&(source.clone(), point)).is_some_and(|known| known.contact) {
+            let is_known = self.current(store, &(source.clone(), point)).is_some_and(|known| known.contact);
+            if contact && !is_known {
                 let subject = self.subject(source.clone(), point, Origin::default(), None);
                 // Since when it says so, not since when we judge it.
                 let span = (station.span.reports > 0).then_some(station.span.since_ms);

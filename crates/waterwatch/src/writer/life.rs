@@ -5,7 +5,11 @@ use waterwatch_core::station_life::{Input, Moment, with_remark};
 use waterwatch_core::{Origin, Settings, StationId, StationLife};
 
 use super::draft::Draft;
+use super::watch::Watch;
 use crate::store::{Batch, Store};
+
+/// Why an alarm is raised of a station whose retirement somebody ended.
+const ON_WHEN_RETIREMENT_ENDED: &str = "on already when its retirement was ended";
 
 impl Draft {
     /// What holds of a station after the batch so far.
@@ -76,6 +80,22 @@ impl Draft {
             let subject = self.subject(AlarmSource::Station(id), point, Origin::default(), cause);
             // Name and reason were good enough for the station.
             self.step(store, settings, &subject, AlarmInput::Retire { by, reason });
+        }
+        Ok(())
+    }
+
+    /// A station was retired by mistake: it is watched again, and what it said last
+    /// counts.
+    pub(super) fn end_retirement<S: Store>(
+        &mut self,
+        store: &S,
+        watch: &Watch,
+        id: StationId,
+        by: &str,
+    ) -> Result<(), Rejected> {
+        self.live(store, id, Input::EndRetirement { by }, Default::default())?;
+        if let Some((slot, _)) = store.find(id) {
+            self.find_contacts(store, watch, slot, ON_WHEN_RETIREMENT_ENDED);
         }
         Ok(())
     }

@@ -130,6 +130,8 @@ fn alarms_are_set_aside_and_taken_back_and_say_how_they_stand() {
     assert_eq!(without_time(&visited), "station 123: Ana is there until …\n");
     assert_eq!(ask(&["station", "visit", "123", "--end"]), "station 123: nobody is there any more\n");
     assert_eq!(ask(&["station", "retire", "123", "--reason", "filled in"]), "station 123: retired\n");
+    assert_eq!(ask(&["station", "resume", "123"]), "station 123: resumed\n");
+    assert_eq!(ask(&["station", "retire", "123", "--reason", "filled in"]), "station 123: retired\n");
     assert_eq!(entries(&server, "retired")[0], ("Ana (by admin)".to_owned(), Some("filled in".to_owned())));
     let said = failed(&["station", "retire", "123", "--reason", "filled in"], folder, 1);
     assert_eq!(said, "waterwatch: Ana (by admin) has retired it already\n");

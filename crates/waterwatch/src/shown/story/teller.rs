@@ -104,6 +104,9 @@ impl<'a> Teller<'a> {
             Kind::Forgotten => format!("closed{}, since the station was forgotten.", by(event)),
             Kind::VisitBegan => format!("somebody is at the station{}{}.", by(event), because(event)),
             Kind::VisitEnded => format!("nobody is at the station any more{}{}.", by(event), because(event)),
+            Kind::RetirementEnded if event.by.is_some() => {
+                format!("its retirement was ended{}.", by(event))
+            }
             Kind::RetirementEnded => "the station was heard again after it was retired.".to_owned(),
             Kind::TokenAdded => format!("a token was added{}{}.", by(event), because(event)),
             Kind::TokenRevoked => format!("a token was revoked{}{}.", by(event), because(event)),

@@ -29,7 +29,10 @@ pub(super) async fn pause(
     obey(&web, &caller, order.on_behalf_of.as_deref(), what).await
 }
 
-/// End a pause
+/// End a pause, or a retirement
+///
+/// Of one that is retired the retirement ends, as if it had reported: its silence is judged again, and what it said last
+/// is on raises.
 #[utoipa::path(post, path = "/stations/{id}/resume", tag = "stations", request_body = ByOrder,
     params(StationParams),
     responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]

@@ -143,6 +143,10 @@ impl Truth {
         for event in &events {
             self.lives.remarks(event, &events);
             self.fold(event);
+            if let (AlarmSource::Station(id), Kind::RetirementEnded) = (&event.source, event.kind) {
+                // Nobody watched it until now.
+                self.settled.insert(*id, (self.now, self.now_ms));
+            }
         }
         self.lives.agree(disk);
         for event in &events {
@@ -298,6 +302,12 @@ impl Truth {
                 (&AlarmSource::Server, None, kind),
                 "{command:?}"
             );
+            return;
+        }
+        if let (What::Resume { .. }, [deed]) = (&command.what, deeds)
+            && deed.kind == Kind::RetirementEnded
+        {
+            assert_eq!((done.state, done.occurrence), (None, None));
             return;
         }
         let Some(alarm) = alarm else {

@@ -180,6 +180,34 @@ fn a_retired_station_that_reports_is_watched_again_and_raises_what_is_on() {
 }
 
 #[test]
+fn a_retirement_that_was_a_mistake_is_ended_by_hand_and_what_is_on_raises() {
+    for (restarts, waits_s) in [(false, 1), (true, 1), (false, 600), (true, 600)] {
+        let mut turns = turns();
+        turns.pass(1, &["1 1 0", "2 0 0"]);
+        turns.order(retire(1));
+        if restarts {
+            turns = turns.restart(1, 0);
+        }
+        turns.pass(waits_s, &["2 0 0"]);
+        let resume = |number| What::Resume { station: station(number) };
+        let raised = "1 alarm1 raised, on already when its retirement was ended";
+        assert_eq!(turns.order(resume(1)), ["1 retirement_ended", raised]);
+        // Its silence is judged again, by when it was last heard.
+        let told: Vec<String> = (0..7).flat_map(|_| turns.pass(30, &["2 0 0"])).collect();
+        assert_eq!(told, ["1 comms raised"], "{restarts} {waits_s}");
+        assert_eq!(rejected(&mut turns, resume(1)), Rejected::NotOutOfService);
+    }
+    // Retired and resumed at once.
+    let mut turns = turns();
+    turns.pass(1, &["1 1 0"]);
+    let deadline = turns.clock.instant();
+    let commands = [retire(1), What::Resume { station: station(1) }];
+    let commands = commands.map(|what| Command { what, by: "Ada".into(), deadline });
+    let told = turns.obey(commands.to_vec(), &[]).1;
+    assert_eq!(told.last().unwrap(), "1 alarm1 raised, on already when its retirement was ended");
+}
+
+#[test]
 fn a_station_that_nobody_has_heard_can_be_retired_and_then_heard() {
     let mut turns = turns();
     turns.name(7);
