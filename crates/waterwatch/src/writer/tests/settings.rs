@@ -107,7 +107,7 @@ fn what_is_said_for_many_is_followed_in_slices_between_the_reports() {
     let stations: Vec<String> = (1..=10).map(|id| format!("{id} 0 0")).collect();
     turns.pass(1, &stations.iter().map(String::as_str).collect::<Vec<_>>());
     let sooner = scope(&[("period_s", Said::Number(10)), ("grace_s", Said::Number(0))]);
-    turns.order(What::SetFleet { says: sooner });
+    turns.order(What::SetFleet { says: sooner, if_said: None });
     let mut slices = 0;
     while turns.recorder.watch.is_settling() {
         assert_eq!(turns.turn(&["11 1 0"]).len(), usize::from(slices == 0), "a report waits for none of it");
@@ -119,7 +119,7 @@ fn what_is_said_for_many_is_followed_in_slices_between_the_reports() {
     assert!(raised, "all are silent by what holds now: {told:?}");
     // Said again and again it is no more to do.
     for grace_s in 0..100 {
-        turns.order(What::SetFleet { says: scope(&[("grace_s", Said::Number(grace_s))]) });
+        turns.order(What::SetFleet { says: scope(&[("grace_s", Said::Number(grace_s))]), if_said: None });
     }
     for _ in 0..10 {
         turns.turn(&[]);

@@ -330,7 +330,7 @@ fn a_station_that_nobody_has_named_is_forgotten_with_all_that_is_open() {
     assert_eq!(turns.order(forget(1)), ["1 forgotten", "1 alarm1 forgotten", "1 comms forgotten"]);
     turns.name(9);
     turns.order(pause(&turns, 9, 3_600));
-    turns.order(What::SetStation { station: station(9), says: Box::default() });
+    turns.order(What::SetStation { station: station(9), says: Box::default(), if_said: None });
     assert_eq!(turns.order(forget(9)), ["9 forgotten", "9 comms forgotten"]);
     assert_eq!(rejected(&mut turns, forget(9)), Rejected::NoSuchStation { station: station(9) });
 }
