@@ -203,7 +203,16 @@ fn who_comes_when_all_are_open_and_have_tokens_is_told_so() {
     let folder = TempDir::new().unwrap();
     let server = Server::start(folder.path(), &["--http-connections-max", "2"]);
     let api = server.api();
-    let _streams = [Stream::open(&server, "", None), Stream::open(&server, "", None)];
+    let mut first = Stream::open(&server, "", None);
+    // One that has shown a token is not closed for strangers, also of its own address.
+    let mut strangers: Vec<TcpStream> = (0..5).map(|_| connect(&api)).collect();
+    for stranger in &mut strangers[..4] {
+        assert_eq!(rest(stranger), "");
+    }
+    let _second = Stream::open(&server, "", None);
+    assert_eq!(rest(&mut strangers[4]), "");
+    assert_eq!(server.say(b"7 1 0\n"), "OK\n");
+    assert_eq!(first.next().unwrap().data["source"], "7");
     let refused = rest(&mut connect(&api));
     assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("http_connections_max"), "{refused}");
     server.running.wait_for_log("http_connections_max are open, all with valid tokens");
