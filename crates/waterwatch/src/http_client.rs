@@ -172,10 +172,11 @@ impl HttpClient {
     pub fn put_if<T: DeserializeOwned>(
         &self,
         path: &[&str],
+        query: &[(&str, &str)],
         tag: &str,
         body: &impl Serialize,
     ) -> Result<T, HttpError> {
-        let request = self.request(Method::PUT, path, &[]).header(IF_MATCH, format!("\"{tag}\""));
+        let request = self.request(Method::PUT, path, query).header(IF_MATCH, format!("\"{tag}\""));
         self.read(request.json(body))
     }
 

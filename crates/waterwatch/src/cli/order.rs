@@ -35,7 +35,7 @@ pub struct OrderOptions {
     /// Which server
     #[command(flatten)]
     pub server: ServerOptions,
-    /// Print JSON instead of a sentence
+    /// Print JSON instead of sentences
     #[arg(long)]
     pub json: bool,
 }

@@ -9,7 +9,7 @@ use waterwatch_core::alarm::State;
 use super::DataOption;
 use super::alarm::{LookOptions, state, station};
 use super::order::{
-    ServerOptions, StationForgetOptions, StationPauseOptions, StationResumeOptions, StationRetireOptions,
+    OrderOptions, StationForgetOptions, StationPauseOptions, StationResumeOptions, StationRetireOptions,
     StationVisitOptions,
 };
 use crate::store::reader::communication::{Comms, Quality};
@@ -117,12 +117,9 @@ pub struct StationSetOptions {
     /// Show what would change, and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Which server
+    /// Who, and of which server
     #[command(flatten)]
-    pub server: ServerOptions,
-    /// Print JSON instead of lines
-    #[arg(long)]
-    pub json: bool,
+    pub order: OrderOptions,
 }
 
 /// Options of `waterwatch station export`.
@@ -131,9 +128,15 @@ pub struct StationExportOptions {
     /// Only stations of this area
     #[arg(long, value_name = "NAME")]
     pub area: Option<String>,
+    /// Also those that report and of which nothing is said, to be filled in
+    #[arg(long, conflicts_with = "area")]
+    pub unnamed: bool,
     /// As what
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     pub format: Format,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
     /// Only these settings, with commas between them [default: all]
     #[arg(long, value_name = "SETTINGS", value_delimiter = ',')]
     pub fields: Vec<String>,
@@ -153,12 +156,9 @@ pub struct StationImportOptions {
     /// Show what would change, and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Which server
+    /// Who, and of which server
     #[command(flatten)]
-    pub server: ServerOptions,
-    /// Print JSON instead of lines
-    #[arg(long)]
-    pub json: bool,
+    pub order: OrderOptions,
 }
 
 /// As what stations are written and read.

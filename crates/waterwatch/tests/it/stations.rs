@@ -286,3 +286,40 @@ fn what_is_said_of_stations_is_read_page_by_page() {
     api.get("/api/v1/stations/settings?after=x").problem(422);
     api.get("/api/v1/stations/settings?limit=1001").problem(422);
 }
+
+#[test]
+fn whoever_changes_settings_is_in_the_ledger_by_name() {
+    let (folder, server, api) = started();
+    let folder = folder.path();
+    done(&["station", "set", "7", "name=North", "--on-behalf-of", "Ana"], folder);
+    fs::write(folder.join("more.csv"), "station_id,name\n8,South\n").unwrap();
+    done(&["station", "import", "more.csv", "--on-behalf-of", "Ben"], folder);
+    for path in ["/api/v1/stations/9", "/api/v1/areas/East", "/api/v1/settings"] {
+        api.put(&format!("{path}?on_behalf_of=Cem"), &json!({"period_s": 120})).ok();
+        api.put(&format!("{path}?on_behalf_of="), &json!({})).problem(422);
+    }
+    let database = open(&server.data);
+    let mut statement = database
+        .prepare("SELECT \"by\" FROM alarm_event WHERE kind = 'settings_changed' ORDER BY sequence")
+        .unwrap();
+    let by: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(by, ["Ana", "Ben", "Cem", "Cem", "Cem"].map(|who| format!("{who} (by admin)")));
+}
+
+#[test]
+fn stations_that_nobody_has_named_are_exported_to_be_filled_in() {
+    let (folder, server, _api) = started();
+    let folder = folder.path();
+    assert_eq!(server.say(b"12 0 0\n7 0 0\n300 0 0\n"), "OK\n".repeat(3));
+    done(&["station", "set", "12", "name=Mill"], folder);
+    done(&["station", "set", "5", "alarm1.label=High"], folder);
+    let export = ["station", "export", "--fields", "name"];
+    assert_eq!(done(&export, folder), "station_id,name\r\n5,\r\n12,Mill\r\n");
+    let filled_in = done(&[&export[..], &["--unnamed"]].concat(), folder);
+    assert_eq!(filled_in, "station_id,name\r\n5,\r\n7,\r\n12,Mill\r\n300,\r\n");
+    fs::write(folder.join("all.csv"), filled_in.replace("300,", "300,Harbour")).unwrap();
+    let imported = done(&["station", "import", "all.csv"], folder);
+    assert!(imported.contains("300") && imported.ends_with("1 of 4 stations changed\n"), "{imported}");
+    let objects: Value = serde_json::from_str(&done(&["station", "export", "--json"], folder)).unwrap();
+    assert_eq!(objects.as_array().unwrap().len(), 3, "the others are unnamed still: {objects}");
+}

@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::said_json;
 use crate::shown::csv::escaped;
 use crate::station_says::StationSays;
-use crate::store::reader::Reader;
+use crate::store::reader::{Reader, WhoseSaid};
 
 /// Stations that are read at once: no moment of the database is held for longer than
 /// some milliseconds.
@@ -35,18 +35,23 @@ struct SaidObject {
 }
 
 pub(super) fn run(options: &StationExportOptions) -> Result<(), Failure> {
-    let StationExportOptions { area, format, fields, data } = options;
+    let StationExportOptions { area, unnamed, format, json, fields, data } = options;
     let columns = columns(fields).map_err(|why| Failure::WrongInput(anyhow!(why)))?;
     let open = || -> anyhow::Result<_> { Ok(Reader::open(&data.file)?) };
     let reader = open().map_err(Failure::of_database)?;
     let (out, _) = output();
+    let which = match area {
+        Some(area) => WhoseSaid::OfArea(area),
+        None if *unnamed => WhoseSaid::AndKnown,
+        None => WhoseSaid::All,
+    };
     let mut rows = match format {
-        Format::Csv => Rows::table(out, columns),
-        Format::Json => Rows::Objects(Array::new(out), columns),
+        Format::Csv if !json => Rows::table(out, columns),
+        Format::Csv | Format::Json => Rows::Objects(Array::new(out), columns),
     };
     let mut after = None;
     loop {
-        let page = reader.said_of_stations(after, area.as_deref(), STATIONS_A_PAGE)?;
+        let page = reader.said_of_stations(after, which, STATIONS_A_PAGE)?;
         for (station, says) in &page.stations {
             if let Err(error) = rows.write(*station, says) {
                 return printed(Err(error));

@@ -30,11 +30,11 @@ use crate::shown::count;
 const STATIONS_A_PAGE: usize = 1_000;
 
 pub(super) fn run(options: &StationImportOptions) -> Result<(), Failure> {
-    let StationImportOptions { file, format, dry_run, server, json } = options;
+    let StationImportOptions { file, format, dry_run, order } = options;
     let input = Input::read(file, *format)?;
     let places = input.places()?;
-    let remote = Remote::of(server)?;
-    let mut told = Told::new(*json, places.len());
+    let remote = Remote::of(order)?;
+    let mut told = Told::new(order.json, places.len());
     let done = import(&input, &places, &remote, *dry_run, &mut told);
     let (changed, all) = (told.changed, count(places.len() as u64, "station"));
     match done {

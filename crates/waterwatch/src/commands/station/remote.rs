@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 use waterwatch_core::StationId;
 
 use super::change::{Change, Wanted, after, changes, is_untouched};
-use crate::cli::ServerOptions;
+use crate::cli::OrderOptions;
+use crate::commands::order::Order;
 use crate::failure::Failure;
 use crate::http_client::{HttpClient, HttpError};
 use crate::said_json;
@@ -31,6 +32,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Who is asked.
 pub(super) struct Remote {
     client: HttpClient,
+    /// Who wants what is changed, as the ledger is to say.
+    on_behalf_of: String,
 }
 
 /// What is said of a station, as it was read.
@@ -60,8 +63,9 @@ struct Row {
 struct Put {}
 
 impl Remote {
-    pub(super) fn of(options: &ServerOptions) -> Result<Remote, Failure> {
-        Ok(Remote { client: HttpClient::of(options)? })
+    pub(super) fn of(options: &OrderOptions) -> Result<Remote, Failure> {
+        let on_behalf_of = Order::of(options).on_behalf_of;
+        Ok(Remote { client: HttpClient::of(&options.server)?, on_behalf_of })
     }
 
     /// What is said of the stations from this one on, by their ids: so many at most of
@@ -137,7 +141,7 @@ impl Remote {
         let body = said_json::object(says);
         // Nothing that is said has a tag, too.
         let tag = current.tag.clone().unwrap_or_else(|| SaidTag::of(&[]).to_string());
-        let Put {} = self.client.put_if(&path, &tag, &body)?;
+        let Put {} = self.client.put_if(&path, &[("on_behalf_of", &self.on_behalf_of)], &tag, &body)?;
         Ok(())
     }
 }
@@ -186,11 +190,11 @@ mod tests {
                 stream.write_all(answer.as_bytes()).unwrap();
             }
         });
-        (Remote { client }, answering)
+        (Remote { client, on_behalf_of: "Ana".to_owned() }, answering)
     }
 
     const LOOK: &str = "GET /api/v1/stations/settings?limit=1&after=6 ";
-    const PUT: &str = "PUT /api/v1/stations/7 ";
+    const PUT: &str = "PUT /api/v1/stations/7?on_behalf_of=Ana ";
     const NOTHING: &str = r#"{"stations": [], "next": null}"#;
     const NORTH: &str =
         r#"{"stations": [{"station_id": 7, "said": {"name": "North"}, "tag": "a"}], "next": null}"#;

@@ -14,16 +14,16 @@ use crate::commands::printed;
 use crate::failure::Failure;
 
 pub(super) fn run(options: &StationSetOptions) -> Result<(), Failure> {
-    let StationSetOptions { id, settings, clear, dry_run, server, json } = options;
+    let StationSetOptions { id, settings, clear, dry_run, order } = options;
     let wanted = wanted(settings, clear).map_err(|why| Failure::WrongInput(anyhow!(why)))?;
-    let remote = Remote::of(server)?;
+    let remote = Remote::of(order)?;
     let said = remote.one(*id)?;
     let changes = match dry_run {
         true => changes(&said.says, &after(&said.says, &wanted)?),
         false => remote.change(&said, &wanted)?,
     };
     let (mut out, _) = output();
-    let written = if *json {
+    let written = if order.json {
         json::object(&mut out, &ChangesObject::new(*id, &changes))
     } else if changes.is_empty() {
         writeln!(out, "station {id}: nothing {}", if *dry_run { "would change" } else { "to change" })

@@ -58,6 +58,12 @@ const STATIONS_SAID: &str = "SELECT station_id FROM station_settings WHERE stati
 const STATIONS_SAID_OF: &str = "SELECT station_id FROM station_settings
     WHERE area = ?3 AND station_id > ?1 ORDER BY station_id LIMIT ?2";
 
+/// The same with those that report.
+const STATIONS_KNOWN: &str = "SELECT station_id FROM station_status WHERE station_id > ?1
+    UNION SELECT station_id FROM station_settings WHERE station_id > ?1
+    UNION SELECT scope FROM point_settings WHERE scope > ?1 AND scope < ''
+    ORDER BY 1 LIMIT ?2";
+
 /// How many stations are in an area.
 const STATIONS_OF: &str = "SELECT count(*) FROM station_settings WHERE area = ?1";
 
@@ -70,6 +76,17 @@ const AREAS_OF_STATIONS: &str = "SELECT area, count(*) FROM station_settings
 const AREAS_SAID: &str = "SELECT area, 0 FROM area_settings WHERE area > ?1
     UNION SELECT substr(scope, 6), 0 FROM point_settings WHERE scope > 'area/' || ?1 AND scope < 'area0'
     ORDER BY 1 LIMIT ?2";
+
+/// Of which stations it is asked what is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhoseSaid<'a> {
+    /// Of all of which anything is.
+    All,
+    /// Of those in this area.
+    OfArea(&'a str),
+    /// Of all, and of those that report and of which nothing is.
+    AndKnown,
+}
 
 impl Reader {
     /// What people say of a station, and what they say that holds for it besides.
@@ -85,22 +102,25 @@ impl Reader {
         })
     }
 
-    /// What people say of each station after `after`, of one area or of all: so many at
-    /// most.
+    /// What people say of each of these stations after `after`: so many at most.
     ///
     /// # Errors
     /// If it cannot be read, or something of it cannot be meant.
     pub fn said_of_stations(
         &self,
         after: Option<StationId>,
-        area: Option<&str>,
+        which: WhoseSaid<'_>,
         stations_max: usize,
     ) -> Result<SaidOfStations, ReadError> {
         // One more shows that there are more.
         let limit = i64::try_from(stations_max).unwrap_or(i64::MAX).saturating_add(1);
         let after = after.map_or(-1, StationId::get);
         self.look_at_said(|moment| {
-            let query = if area.is_some() { STATIONS_SAID_OF } else { STATIONS_SAID };
+            let (query, area) = match which {
+                WhoseSaid::All => (STATIONS_SAID, None),
+                WhoseSaid::OfArea(area) => (STATIONS_SAID_OF, Some(area)),
+                WhoseSaid::AndKnown => (STATIONS_KNOWN, None),
+            };
             let mut statement = moment.prepare_cached(query)?;
             let id = |row: &Row<'_>| row.get::<_, i64>(0);
             let ids: Vec<i64> = match area {

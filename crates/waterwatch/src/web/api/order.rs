@@ -74,6 +74,16 @@ pub(super) struct ByOrder {
     pub(super) on_behalf_of: Option<String>,
 }
 
+/// The same where the body says something else, or there is none.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ByQuery {
+    /// For whom this is done, if the token speaks for a person: the ledger names both.
+    #[param(value_type = Option<Person>, example = "Ana")]
+    pub(super) on_behalf_of: Option<String>,
+}
+
 /// A request with an end and a reason.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

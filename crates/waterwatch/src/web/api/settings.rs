@@ -17,7 +17,7 @@ use self::holds::{From, HoldsObject};
 use self::schema::{ScopeSaid, StationSaid};
 use self::tag::{IfMatch, IfMatchParams, Tagged};
 use super::alarms::limit;
-use super::order::{DoneObject, obey};
+use super::order::{ByQuery, DoneObject, obey};
 use super::read;
 use crate::command::What;
 use crate::said_json::{object, said};
@@ -67,7 +67,7 @@ pub(super) async fn station(
 /// In place of all that was said of it: what is left out comes from its area or the fleet. It need not have been heard
 /// yet. An empty object says nothing of it any more. It holds once it is answered.
 #[utoipa::path(put, path = "/stations/{id}", tag = "settings", request_body = StationSaid,
-    params(StationParams, IfMatchParams),
+    params(StationParams, ByQuery, IfMatchParams),
     responses((status = 200, body = DoneObject),
         (status = 409, body = Problem, content_type = "application/problem+json"),
         (status = 412, body = Problem, content_type = "application/problem+json")))]
@@ -75,11 +75,12 @@ pub(super) async fn put_station(
     State(web): State<Web>,
     caller: Caller,
     StationPath(station): StationPath,
+    QueryString(ByQuery { on_behalf_of }): QueryString<ByQuery>,
     IfMatch(if_said): IfMatch,
     Json(body): Json<Map<String, Value>>,
 ) -> Result<Answer<DoneObject>, Problem> {
     let what = What::SetStation { station, says: Box::new(said(&body)?), if_said };
-    obey(&web, &caller, None, what).await
+    obey(&web, &caller, on_behalf_of.as_deref(), what).await
 }
 
 /// Which areas are asked for.
@@ -185,7 +186,7 @@ pub(super) async fn area(
 ///
 /// In place of all that was said for its stations. It need not have any yet. It holds once it is answered.
 #[utoipa::path(put, path = "/areas/{area}", tag = "settings", request_body = ScopeSaid,
-    params(AreaParams, IfMatchParams),
+    params(AreaParams, ByQuery, IfMatchParams),
     responses((status = 200, body = DoneObject),
         (status = 409, body = Problem, content_type = "application/problem+json"),
         (status = 412, body = Problem, content_type = "application/problem+json")))]
@@ -193,11 +194,12 @@ pub(super) async fn put_area(
     State(web): State<Web>,
     caller: Caller,
     NamePath(name): NamePath,
+    QueryString(ByQuery { on_behalf_of }): QueryString<ByQuery>,
     IfMatch(if_said): IfMatch,
     Json(body): Json<Map<String, Value>>,
 ) -> Result<Answer<DoneObject>, Problem> {
     let what = What::SetArea { area: area_name(&name)?, says: Box::new(said(&body)?), if_said };
-    obey(&web, &caller, None, what).await
+    obey(&web, &caller, on_behalf_of.as_deref(), what).await
 }
 
 /// As the writer takes it.
@@ -235,16 +237,17 @@ pub(super) async fn fleet(
 ///
 /// Over what the configuration says, and in place of all that people said for it. It holds once it is answered.
 #[utoipa::path(put, path = "/settings", tag = "settings", request_body = ScopeSaid,
-    params(IfMatchParams),
+    params(ByQuery, IfMatchParams),
     responses((status = 200, body = DoneObject),
         (status = 409, body = Problem, content_type = "application/problem+json"),
         (status = 412, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn put_fleet(
     State(web): State<Web>,
     caller: Caller,
+    QueryString(ByQuery { on_behalf_of }): QueryString<ByQuery>,
     IfMatch(if_said): IfMatch,
     Json(body): Json<Map<String, Value>>,
 ) -> Result<Answer<DoneObject>, Problem> {
     let what = What::SetFleet { says: Box::new(said(&body)?), if_said };
-    obey(&web, &caller, None, what).await
+    obey(&web, &caller, on_behalf_of.as_deref(), what).await
 }

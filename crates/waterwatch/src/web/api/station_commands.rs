@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::order::{ByOrder, DoneObject, Person, Reason, ReasonOrder, UntilOrder, obey};
+use super::order::{ByOrder, ByQuery, DoneObject, Person, Reason, ReasonOrder, UntilOrder, obey};
 use crate::command::What;
 use crate::web::Web;
 use crate::web::access::Caller;
@@ -93,27 +93,17 @@ pub(super) async fn end_visit(
     obey(&web, &caller, order.on_behalf_of.as_deref(), What::EndVisit { station }).await
 }
 
-/// Who forgets a station.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct ForgetQuery {
-    /// For whom this is done, if the token speaks for a person: the ledger names both.
-    #[param(value_type = Option<Person>, example = "Ana")]
-    on_behalf_of: Option<String>,
-}
-
 /// Forget a station that nobody has named
 ///
 /// An id that somebody invented or mistyped: nothing of it is kept but the ledger. Should it report again, it is new.
 #[utoipa::path(delete, path = "/stations/{id}", tag = "stations",
-    params(StationParams, ForgetQuery),
+    params(StationParams, ByQuery),
     responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn forget(
     State(web): State<Web>,
     caller: Caller,
     StationPath(station): StationPath,
-    QueryString(ForgetQuery { on_behalf_of }): QueryString<ForgetQuery>,
+    QueryString(ByQuery { on_behalf_of }): QueryString<ByQuery>,
 ) -> Result<Answer<DoneObject>, Problem> {
     obey(&web, &caller, on_behalf_of.as_deref(), What::Forget { station }).await
 }

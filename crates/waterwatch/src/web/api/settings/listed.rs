@@ -11,10 +11,11 @@ use super::schema::StationSaid;
 use crate::said_json::object;
 use crate::said_tag::SaidTag;
 use crate::station_says::StationSays;
+use crate::store::reader::WhoseSaid;
 use crate::web::api::alarms::limit;
 use crate::web::api::read;
 use crate::web::api::stations::station_after;
-use crate::web::extract::QueryString;
+use crate::web::extract::{QueryString, digits_schema};
 use crate::web::problem::Problem;
 use crate::web::{Deadline, Web};
 
@@ -29,7 +30,7 @@ pub(in crate::web::api) struct StationsSaidQuery {
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 100)]
     limit: Option<usize>,
     /// Those after this station: `next` of the page before.
-    #[param(pattern = "^[0-9]{1,18}$")]
+    #[param(schema_with = digits_schema)]
     after: Option<String>,
 }
 
@@ -68,8 +69,11 @@ pub(in crate::web::api) async fn stations(
 ) -> Result<Answer<StationsSaidObject>, Problem> {
     let limit = limit(asked)?;
     let after = after.as_deref().map(station_after).transpose()?;
-    let page =
-        read(&web, deadline, move |reader| reader.said_of_stations(after, area.as_deref(), limit)).await?;
+    let page = read(&web, deadline, move |reader| {
+        let which = area.as_deref().map_or(WhoseSaid::All, WhoseSaid::OfArea);
+        reader.said_of_stations(after, which, limit)
+    })
+    .await?;
     let next = page.stations.last().filter(|_| page.has_more).map(|(id, _)| id.to_string());
     let one = |(id, says): &(StationId, StationSays)| StationSaidObject {
         station_id: id.get(),
