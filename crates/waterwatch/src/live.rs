@@ -121,11 +121,16 @@ impl Live {
     /// Looks after the follower, and comes back only once it hangs for good.
     pub async fn watch_over(&self) {
         let mut before = Instant::now();
-        while self.pulse().behind() < STUCK_AFTER {
+        let (mut hangs, mut taken) = (Duration::ZERO, 0);
+        while hangs < STUCK_AFTER {
             tokio::time::sleep(Pulse::TURN).await;
             let passed = before.elapsed();
             before += passed;
             self.state.turn(passed);
+            // While it waits for the whole, which a disk may hold up, it does not hang.
+            let works = self.state.has_work() && self.state.taken() == taken;
+            taken = self.state.taken();
+            hangs = if works { hangs + passed.min(Pulse::TURN_COUNTS_MAX) } else { Duration::ZERO };
         }
     }
 

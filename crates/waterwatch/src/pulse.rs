@@ -7,9 +7,6 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What one turn counts for, at most.
-const TURN_COUNTS_MAX: Duration = Duration::from_secs(1);
-
 /// The pulse of one that follows. What it follows has numbers that only grow.
 #[derive(Debug, Default)]
 pub struct Pulse {
@@ -25,6 +22,9 @@ pub struct Pulse {
 impl Pulse {
     /// How often it should be told of a turn.
     pub const TURN: Duration = Duration::from_millis(500);
+
+    /// What one turn counts for, at most.
+    pub const TURN_COUNTS_MAX: Duration = Duration::from_secs(1);
 
     /// What is so far behind is not shown any more: no answer is better than one that
     /// hides an alarm. Far more than a storm takes, and less than anybody waits with
@@ -59,7 +59,7 @@ impl Pulse {
         }
         // What was awaited may have become less: the whole, in the place of many.
         self.awaited.store(awaited.min(newest), Ordering::Relaxed);
-        let passed_ms = passed.min(TURN_COUNTS_MAX).as_millis();
+        let passed_ms = passed.min(Pulse::TURN_COUNTS_MAX).as_millis();
         self.behind_ms.fetch_add(u64::try_from(passed_ms).unwrap_or(0), Ordering::Relaxed);
     }
 
@@ -115,7 +115,7 @@ mod tests {
         let pulse = Pulse::default();
         pulse.turn(5, TURN);
         pulse.turn(5, Duration::from_secs(3_600));
-        assert_eq!(pulse.behind(), TURN_COUNTS_MAX);
+        assert_eq!(pulse.behind(), Pulse::TURN_COUNTS_MAX);
     }
 
     #[test]

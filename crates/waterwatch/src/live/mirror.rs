@@ -430,7 +430,8 @@ impl Mirror {
         }
     }
 
-    /// Nothing is known of a station any more. Its place may be another one's already.
+    /// Nothing is known of a station any more but what is said of it. Its place may be
+    /// another one's already.
     fn forget(&mut self, id: StationId) {
         let source = AlarmSource::Station(id);
         self.unlist(&source);
@@ -440,7 +441,9 @@ impl Mirror {
         }
         self.lives.apply(&[(id, None)]);
         let row = self.rows.forget(id);
-        self.classes.leave(row.class);
+        // What is said of it in the same batch is published before, and holds.
+        let flags = Flags::default().with(Flags::NAMED, row.flags.has(Flags::NAMED));
+        self.rows.set(id, Row { class: row.class, flags, group: 0 });
     }
 
     fn live(&mut self, id: StationId, life: Option<StationLife>) {

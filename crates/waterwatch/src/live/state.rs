@@ -94,6 +94,16 @@ impl State {
         &self.pulse
     }
 
+    /// How many updates were taken off the queue.
+    pub(super) fn taken(&self) -> i64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Whether something that was pushed is not followed or dropped yet.
+    pub(super) fn has_work(&self) -> bool {
+        self.weight() > 0
+    }
+
     /// So much time has passed.
     pub(super) fn turn(&self, passed: Duration) {
         let awaits_whole = self.is_behind.load(Ordering::Relaxed) || self.asks.load(Ordering::Relaxed);

@@ -1,6 +1,7 @@
 //! The mirror against what the store has, whatever batches say.
 
 mod failing;
+mod forgetting;
 mod model;
 mod pages;
 mod scale;

@@ -53,7 +53,10 @@ impl Collector for LookedUp {
         put(&mut to, "waterwatch_tokens_valid", "Tokens that are valid", None, &gauge(tokens.count_valid()))?;
         put_shown(
             &mut to,
-            [("lists", live.trouble().is_none(), live.pulse()), ("streams", !feed.is_stale(), feed)],
+            [
+                ("lists", live.trouble().is_none(), live.pulse()),
+                ("streams", !feed.is_stale() && live.trouble().is_none(), feed),
+            ],
         )
     }
 }

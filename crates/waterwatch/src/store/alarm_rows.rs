@@ -1,7 +1,7 @@
 //! The rows of the ledger and of the alarms' facts, both ways. What is read
 //! is checked: a database may come from anywhere.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, Row, Transaction, params};
@@ -664,9 +664,8 @@ pub(super) fn write(
         write_events(transaction, &batch.events)?;
     }
     if !batch.alarms.is_empty() {
-        let has_row = |key: &AlarmKey| {
-            known.has_own(key) || unreadable.iter().any(|row| row.alarm.as_ref() == Some(key))
-        };
+        let unreadable: HashSet<&AlarmKey> = unreadable.iter().filter_map(|row| row.alarm.as_ref()).collect();
+        let has_row = |key: &AlarmKey| known.has_own(key) || unreadable.contains(key);
         write_alarms(transaction, &batch.alarms, has_row)?;
     }
     together_rows::write(transaction, batch, known)

@@ -19,7 +19,7 @@ mod opening;
 mod recording;
 mod rows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -346,9 +346,10 @@ impl SqliteStore {
         self.folded(folding);
         if let Some(batch) = batch {
             self.remember(batch, recorded.journaled);
-            self.unreadable.retain(|Unreadable { alarm, .. }| {
-                alarm.is_none() || !batch.alarms.iter().any(|(key, _)| Some(key) == alarm.as_ref())
-            });
+            if !self.unreadable.is_empty() {
+                let written: HashSet<&AlarmKey> = batch.alarms.iter().map(|(key, _)| key).collect();
+                self.unreadable.retain(|row| row.alarm.as_ref().is_none_or(|key| !written.contains(key)));
+            }
         }
         Ok(())
     }

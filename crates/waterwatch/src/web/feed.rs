@@ -20,6 +20,7 @@ use waterwatch_core::alarm::{AlarmSource, Event, Point};
 
 use super::Web;
 use super::following::frame;
+use crate::live::{Live, NotShown};
 use crate::log::Seldom;
 use crate::pulse::Pulse;
 use crate::store::reader::{Asked, ReadError, Reader, Window};
@@ -41,6 +42,9 @@ const READ_AGAIN: Duration = Duration::from_secs(1);
 /// How long to wait after a failure by a mistake of ours, and at most after many.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
 const AGAIN_AFTER_MAX: Duration = Duration::from_secs(30);
+
+/// Who gave for so long without a failure is well again.
+const WELL_AFTER: Duration = Duration::from_secs(60);
 
 /// What is recorded anew.
 #[derive(Debug)]
@@ -126,15 +130,17 @@ impl Feed {
         let _ = self.is_stale.subscribe().wait_for(|is_stale| *is_stale).await;
     }
 
-    /// Looks how far it is behind.
-    pub(super) async fn watch_over(&self) {
+    /// Looks how far it is behind. It is no better than what it follows: while `live` is
+    /// not to be believed it tells nothing, and seems to be level.
+    pub(super) async fn watch_over(&self, live: &Live) {
         let mut before = Instant::now();
         loop {
             tokio::time::sleep(Pulse::TURN).await;
             let passed = before.elapsed();
             before += passed;
             self.pulse.turn(self.newest(), passed);
-            let is_stale = self.pulse.is_stale();
+            let follows_none = matches!(live.trouble(), Some(NotShown::Failed | NotShown::Behind(_)));
+            let is_stale = self.pulse.is_stale() || follows_none;
             self.is_stale.send_if_modified(|was_stale| std::mem::replace(was_stale, is_stale) != is_stale);
         }
     }
@@ -222,7 +228,7 @@ pub(super) async fn keep(web: Web) {
     let stopping = web.stopping.clone();
     tokio::select! {
         () = stopping.cancelled() => {}
-        () = web.feed.watch_over() => {}
+        () = web.feed.watch_over(&web.live) => {}
         () = give_again(&web) => {}
     }
 }
@@ -232,6 +238,7 @@ pub(super) async fn keep(web: Web) {
 async fn give_again(web: &Web) {
     let mut wait = AGAIN_AFTER;
     loop {
+        let began = Instant::now();
         // A task of its own, so that a panic of it is an error here; ended with us.
         let mut giving = JoinSet::new();
         let of_it = web.clone();
@@ -239,6 +246,9 @@ async fn give_again(web: &Web) {
         match giving.join_next().await {
             Some(Err(error)) => {
                 web.feed.pulse.fails();
+                if began.elapsed() >= WELL_AFTER {
+                    wait = AGAIN_AFTER;
+                }
                 tracing::error!(%error, again_in_ms = wait.as_millis(), "the feed of the ledger failed");
             }
             Some(Ok(())) | None => return,

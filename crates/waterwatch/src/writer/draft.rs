@@ -393,7 +393,7 @@ impl Draft {
             self.step(store, watch.settings(), &subject, Input::Time);
         }
         for (id, reason) in watch.never_heard(DUE_MAX) {
-            if !self.new.contains_key(&id) && !self.is_retired(store, id) {
+            if !self.new.contains_key(&id) && !self.is_retired(store, id) && !self.is_forgotten(id) {
                 let subject = self.subject(AlarmSource::Station(id), Point::Comms, Origin::default(), None);
                 let subject = Subject { reason: Some(reason.into()), ..subject };
                 self.step(store, watch.settings(), &subject, Input::Contact(true));

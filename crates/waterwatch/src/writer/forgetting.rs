@@ -4,8 +4,10 @@
 use waterwatch_core::Origin;
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::{AlarmSource, Input as AlarmInput, Point, Rejected};
+use waterwatch_core::settings::Unfit;
 use waterwatch_core::station_life::Input;
 
+use super::command::NotObeyed;
 use super::draft::{Draft, Ground};
 use crate::store::{NewSays, Store};
 
@@ -17,10 +19,13 @@ impl Draft {
         ground: &Ground<'_, S>,
         id: StationId,
         by: &str,
-    ) -> Result<(), Rejected> {
+    ) -> Result<(), NotObeyed> {
         let store = ground.store;
-        if self.is_named(ground, id) {
-            return Err(Rejected::StationNamed { station: id });
+        // By the rows: what is said may be what cannot be meant, and is in no settings.
+        match self.station_says(store, id) {
+            Ok(says) if says.is_empty() => {}
+            Err(error) if !error.root_cause().is::<Unfit>() => return Err(NotObeyed::unread(&error)),
+            Ok(_) | Err(_) => return Err(Rejected::StationNamed { station: id }.into()),
         }
         let slot = store.find(id).map(|(slot, _)| slot).filter(|_| !self.is_forgotten(id));
         let source = AlarmSource::Station(id);
@@ -30,6 +35,11 @@ impl Draft {
             let subject = self.subject(source.clone(), point, Origin::default(), cause);
             // The name was good enough for the station.
             self.step(store, ground.watch.settings(), &subject, AlarmInput::Forget { by });
+        }
+        for row in store.unreadable() {
+            if let Some(key) = row.alarm.as_ref().filter(|key| key.0 == source) {
+                self.judgement.set(&mut self.batch, key.clone(), None);
+            }
         }
         if self.judgement.contest(store, &self.batch, id).is_some() {
             self.judgement.remember(&mut self.batch, id, None);

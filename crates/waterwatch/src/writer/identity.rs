@@ -52,7 +52,7 @@ impl Draft {
         for &slot in overdue {
             let (id, _) = store.station(slot);
             let is_over = store.contests().get(id).is_some_and(|contest| !contest.is_contested());
-            if is_over && !self.has_report_of(slot) {
+            if is_over && !self.has_report_of(slot) && !self.is_forgotten(id) {
                 self.judgement.remember(&mut self.batch, id, None);
             }
         }

@@ -227,7 +227,8 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
             return Ok(true);
         }
         self.draft.raise_unreadable(&self.store, &self.watch, now);
-        self.record()
+        // Rows of no alarm are named, and nothing follows from them.
+        if self.draft.batch.is_empty() { Ok(true) } else { self.record() }
     }
 
     /// Judges what was found at the start, a batch a turn until that is all.

@@ -21,7 +21,8 @@ impl Draft {
                 continue;
             };
             if matches!(key.0, AlarmSource::Station(id) if store.lives().is_retired(id)) {
-                // It concerns nobody any more.
+                // It concerns nobody any more, and its row goes.
+                self.judgement.set(&mut self.batch, key.clone(), None);
                 continue;
             }
             self.raise_afresh(watch.settings(), key, &row.why);

@@ -499,10 +499,14 @@ impl Watch {
 
     /// Stations whose deadline has passed without a report.
     pub(super) fn overdue<S: Store>(&mut self, store: &S, stations_max: usize) -> Vec<Slot> {
-        let Watch { settings, clock, deadlines, overdue, turn, .. } = self;
+        let Watch { settings, clock, deadlines, overdue, silent, turn, .. } = self;
         if overdue.is_empty() {
             let now_ms = clock.at(*turn);
             deadlines.ask(now_ms, ASKED_MAX, |slot| {
+                // One that was brought forward while it was handed out may be both.
+                if silent.contains(slot) {
+                    return None;
+                }
                 let deadline_ms = silent_at_ms(clock, settings, store, slot)?;
                 if deadline_ms > now_ms {
                     return Some(deadline_ms);
@@ -576,7 +580,10 @@ impl Watch {
     fn forget(&mut self, id: StationId, slot: Option<Slot>) {
         self.sending.forget(id);
         let Some(slot) = slot else { return };
-        self.silent.remove(slot, self.settings.of(id).area);
+        // It had one if that is unsaid in the same batch.
+        let area = self.settings.of(id).area;
+        self.silent.remove(slot, area);
+        self.standing.change_area(area, None);
         self.deadlines.remove(slot);
         self.overdue.retain(|overdue| *overdue != slot);
         for marks in [&mut self.needed, &mut self.unwatched] {

@@ -101,3 +101,20 @@ fn an_alarm_whose_facts_cannot_be_read_is_raised_afresh_and_said_so() {
     assert_eq!(connection.query_row(kept, [], |row| row.get(0)), Ok(1));
     server.stop();
 }
+
+/// Somebody has said something of it, whatever that was.
+#[test]
+fn a_station_whose_settings_cannot_be_meant_is_not_forgotten() {
+    let folder = TempDir::new().unwrap();
+    prepared(&folder);
+    let connection = open(&folder.path().join("data.sqlite"));
+    connection.execute("INSERT INTO station_settings (station_id, period_s) VALUES (5, 0)", []).unwrap();
+    drop(connection);
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    let detail = api.delete("/api/v1/stations/5").problem(409).to_owned();
+    assert!(detail.contains("something is said of station 5"), "{detail}");
+    api.put("/api/v1/stations/5", &serde_json::json!({})).ok();
+    api.delete("/api/v1/stations/5").ok();
+    api.get("/api/v1/stations/5").problem(404);
+}

@@ -216,7 +216,10 @@ impl Reader {
             let received_at_ms: i64 = commit.get(1).map_err(not_read)?;
             self.entries(commit, |entry| {
                 let place = stations.binary_search_by_key(&entry.id, |station| station.station_id);
-                if let Ok(place) = place {
+                // One that was never heard was forgotten since, or deleted by hand.
+                if let Ok(place) = place
+                    && stations[place].was_heard()
+                {
                     stations[place].add(entry, received_at_ms);
                 }
             })?;

@@ -71,7 +71,9 @@ impl SqliteStore {
                 for change in at_once(batch) {
                     status.write(change.id, &change.station)?;
                     state.write(change.id, &change.station)?;
-                    for (_, span) in ended(change.id) {
+                    // What the journal ended of one that is forgotten is of before that.
+                    let is_forgotten = batch.forgotten.iter().any(|(id, _)| *id == change.id);
+                    for (_, span) in ended(change.id).filter(|_| !is_forgotten) {
                         span_rows += 1;
                         rows::write_span(&transaction, change.id, span)?;
                     }

@@ -87,7 +87,7 @@ pub(super) fn write_span(transaction: &Transaction<'_>, id: StationId, span: &Sp
 
 /// Spans of a station that is forgotten and are deleted with it, at most: they hold up a
 /// commit.
-const FORGOTTEN_SPANS_MAX: i64 = 4_096;
+const FORGOTTEN_SPANS_MAX: i64 = 512;
 
 /// Deletes what is kept of a station, but for its part in the ledger; returns how many
 /// spans that were. If there were more of them than are deleted at once, the newest go,

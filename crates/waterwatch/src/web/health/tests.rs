@@ -102,9 +102,20 @@ async fn it_is_ready_while_it_stores_and_shows_and_tells() {
     }
     assert_eq!(ready(), None);
 
-    // What nobody reads is told to nobody: whoever follows is cut off.
+    // What nobody reads is told to nobody: whoever follows is cut off. So are they while
+    // the lists fail: the feed hears of nothing then, and is level.
     let looks_after = web.clone();
-    let watching = tokio::spawn(async move { looks_after.feed.watch_over().await });
+    let watching = tokio::spawn(async move { looks_after.feed.watch_over(&looks_after.live).await });
+    publisher.mistake();
+    shown(false);
+    tokio::time::timeout(Duration::from_secs(30), web.feed.until_stale()).await.unwrap();
+    assert!(!feed.is_stale() && web.feed.trouble().is_some());
+    let began = std::time::Instant::now();
+    while web.feed.trouble().is_some() && began.elapsed() < Duration::from_secs(30) {
+        publisher.turn(&store, &settled.settings);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(web.feed.trouble(), None);
     for _ in 0..30 {
         feed.turn(7, Pulse::TURN);
     }

@@ -114,3 +114,29 @@ fn of_a_station_that_is_forgotten_the_ledger_alone_is_left() {
     assert_eq!(known(&store), before);
     assert!(store.find(three).is_some_and(|(_, station)| station.alarm1));
 }
+
+/// What the journal ended of it is of before.
+#[test]
+fn a_station_that_is_forgotten_and_reports_at_once_has_no_past() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    let one = StationId::new(1).unwrap();
+    let commit = |store: &mut SqliteStore, after_ms| {
+        let heard = batch(store, Form::Journal, BEGAN_MS + after_ms, &[(1, false)]);
+        store.commit(&heard).unwrap();
+    };
+    commit(&mut store, 0);
+    commit(&mut store, 1_000);
+    // After a gap: its span is over, and has no row yet.
+    commit(&mut store, 400_000);
+    assert_eq!((store.spans.len(), store.span_rows), (1, 0));
+    let mut again = ordered(&store, BEGAN_MS + 401_000, &[What::Forget { station: one }]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let new = batch(&open(elsewhere.path()), Form::Journal, BEGAN_MS + 401_000, &[(1, true)]);
+    again.changes = new.changes;
+    again.changes[0].station.sequence = again.sequence + 1;
+    (again.reports, again.sequence) = (1, again.sequence + 1);
+    store.commit(&again).unwrap();
+    assert_eq!((store.spans.len(), store.span_rows), (0, 0));
+    assert_eq!(rows(&folder.path().join("data.sqlite"), &["span"]), [""; 0]);
+}
