@@ -42,7 +42,7 @@ pub use self::contact::LastContact;
 pub use self::ledger::{Asked, Page, Past, Window};
 pub use self::one::OneAlarm;
 pub use self::raises::{Raise, Raises, Suppressed};
-pub use self::said::{SaidForArea, SaidOfStation, SaidOfStations, WhoseSaid};
+pub use self::said::{SaidForArea, SaidForFleet, SaidOfOne, SaidOfStation, SaidOfStations, WhoseSaid};
 pub use self::spans::Timeline;
 pub use self::station::Detail;
 

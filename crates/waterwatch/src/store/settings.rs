@@ -23,7 +23,7 @@ use super::schema::describe;
 
 pub(super) use self::by_key::read_published_of;
 pub use self::said::NewSays;
-pub(super) use self::said::{read_area, read_fleet, read_station, write};
+pub(super) use self::said::{Misfits, read_area, read_fleet, read_station, write};
 pub use self::stations::AllowFrom;
 
 /// The scope of what the configuration says, for readers alone.
@@ -77,7 +77,7 @@ pub struct Settled {
 /// What of the configuration people have overridden for the fleet, in few words;
 /// `None`: nothing that can be meant.
 pub(super) fn overridden(connection: &Connection, fleet: &Fleet) -> Option<String> {
-    let said = read_fleet(connection).ok()?.told();
+    let said = read_fleet(connection, Misfits::Fail).ok()?.told();
     let mut configured = fleet.says().told();
     configured.retain(|(name, _)| said.iter().any(|(said, _)| said == name));
     changes(&configured, &said)

@@ -47,7 +47,7 @@ use super::last_date::{self, LastDate};
 use super::lives::Lives;
 use super::lock::{DataLock, folder_of, make_private};
 use super::schema::{self, Kind};
-use super::settings::{self, Settled};
+use super::settings::{self, Misfits, Settled};
 use super::stations::{Slot, Stations};
 use super::sweep::{Marks, Sweep};
 use super::tokens::Tokens;
@@ -557,15 +557,15 @@ impl Store for SqliteStore {
     }
 
     fn station_says(&self, id: StationId) -> anyhow::Result<StationSays> {
-        settings::read_station(self.connection()?, id)
+        settings::read_station(self.connection()?, id, Misfits::Fail)
     }
 
     fn area_says(&self, name: &str) -> anyhow::Result<ScopeSays> {
-        settings::read_area(self.connection()?, name)
+        settings::read_area(self.connection()?, name, Misfits::Fail)
     }
 
     fn fleet_says(&self) -> anyhow::Result<ScopeSays> {
-        settings::read_fleet(self.connection()?)
+        settings::read_fleet(self.connection()?, Misfits::Fail)
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {

@@ -134,8 +134,8 @@ impl Draft {
     ) -> Result<(), NotObeyed> {
         let (by, if_said) = who;
         let by = name(by)?;
-        // What cannot be known is nothing that anybody can have read.
-        let is_said = |tags: &[SaidTag]| before.is_some_and(|before| tags.contains(&SaidTag::of(before)));
+        // What cannot be meant has no tag: who puts it right writes over nothing that anybody reads.
+        let is_said = |tags: &[SaidTag]| before.is_none_or(|before| tags.contains(&SaidTag::of(before)));
         if if_said.is_some_and(|tags| !is_said(tags)) {
             return Err(Rejected::SaidOtherwise.into());
         }

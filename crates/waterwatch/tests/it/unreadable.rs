@@ -118,3 +118,62 @@ fn a_station_whose_settings_cannot_be_meant_is_not_forgotten() {
     api.delete("/api/v1/stations/5").ok();
     api.get("/api/v1/stations/5").problem(404);
 }
+
+#[test]
+fn settings_that_cannot_be_meant_are_named_to_whoever_reads_them_and_put_right() {
+    let folder = TempDir::new().unwrap();
+    prepared(&folder);
+    let connection = open(&folder.path().join("data.sqlite"));
+    for statement in [
+        "INSERT INTO station_settings (station_id, name, period_s) VALUES (4, 'Well', 60)",
+        "INSERT INTO station_settings (station_id, name, period_s) VALUES (5, 'Mill', 0)",
+        "INSERT INTO point_settings (scope, point, label) VALUES (5, 'alarm1', 'High level')",
+        "INSERT INTO point_settings (scope, point, priority) VALUES (5, 'alarm2', 'urgent')",
+        "INSERT INTO area_settings (area, grace_s) VALUES ('North', -1)",
+        "INSERT INTO fleet_settings (scope, period_s) VALUES ('fleet', 999999999)",
+    ] {
+        connection.execute(statement, []).unwrap();
+    }
+    drop(connection);
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    let read = |path: &str| api.get(&format!("/api/v1/{path}")).ok();
+    let of_five = read("stations/5/settings");
+    assert_eq!(of_five["said"], serde_json::json!({"points": {"alarm1": {"label": "High level"}}}));
+    let ignored = serde_json::json!([
+        "the row of station_settings: period_s is 0; it must be a number from 1 to 604800",
+        "the point_settings of alarm2: priority is the text \"urgent\"; it must be critical, high, medium or low",
+    ]);
+    assert_eq!(of_five["ignored"], ignored);
+    assert_eq!(read("stations/settings")["stations"][1]["ignored"], ignored);
+    for path in ["areas/North", "settings"] {
+        let object = read(path);
+        assert_eq!(object["ignored"].as_array().unwrap().len(), 1, "{object}");
+        assert_eq!(object["said"], serde_json::json!({}));
+    }
+    let export = ["station", "export", "--fields", "name"];
+    let exported = run(&export, folder.path());
+    assert_eq!(
+        (stdout(&exported), exported.status.code()),
+        ("station_id,name\r\n4,Well\r\n5,\r\n".to_owned(), Some(1))
+    );
+    let said = crate::harness::stderr(&exported);
+    assert!(
+        said.contains("station 5: left out, since it cannot be meant: the row of station_settings"),
+        "{said}"
+    );
+    assert!(
+        said.ends_with("of 1 station not all is written: say it anew (station set), and export again\n"),
+        "{said}"
+    );
+
+    // Whoever says anything of it puts it right.
+    assert!(run(&["station", "set", "5", "name=Mill"], folder.path()).status.success());
+    let of_five = read("stations/5/settings");
+    assert_eq!(
+        of_five["said"],
+        serde_json::json!({"name": "Mill", "points": {"alarm1": {"label": "High level"}}})
+    );
+    assert_eq!(of_five["ignored"], serde_json::json!([]));
+    assert_eq!(run(&export, folder.path()).status.code(), Some(0));
+}

@@ -17,9 +17,10 @@ use crate::commands::page::json::Array;
 use crate::commands::printed;
 use crate::failure::Failure;
 use crate::said_json;
+use crate::shown::count;
 use crate::shown::csv::escaped;
 use crate::station_says::StationSays;
-use crate::store::reader::{Reader, WhoseSaid};
+use crate::store::reader::{Reader, SaidOfOne, WhoseSaid};
 
 /// Stations that are read at once: no moment of the database is held for longer than
 /// some milliseconds.
@@ -49,18 +50,30 @@ pub(super) fn run(options: &StationExportOptions) -> Result<(), Failure> {
         Format::Csv if !json => Rows::table(out, columns),
         Format::Csv | Format::Json => Rows::Objects(Array::new(out), columns),
     };
-    let mut after = None;
+    let (mut after, mut ignored) = (None, 0);
     loop {
         let page = reader.said_of_stations(after, which, STATIONS_A_PAGE)?;
-        for (station, says) in &page.stations {
+        for SaidOfOne { station, says, ignored: misfits } in &page.stations {
             if let Err(error) = rows.write(*station, says) {
                 return printed(Err(error));
             }
+            for why in misfits {
+                eprintln!("waterwatch: station {station}: left out, since it cannot be meant: {why}");
+            }
+            ignored += u64::from(!misfits.is_empty());
         }
-        after = page.stations.last().map(|(station, _)| *station);
+        after = page.stations.last().map(|last| last.station);
         if !page.has_more {
-            return printed(rows.end());
+            printed(rows.end())?;
+            break;
         }
+    }
+    match ignored {
+        0 => Ok(()),
+        _ => Err(Failure::Failed(anyhow!(
+            "of {} not all is written: say it anew (station set), and export again",
+            count(ignored, "station")
+        ))),
     }
 }
 

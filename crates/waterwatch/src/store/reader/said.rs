@@ -10,7 +10,7 @@ use waterwatch_core::settings::ScopeSays;
 use super::{ReadError, Reader};
 use crate::station_says::StationSays;
 use crate::store::schema::Kind;
-use crate::store::settings;
+use crate::store::settings::{self, Misfits};
 
 /// What people say of a station, and what they say that holds for it where it says
 /// nothing.
@@ -22,6 +22,8 @@ pub struct SaidOfStation {
     pub area: ScopeSays,
     /// For the fleet.
     pub fleet: ScopeSays,
+    /// What cannot be meant of it, and counts for nothing until it is said anew.
+    pub ignored: Vec<String>,
 }
 
 /// What people say for the stations of an area, and what they say that holds for them
@@ -34,13 +36,35 @@ pub struct SaidForArea {
     pub area: ScopeSays,
     /// For the fleet.
     pub fleet: ScopeSays,
+    /// What cannot be meant of it, and counts for nothing until it is said anew.
+    pub ignored: Vec<String>,
+}
+
+/// What people say of one of many stations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaidOfOne {
+    /// Which.
+    pub station: StationId,
+    /// What.
+    pub says: StationSays,
+    /// What cannot be meant of it, and counts for nothing until it is said anew.
+    pub ignored: Vec<String>,
+}
+
+/// What people say for the fleet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SaidForFleet {
+    /// What.
+    pub says: ScopeSays,
+    /// What cannot be meant of it, and counts for nothing until it is said anew.
+    pub ignored: Vec<String>,
 }
 
 /// A page of stations, and what people say of each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SaidOfStations {
     /// Those of whom anything is said, by their ids.
-    pub stations: Vec<(StationId, StationSays)>,
+    pub stations: Vec<SaidOfOne>,
     /// Whether there are more after them.
     pub has_more: bool,
 }
@@ -92,20 +116,22 @@ impl Reader {
     /// What people say of a station, and what they say that holds for it besides.
     ///
     /// # Errors
-    /// If it cannot be read, or something of it cannot be meant.
+    /// If it cannot be read.
     pub fn said_of_station(&self, id: StationId) -> Result<SaidOfStation, ReadError> {
         self.look_at_said(|moment| {
-            let station = settings::read_station(moment, id)?;
-            let area = station.area().map(|area| settings::read_area(moment, area)).transpose()?;
-            let fleet = settings::read_fleet(moment)?;
-            Ok(SaidOfStation { station, area: area.unwrap_or_default(), fleet })
+            let mut ignored = Vec::new();
+            let station = settings::read_station(moment, id, Misfits::Ignore(&mut ignored))?;
+            let area =
+                station.area().map(|area| settings::read_area(moment, area, Misfits::Skip)).transpose()?;
+            let fleet = settings::read_fleet(moment, Misfits::Skip)?;
+            Ok(SaidOfStation { station, area: area.unwrap_or_default(), fleet, ignored })
         })
     }
 
     /// What people say of each of these stations after `after`: so many at most.
     ///
     /// # Errors
-    /// If it cannot be read, or something of it cannot be meant.
+    /// If it cannot be read.
     pub fn said_of_stations(
         &self,
         after: Option<StationId>,
@@ -136,9 +162,11 @@ impl Reader {
                     page.has_more = true;
                     break;
                 }
-                let says = settings::read_station(moment, id).with_context(|| format!("of station {id}"))?;
+                let mut ignored = Vec::new();
+                let says = settings::read_station(moment, id, Misfits::Ignore(&mut ignored))
+                    .with_context(|| format!("of station {id}"))?;
                 bytes += says.texts_bytes();
-                page.stations.push((id, says));
+                page.stations.push(SaidOfOne { station: id, says, ignored });
             }
             Ok(page)
         })
@@ -148,21 +176,26 @@ impl Reader {
     /// them besides.
     ///
     /// # Errors
-    /// If it cannot be read, or something of it cannot be meant.
+    /// If it cannot be read.
     pub fn said_for_area(&self, name: &str) -> Result<SaidForArea, ReadError> {
         self.look_at_said(|moment| {
             let stations = moment.prepare_cached(STATIONS_OF)?.query_row([name], |row| row.get(0))?;
-            let area = settings::read_area(moment, name)?;
-            Ok(SaidForArea { stations, area, fleet: settings::read_fleet(moment)? })
+            let mut ignored = Vec::new();
+            let area = settings::read_area(moment, name, Misfits::Ignore(&mut ignored))?;
+            Ok(SaidForArea { stations, area, fleet: settings::read_fleet(moment, Misfits::Skip)?, ignored })
         })
     }
 
     /// What people say for the fleet, over what the configuration says.
     ///
     /// # Errors
-    /// If it cannot be read, or something of it cannot be meant.
-    pub fn said_for_fleet(&self) -> Result<ScopeSays, ReadError> {
-        self.look_at_said(|moment| settings::read_fleet(moment))
+    /// If it cannot be read.
+    pub fn said_for_fleet(&self) -> Result<SaidForFleet, ReadError> {
+        self.look_at_said(|moment| {
+            let mut ignored = Vec::new();
+            let says = settings::read_fleet(moment, Misfits::Ignore(&mut ignored))?;
+            Ok(SaidForFleet { says, ignored })
+        })
     }
 
     /// The areas in which a station is or for which something is said, by name, with

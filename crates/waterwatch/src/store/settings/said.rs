@@ -50,44 +50,94 @@ impl NewSays {
     }
 }
 
+/// What becomes of a row of which something cannot be meant.
+pub(in crate::store) enum Misfits<'a> {
+    /// It is an error: an [`Unfit`].
+    Fail,
+    /// It counts for nothing, as for the server, and is named.
+    Ignore(&'a mut Vec<String>),
+    /// It counts for nothing; who looks at it itself is told.
+    Skip,
+}
+
+impl Misfits<'_> {
+    fn of_row(&mut self, row: &str, read: Result<(), Unfit>) -> anyhow::Result<bool> {
+        match (read, self) {
+            (Ok(()), _) => Ok(true),
+            (Err(unfit), Misfits::Fail) => Err(unfit).context(row.to_owned()),
+            (Err(unfit), Misfits::Ignore(named)) => {
+                named.push(format!("{row}: {unfit}"));
+                Ok(false)
+            }
+            (Err(_), Misfits::Skip) => Ok(false),
+        }
+    }
+}
+
 /// What is said of a station.
 ///
 /// # Errors
-/// If it cannot be read; an [`Unfit`], if something of it cannot be meant.
-pub(in crate::store) fn read_station(connection: &Connection, id: StationId) -> anyhow::Result<StationSays> {
+/// If it cannot be read; an [`Unfit`], if something of it cannot be meant, and that is
+/// to fail.
+pub(in crate::store) fn read_station(
+    connection: &Connection,
+    id: StationId,
+    mut misfits: Misfits<'_>,
+) -> anyhow::Result<StationSays> {
     let mut says = StationSays::default();
     let columns = STATION.join(", ");
     let query = format!("SELECT {columns} FROM station_settings WHERE station_id = ?1");
     let mut statement = connection.prepare_cached(&query)?;
     let mut rows = statement.query([id.get()])?;
     if let Some(row) = rows.next()? {
-        each(row, &STATION, |name, said| says.say(name, said))?;
+        let mut of_row = StationSays::default();
+        let read = each(row, &STATION, |name, said| of_row.say(name, said));
+        if misfits.of_row("the row of station_settings", read)? {
+            says = of_row;
+        }
     }
     let mut judged = says.judged().clone();
-    read_points(connection, id.get(), &mut judged)?;
+    read_points(connection, id.get(), &mut judged, &mut misfits)?;
     Ok(says.judged_by(judged))
 }
 
 /// What is said for the stations of an area; the same.
-pub(in crate::store) fn read_area(connection: &Connection, name: &str) -> anyhow::Result<ScopeSays> {
+pub(in crate::store) fn read_area(
+    connection: &Connection,
+    name: &str,
+    misfits: Misfits<'_>,
+) -> anyhow::Result<ScopeSays> {
     let query = "SELECT period_s, grace_s FROM area_settings WHERE area = ?1";
-    read_scope(connection, query, name, &format!("area/{name}"))
+    read_scope(connection, query, (name, "area_settings"), &format!("area/{name}"), misfits)
 }
 
 /// What people say for the fleet; the same.
-pub(in crate::store) fn read_fleet(connection: &Connection) -> anyhow::Result<ScopeSays> {
+pub(in crate::store) fn read_fleet(
+    connection: &Connection,
+    misfits: Misfits<'_>,
+) -> anyhow::Result<ScopeSays> {
     let query = "SELECT period_s, grace_s FROM fleet_settings WHERE scope = ?1";
-    read_scope(connection, query, FLEET, FLEET)
+    read_scope(connection, query, (FLEET, "fleet_settings"), FLEET, misfits)
 }
 
-fn read_scope(connection: &Connection, query: &str, key: &str, scope: &str) -> anyhow::Result<ScopeSays> {
+fn read_scope(
+    connection: &Connection,
+    query: &str,
+    (key, table): (&str, &str),
+    scope: &str,
+    mut misfits: Misfits<'_>,
+) -> anyhow::Result<ScopeSays> {
     let mut says = ScopeSays::default();
     let mut statement = connection.prepare_cached(query)?;
     let mut rows = statement.query([key])?;
     if let Some(row) = rows.next()? {
-        each(row, &["period_s", "grace_s"], |name, said| says.say(name, said))?;
+        let mut of_row = ScopeSays::default();
+        let read = each(row, &["period_s", "grace_s"], |name, said| of_row.say(name, said));
+        if misfits.of_row(&format!("the row of {table}"), read)? {
+            says = of_row;
+        }
     }
-    read_points(connection, scope, &mut says)?;
+    read_points(connection, scope, &mut says, &mut misfits)?;
     Ok(says)
 }
 
@@ -98,6 +148,7 @@ fn read_points(
     connection: &Connection,
     scope: impl rusqlite::ToSql,
     says: &mut ScopeSays,
+    misfits: &mut Misfits<'_>,
 ) -> anyhow::Result<()> {
     let names: Vec<&str> = Setting::ALL.into_iter().map(Setting::name).chain(TEXTS).collect();
     let query = format!("SELECT {}, point FROM point_settings WHERE scope = ?1", names.join(", "));
@@ -107,11 +158,16 @@ fn read_points(
         let named = value(row, names.len());
         let point = named.as_str().ok().and_then(Point::from_name);
         let point = point.filter(|point| Point::OF_STATION.contains(point));
-        let unfit = || Unfit::new("point", describe(named), "one that a station has");
-        let point =
-            point.ok_or_else(unfit).context("a row of point_settings is of no point that a station has")?;
-        each(row, &names, |name, said| says.say_of_point(point, name, said))
-            .with_context(|| format!("of {point}"))?;
+        let mut with_row = says.clone();
+        let read = match point {
+            Some(point) => each(row, &names, |name, said| with_row.say_of_point(point, name, said)),
+            None => Err(Unfit::new("point", describe(named), "one that a station has")),
+        };
+        let named =
+            point.map_or("the point_settings".to_owned(), |point| format!("the point_settings of {point}"));
+        if misfits.of_row(&named, read)? {
+            *says = with_row;
+        }
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ use crate::command::What;
 use crate::said_json::{object, said};
 use crate::said_tag::SaidTag;
 use crate::station_says::NAME_CHARS_MAX;
-use crate::store::reader::Reader;
+use crate::store::reader::{Reader, SaidForFleet};
 use crate::web::access::Caller;
 use crate::web::extract::{Json, NamePath, QueryString, StationParams, StationPath, printable};
 use crate::web::problem::Problem;
@@ -35,6 +35,8 @@ pub(super) struct StationSettingsObject {
     /// All that is said of it, which can be put as it is.
     #[schema(value_type = StationSaid)]
     said: Map<String, Value>,
+    /// Rows of it that cannot be meant, after somebody's hand: they count for nothing until it is put anew.
+    ignored: Vec<String>,
     /// What holds for it.
     holds: HoldsObject,
 }
@@ -59,7 +61,8 @@ pub(super) async fn station(
         (From::Configuration, &web.configured),
     ];
     let tag = SaidTag::of(&read.station.told());
-    Ok(Tagged(tag, StationSettingsObject { said: object(&read.station), holds: HoldsObject::of(&scopes) }))
+    let (said, holds) = (object(&read.station), HoldsObject::of(&scopes));
+    Ok(Tagged(tag, StationSettingsObject { said, ignored: read.ignored, holds }))
 }
 
 /// Say this of a station
@@ -142,6 +145,8 @@ pub(super) struct AreaSettingsObject {
     /// All that is said for them, which can be put as it is.
     #[schema(value_type = ScopeSaid)]
     said: Map<String, Value>,
+    /// Rows of it that cannot be meant, after somebody's hand: they count for nothing until it is put anew.
+    ignored: Vec<String>,
     /// What holds for those of them that say nothing else.
     holds: HoldsObject,
 }
@@ -179,7 +184,8 @@ pub(super) async fn area(
     let holds = HoldsObject::of(&scopes);
     let said = object(&read.area);
     let tag = SaidTag::of(&read.area.told());
-    Ok(Tagged(tag, AreaSettingsObject { name: name.into(), stations: read.stations, said, holds }))
+    let (stations, ignored) = (read.stations, read.ignored);
+    Ok(Tagged(tag, AreaSettingsObject { name: name.into(), stations, said, ignored, holds }))
 }
 
 /// Say this for an area
@@ -216,6 +222,8 @@ pub(super) struct FleetSettingsObject {
     /// What the configuration says, as far as it could be put, too.
     #[schema(value_type = ScopeSaid)]
     configured: Map<String, Value>,
+    /// Rows of it that cannot be meant, after somebody's hand: they count for nothing until it is put anew.
+    ignored: Vec<String>,
     /// What holds for stations that say nothing else, and whose area does not.
     holds: HoldsObject,
 }
@@ -226,11 +234,11 @@ pub(super) async fn fleet(
     State(web): State<Web>,
     Extension(deadline): Extension<Deadline>,
 ) -> Result<Tagged<FleetSettingsObject>, Problem> {
-    let says = read(&web, deadline, Reader::said_for_fleet).await?;
+    let SaidForFleet { says, ignored } = read(&web, deadline, Reader::said_for_fleet).await?;
     let holds = HoldsObject::of(&[(From::Fleet, &says), (From::Configuration, &web.configured)]);
     let tag = SaidTag::of(&says.told());
     let (said, configured) = (object(&says), object(&web.configured));
-    Ok(Tagged(tag, FleetSettingsObject { said, configured, holds }))
+    Ok(Tagged(tag, FleetSettingsObject { said, configured, ignored, holds }))
 }
 
 /// Say this for the fleet

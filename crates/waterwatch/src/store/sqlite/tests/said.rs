@@ -105,8 +105,10 @@ fn what_cannot_be_meant_is_an_error() {
     let why = |error: anyhow::Error| format!("{error:#}");
     assert_eq!(
         why(store.station_says(id(7)).unwrap_err()),
-        "period_s is 0; it must be a number from 1 to 604800"
+        "the row of station_settings: period_s is 0; it must be a number from 1 to 604800"
     );
-    assert!(why(store.station_says(id(8)).unwrap_err()).starts_with("of alarm1: priority is the text"));
-    assert!(why(store.area_says("North").unwrap_err()).contains("of no point that a station has"));
+    let of_point = why(store.station_says(id(8)).unwrap_err());
+    assert!(of_point.starts_with("the point_settings of alarm1: priority is the text"), "{of_point}");
+    let of_area = why(store.area_says("North").unwrap_err());
+    assert!(of_area.contains("it must be one that a station has"), "{of_area}");
 }

@@ -5,13 +5,11 @@ use axum::extract::{Extension, State};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use waterwatch_core::StationId;
 
 use super::schema::StationSaid;
 use crate::said_json::object;
 use crate::said_tag::SaidTag;
-use crate::station_says::StationSays;
-use crate::store::reader::WhoseSaid;
+use crate::store::reader::{SaidOfOne, WhoseSaid};
 use crate::web::api::alarms::limit;
 use crate::web::api::read;
 use crate::web::api::stations::station_after;
@@ -53,6 +51,8 @@ struct StationSaidObject {
     /// All that is said of it, which can be put as it is.
     #[schema(value_type = StationSaid)]
     said: Map<String, Value>,
+    /// Rows of it that cannot be meant, after somebody's hand: they count for nothing until it is put anew.
+    ignored: Vec<String>,
     /// What `ETag` has in quotes, for If-Match.
     tag: String,
 }
@@ -74,12 +74,13 @@ pub(in crate::web::api) async fn stations(
         reader.said_of_stations(after, which, limit)
     })
     .await?;
-    let next = page.stations.last().filter(|_| page.has_more).map(|(id, _)| id.to_string());
-    let one = |(id, says): &(StationId, StationSays)| StationSaidObject {
-        station_id: id.get(),
-        id: id.to_string(),
-        said: object(says),
+    let next = page.stations.last().filter(|_| page.has_more).map(|last| last.station.to_string());
+    let one = |SaidOfOne { station, says, ignored }: SaidOfOne| StationSaidObject {
+        station_id: station.get(),
+        id: station.to_string(),
+        said: object(&says),
+        ignored,
         tag: SaidTag::of(&says.told()).to_string(),
     };
-    Ok(Answer(StationsSaidObject { stations: page.stations.iter().map(one).collect(), next }))
+    Ok(Answer(StationsSaidObject { stations: page.stations.into_iter().map(one).collect(), next }))
 }
