@@ -1,21 +1,24 @@
 //! `waterwatch events`: the ledger as sentences, and what is added to it.
 
 mod follow;
+mod remote;
 mod stream;
 mod told;
 
 use std::io::{self, Write};
 
-use anyhow::anyhow;
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use self::follow::Follower;
+use self::remote::Past;
 use self::told::Told;
 use super::alarm::output;
 use super::page::json;
 use super::printed;
 use crate::cli::EventsOptions;
 use crate::failure::Failure;
+use crate::http_client::HttpClient;
 use crate::shown::event::EventObject;
 use crate::shown::time::Clock;
 use crate::store::reader::{Asked, Page, Reader, Window};
@@ -32,9 +35,7 @@ pub fn run(options: &EventsOptions) -> Result<(), Failure> {
 fn past(options: &EventsOptions) -> Result<(), Failure> {
     let EventsOptions { source, point, kind, since, limit, server, json, follow: _ } = options;
     if server.server.is_some() {
-        return Err(Failure::WrongInput(anyhow!(
-            "what happened is read in the database (--data); only --follow asks the server (--server)"
-        )));
+        return elsewhere(options);
     }
     let asked = Asked {
         source: source.clone(),
@@ -59,8 +60,26 @@ fn past(options: &EventsOptions) -> Result<(), Failure> {
     }
     let objects = page.events.iter().map(|event| EventObject::new(event, &page.listeners));
     let (mut out, _) = output();
-    let done =
-        if *json { json::array(&mut out, objects) } else { write(&mut out, objects, page.next.is_some()) };
+    let done = if *json {
+        json::array(&mut out, objects)
+    } else {
+        write(&mut out, objects.map(Told::from), page.next.is_some())
+    };
+    printed(done.and_then(|()| out.flush()))
+}
+
+/// The same where a server was named: its database is elsewhere.
+fn elsewhere(options: &EventsOptions) -> Result<(), Failure> {
+    let client = HttpClient::of(&options.server)?;
+    let Past { events, has_more } = Past::of(options, &client)?;
+    let (mut out, _) = output();
+    let done = if options.json {
+        json::array(&mut out, events.iter())
+    } else {
+        // What cannot be told is something else that a newer server has.
+        let told = events.iter().filter_map(|event| Told::deserialize(event).ok());
+        write(&mut out, told, has_more)
+    };
     printed(done.and_then(|()| out.flush()))
 }
 
@@ -84,12 +103,12 @@ fn whole_page(reader: &Reader, mut asked: Asked) -> anyhow::Result<Page> {
     }
 }
 
-fn write(out: &mut impl Write, objects: impl Iterator<Item = EventObject>, is_cut: bool) -> io::Result<()> {
+fn write(out: &mut impl Write, told: impl Iterator<Item = Told>, is_cut: bool) -> io::Result<()> {
     let clock = Clock::system();
     let mut is_empty = true;
-    for object in objects {
+    for told in told {
         is_empty = false;
-        writeln!(out, "{}", Told::from(object).sentence(&clock))?;
+        writeln!(out, "{}", told.sentence(&clock))?;
     }
     match (is_empty, is_cut) {
         (true, _) => writeln!(out, "nothing is recorded there"),

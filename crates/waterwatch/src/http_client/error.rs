@@ -115,6 +115,14 @@ impl HttpError {
         HttpError::Lost { server, why }
     }
 
+    /// Of what was asked before anything was to change.
+    pub fn before_a_change(self) -> Failure {
+        match Failure::from(self) {
+            Failure::Failed(error) => Failure::Failed(anyhow!("{error:#}; nothing was changed")),
+            wrong => wrong,
+        }
+    }
+
     pub(super) fn of_answer(
         server: &ServerUrl,
         status: u16,

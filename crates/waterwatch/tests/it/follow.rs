@@ -84,11 +84,48 @@ fn what_happened_is_read_without_a_server() {
         (&["events", "--source", "7"][..], 1, "no such station"),
         (&["events", "--kind", "rised"], 2, "nothing of the kind \"rised\" happens"),
         (&["events", "--follow", "--limit", "3"], 2, "cannot be used with"),
-        (&["events", "--server", "http://127.0.0.1:1"], 2, "only --follow asks the server"),
+        (&["events", "--server", "http://127.0.0.1:1"], 2, "--server needs --token-file"),
         (&["events", "--follow"], 1, "no server runs on the database"),
     ] {
         let output = run(arguments, folder);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}");
         assert!(stderr(&output).contains(says), "{arguments:?}: {}", stderr(&output));
+    }
+}
+
+/// What was printed; of JSON whatever the order of its fields is.
+fn said(output: &std::process::Output) -> Value {
+    let text = stdout(output);
+    serde_json::from_str(&text).unwrap_or(Value::String(text))
+}
+
+#[test]
+fn what_happened_elsewhere_is_what_its_database_has() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    for _ in 0..3 {
+        assert_eq!(server.say(b"123 1 0\n9 1 1\n123 0 0\n9 0 0\n"), "OK\n".repeat(4));
+    }
+    let token = server.data.with_file_name("data.sqlite.token");
+    let folder = folder.path();
+    let asked: [&[&str]; 5] = [
+        &["events"],
+        &["events", "--limit", "4"],
+        &["events", "--since", "1h", "--limit", "3", "--source", "123"],
+        &["events", "--kind", "raised", "--kind", "returned", "--point", "alarm1"],
+        &["events", "--json", "--limit", "2"],
+    ];
+    for arguments in asked {
+        let here = run(arguments, folder);
+        let elsewhere = waterwatch()
+            .args(arguments)
+            .env("WATERWATCH_SERVER_URL", format!("http://{}", api.address))
+            .env("WATERWATCH_TOKEN_FILE", &token)
+            .current_dir("/")
+            .output()
+            .unwrap();
+        assert!(elsewhere.status.success(), "{arguments:?}: {}", stderr(&elsewhere));
+        assert_eq!(said(&elsewhere), said(&here), "{arguments:?}");
     }
 }

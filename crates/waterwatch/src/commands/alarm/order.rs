@@ -7,7 +7,7 @@ use waterwatch_core::alarm::State;
 use crate::cli::{AlarmAckOptions, AlarmAsideOptions, AlarmBackOptions, AlarmNoteOptions, WhichAlarm};
 use crate::commands::order::{About, Named, Order, end_of, until};
 use crate::failure::Failure;
-use crate::http_client::HttpClient;
+use crate::http_client::{HttpClient, HttpError};
 use crate::shown::text::plain;
 
 pub(super) fn acknowledge(options: &AlarmAckOptions) -> Result<(), Failure> {
@@ -28,7 +28,8 @@ pub(super) fn acknowledge(options: &AlarmAckOptions) -> Result<(), Failure> {
 /// The occurrence that is open now. Should another one be raised before it is
 /// acknowledged, nothing is: the server compares.
 fn open_occurrence(client: &HttpClient, about: &About<'_>, alarm: &WhichAlarm) -> Result<i64, Failure> {
-    about.open_occurrence(client, alarm.point)?.ok_or_else(|| {
+    let asked = about.open_occurrence(client, alarm.point);
+    asked.map_err(HttpError::before_a_change)?.ok_or_else(|| {
         Failure::Failed(anyhow!("{}: there is nothing to acknowledge, no occurrence is open", about.named()))
     })
 }

@@ -3,7 +3,7 @@
 
 use std::io::{BufReader, Write};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -21,7 +21,7 @@ use crate::http_client::{HttpClient, HttpError};
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
-const EVENTS: [&str; 3] = ["api", "v1", "events"];
+pub(super) const EVENTS: [&str; 3] = ["api", "v1", "events"];
 const STREAM: [&str; 4] = ["api", "v1", "events", "stream"];
 
 /// Entries that are asked for at once.
@@ -34,6 +34,8 @@ pub(super) struct Follower<'a> {
     filters: Vec<(&'static str, String)>,
     /// The entry behind which it goes on.
     seen: i64,
+    /// Somebody was told that the server is away.
+    has_complained: bool,
 }
 
 /// Shows an entry: as the server wrote it, and read. Whether anybody wants more.
@@ -54,22 +56,27 @@ enum Ended {
     Cut(String),
 }
 
+/// What is wanted, as a server is asked for it.
+pub(super) fn filters(options: &EventsOptions) -> Vec<(&'static str, String)> {
+    let mut filters = Vec::new();
+    if let Some(source) = &options.source {
+        let source = match source {
+            AlarmSource::Area(name) => format!("area:{name}"),
+            source => source.to_string(),
+        };
+        filters.push(("source", source));
+    }
+    filters.extend(options.point.map(|point| ("point", Point::name(point).to_owned())));
+    if !options.kind.is_empty() {
+        let kinds: Vec<&str> = options.kind.iter().map(|kind| kind.name()).collect();
+        filters.push(("kind", kinds.join(",")));
+    }
+    filters
+}
+
 impl<'a> Follower<'a> {
     pub(super) fn new(options: &'a EventsOptions) -> Follower<'a> {
-        let mut filters = Vec::new();
-        if let Some(source) = &options.source {
-            let source = match source {
-                AlarmSource::Area(name) => format!("area:{name}"),
-                source => source.to_string(),
-            };
-            filters.push(("source", source));
-        }
-        filters.extend(options.point.map(|point| ("point", Point::name(point).to_owned())));
-        if !options.kind.is_empty() {
-            let kinds: Vec<&str> = options.kind.iter().map(|kind| kind.name()).collect();
-            filters.push(("kind", kinds.join(",")));
-        }
-        Follower { options, filters, seen: 0 }
+        Follower { options, filters: filters(options), seen: 0, has_complained: false }
     }
 
     /// Shows what happens until nobody wants more. A server that is away is waited for,
@@ -81,7 +88,7 @@ impl<'a> Follower<'a> {
         }
         let mut failures = 0;
         loop {
-            let seen = self.seen;
+            let (seen, began) = (self.seen, Instant::now());
             // It may be elsewhere by now, on a port that it chose itself.
             let why = match HttpClient::of(&self.options.server) {
                 Ok(client) => match self.connection(&client, see) {
@@ -95,12 +102,13 @@ impl<'a> Follower<'a> {
                 },
                 Err(Failure::Failed(error) | Failure::WrongInput(error)) => format!("{error:#}"),
             };
-            if self.seen > seen {
+            // A stream that is well says something at least each so often.
+            if self.seen > seen || began.elapsed() >= LONGEST_WAIT {
                 failures = 0;
             }
             if failures == 1 {
-                // Nobody may be there to read it.
-                let _ = writeln!(std::io::stderr(), "waterwatch: {why}; trying again");
+                self.has_complained = true;
+                complain(&format!("{why}; trying again"));
             }
             thread::sleep(backoff::delay(FIRST_WAIT, LONGEST_WAIT, failures, backoff::random()));
             failures = failures.saturating_add(1);
@@ -145,6 +153,9 @@ impl<'a> Follower<'a> {
             .header("last-event-id", self.seen.to_string());
         let response = client.open(request)?;
         let server = client.server();
+        if std::mem::take(&mut self.has_complained) {
+            complain(&format!("the server at {server} is there again"));
+        }
         let mut stream = Stream::new(BufReader::new(response));
         loop {
             match stream.next() {
@@ -170,6 +181,11 @@ impl<'a> Follower<'a> {
             _ => true,
         }
     }
+}
+
+/// Says it to whoever may be there to read it.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "waterwatch: {text}");
 }
 
 #[cfg(test)]
