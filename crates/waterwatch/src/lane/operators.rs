@@ -1,6 +1,8 @@
 //! The operators' way to the writer, beside the reports'.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -43,11 +45,29 @@ impl Awaited {
 
 impl Operators {
     /// Hands a command to the writer and waits for what becomes of it. That
-    /// may be known a little after its deadline, if it was decided before.
+    /// may be known a little after its deadline, if the writer took it before; if it
+    /// has not by then, which a disk without room may keep it from, it is taken back.
     pub async fn ask(&self, command: Command) -> Outcome {
-        let (awaited, outcome) = Awaited::new(command);
+        let deadline = command.deadline;
+        let (awaited, mut outcome) = Awaited::new(command);
         self.push(awaited);
+        tokio::select! {
+            biased;
+            told = &mut outcome => return told.unwrap_or(Outcome::Unknown),
+            () = tokio::time::sleep_until(deadline.into()) => self.take_back(deadline),
+        }
         outcome.await.unwrap_or(Outcome::Unknown)
+    }
+
+    /// Whoever waits for one of these waits no more, and nobody has taken them.
+    fn take_back(&self, deadline: Instant) {
+        let mut waiting = self.0.waiting();
+        let commands = std::mem::take(&mut waiting.commands);
+        let is_late = |awaited: &Awaited| awaited.command.deadline <= deadline;
+        let late: VecDeque<Awaited>;
+        (late, waiting.commands) = commands.into_iter().partition(is_late);
+        drop(waiting);
+        late.into_iter().for_each(|awaited| awaited.answer(Outcome::NotDone(NotDone::TooLate)));
     }
 
     pub(super) fn push(&self, awaited: Awaited) {

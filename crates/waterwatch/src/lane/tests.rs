@@ -17,7 +17,7 @@ async fn submit(mut speaker: Speaker, reports: usize) -> Option<Verdict> {
 /// Submits these sizes at once, and gives the batches that are taken.
 fn batches(bytes_max: usize, reports_max: usize, sizes: &[usize]) -> Vec<Vec<usize>> {
     let (lane, _, mut submissions) = open(bytes_max);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let tasks: Vec<_> = sizes.iter().map(|&size| runtime.spawn(submit(lane.speaker(), size))).collect();
     drop(lane);
     // Lets every task come as far as it can.
@@ -67,7 +67,7 @@ fn nothing_comes_until_a_time() {
 fn lane_with_three_active() -> (Lane, Operators, Submissions, Vec<Speaker>) {
     let (lane, operators, mut submissions) = open(1_000);
     let mut speakers: Vec<Speaker> = (0..5).map(|_| lane.speaker()).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     for _ in 0..2 {
         for speaker in &mut speakers[..3] {
             push(&runtime, speaker);
@@ -104,7 +104,7 @@ const LONG: Duration = Duration::from_secs(60);
 #[test]
 fn company_is_waited_for_until_half_are_there_that_reported_lately() {
     let (_lane, _, mut submissions, mut speakers) = lane_with_three_active();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     push(&runtime, &mut speakers[0]);
     let began = Instant::now();
     let other = thread::spawn(move || {
@@ -120,7 +120,7 @@ fn company_is_waited_for_until_half_are_there_that_reported_lately() {
 #[test]
 fn company_is_not_waited_for_longer_than_told_nor_if_it_is_gone() {
     let (_lane, _, mut submissions, mut speakers) = lane_with_three_active();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     push(&runtime, &mut speakers[0]);
     let began = Instant::now();
     assert_eq!(taken(&mut submissions, Duration::from_millis(20)), 1);
@@ -135,7 +135,7 @@ fn company_is_not_waited_for_longer_than_told_nor_if_it_is_gone() {
 
 #[test]
 fn when_the_writer_is_gone_nothing_counts_as_stored() {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let (lane, _, submissions) = open(100);
     drop(submissions);
     assert_eq!(runtime.block_on(submit(lane.speaker(), 1)), None);
@@ -157,7 +157,7 @@ fn commands_taken(submissions: &mut Submissions, reports_max: usize) -> (usize, 
 #[test]
 fn a_command_waits_neither_for_room_nor_behind_reports() {
     let (lane, operators, mut submissions) = open(40);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let mut speakers: Vec<Speaker> = (0..4).map(|_| lane.speaker()).collect();
     for speaker in &mut speakers {
         push(&runtime, speaker);
@@ -174,7 +174,7 @@ fn a_command_waits_neither_for_room_nor_behind_reports() {
 #[test]
 fn a_command_ends_the_wait_for_company() {
     let (_lane, operators, mut submissions, mut speakers) = lane_with_three_active();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     push(&runtime, &mut speakers[0]);
     let began = Instant::now();
     let other = thread::spawn(move || {
@@ -213,4 +213,17 @@ fn commands_that_wait_are_taken_before_the_end() {
     drop(lane);
     assert_eq!(commands_taken(&mut submissions, 1), (1, 0));
     assert!(matches!(submissions.take(1, Duration::ZERO, None), Taken::End));
+}
+
+/// A disk without room keeps the writer for seconds, batch by batch.
+#[test]
+fn a_command_that_nobody_takes_in_time_is_certainly_not_done() {
+    let (_lane, operators, mut submissions) = open(100);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    operators.push(command().0);
+    let (awaited, _) = command();
+    let soon = Command { deadline: Instant::now() + Duration::from_millis(20), ..awaited.command };
+    let outcome = runtime.block_on(operators.ask(soon));
+    assert_eq!(outcome, Outcome::NotDone(NotDone::TooLate));
+    assert_eq!(commands_taken(&mut submissions, 1), (1, 0), "whoever waits longer is still there");
 }

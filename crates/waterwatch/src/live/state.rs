@@ -107,8 +107,10 @@ impl State {
     /// So much time has passed.
     pub(super) fn turn(&self, passed: Duration) {
         let awaits_whole = self.is_behind.load(Ordering::Relaxed) || self.asks.load(Ordering::Relaxed);
-        let newest = if awaits_whole { i64::MAX } else { self.pushed.load(Ordering::Relaxed) };
-        self.pulse.turn(newest, passed);
+        // What is awaited then is the next to be pushed; one more that is awaited after it
+        // is another matter, however often that is.
+        let pushed = self.pushed.load(Ordering::Relaxed);
+        self.pulse.turn(pushed + i64::from(awaits_whole), passed);
     }
 
     /// Why nothing is to be shown, if that is so.

@@ -198,7 +198,11 @@ impl<T> Default for List<T> {
 impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<List<T>, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let values = text.split(',').filter(|value| !value.is_empty()).map(str::parse);
+        if text.split(',').any(str::is_empty) {
+            // What is left empty by mistake must not mean all.
+            return Err(D::Error::custom("a word is missing; leave the filter out for all"));
+        }
+        let values = text.split(',').map(str::parse);
         values.collect::<Result<_, _>>().map(List).map_err(D::Error::custom)
     }
 }

@@ -145,7 +145,9 @@ impl Sieve {
             sieve.names.push((":area", Box::new(area.clone())));
         }
         if let Some(by) = by {
-            sieve.conditions += " AND \"by\" = :by";
+            // A person, a token, or a person by a token as it is written: `Ana (by pager)`.
+            sieve.conditions += " AND (\"by\" = :by OR substr(\"by\", 1, length(:by) + 5) = :by || ' (by '
+                OR substr(\"by\", -(length(:by) + 6)) = ' (by ' || :by || ')')";
             sieve.names.push((":by", Box::new(by.clone())));
         }
         (!sieve.conditions.is_empty()).then_some(sieve)

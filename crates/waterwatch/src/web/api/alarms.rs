@@ -26,11 +26,11 @@ use crate::web::{Deadline, Web};
 pub(super) struct AlarmsQuery {
     /// Only in these states, with commas between them; `normal` is one that is about to be an alarm.
     #[serde(default)]
-    #[param(value_type = Option<Vec<shown::words::AlarmState>>, style = Form, explode = false)]
+    #[param(value_type = Option<Vec<shown::words::AlarmState>>, style = Form, explode = false, min_items = 1)]
     state: List<Word<AlarmState>>,
     /// Only with these priorities, with commas between them.
     #[serde(default)]
-    #[param(value_type = Option<Vec<shown::words::AlarmPriority>>, style = Form, explode = false)]
+    #[param(value_type = Option<Vec<shown::words::AlarmPriority>>, style = Form, explode = false, min_items = 1)]
     priority: List<Word<Priority>>,
     /// Only of the stations of this area, and its own.
     #[param(example = "North")]

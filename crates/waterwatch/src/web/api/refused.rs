@@ -21,7 +21,7 @@ use crate::web::extract::{List, QueryString};
 pub(super) struct Asked {
     /// Only with these codes, with commas between them.
     #[serde(default)]
-    #[param(value_type = Option<Vec<String>>, style = Form, explode = false)]
+    #[param(value_type = Option<Vec<String>>, style = Form, explode = false, min_items = 1)]
     code: List<String>,
     /// Only from this address.
     #[param(value_type = Option<String>, example = "10.20.0.7")]

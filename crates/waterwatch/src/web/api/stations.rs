@@ -29,15 +29,15 @@ use crate::web::{Deadline, Web};
 pub(super) struct StationsQuery {
     /// Only those whose worst alarm is in one of these states, with commas between them.
     #[serde(default)]
-    #[param(value_type = Option<Vec<words::AlarmState>>, style = Form, explode = false)]
+    #[param(value_type = Option<Vec<words::AlarmState>>, style = Form, explode = false, min_items = 1)]
     state: List<Word<AlarmState>>,
     /// Only those that are heard in one of these ways, with commas between them.
     #[serde(default)]
-    #[param(value_type = Option<Vec<words::CommsState>>, style = Form, explode = false)]
+    #[param(value_type = Option<Vec<words::CommsState>>, style = Form, explode = false, min_items = 1)]
     comms: List<Word<Comms>>,
     /// Only those whose contacts are of this quality, with commas between several.
     #[serde(default)]
-    #[param(value_type = Option<Vec<words::PointQuality>>, style = Form, explode = false)]
+    #[param(value_type = Option<Vec<words::PointQuality>>, style = Form, explode = false, min_items = 1)]
     quality: List<Word<Quality>>,
     /// Only in this area.
     #[param(example = "North")]
@@ -192,7 +192,7 @@ impl StationRowObject {
             name: None,
             area: None,
             location: None,
-            unnamed: !row.is_named,
+            unnamed: !row.is_named && row.heard.is_some(),
             comms: row.comms.name(),
             quality: row.quality.name(),
             state: row.state.map(AlarmState::name),

@@ -43,7 +43,7 @@ pub(super) struct StreamQuery {
     point: Option<String>,
     /// Only of these kinds, with commas between them.
     #[serde(default)]
-    #[param(value_type = Option<Vec<shown::words::EventKind>>, style = Form, explode = false)]
+    #[param(value_type = Option<Vec<shown::words::EventKind>>, style = Form, explode = false, min_items = 1)]
     kind: List<Word<EventKind>>,
     /// Only of this area, and of the stations that are in it.
     area: Option<String>,

@@ -191,7 +191,7 @@ fn of_a_writer_that_ends_by_a_failure_nothing_is_known() {
     store.durable.lock().unwrap().faults = vec![super::Fault::None, super::Fault::Unknown];
     store.durable.lock().unwrap().reopen_fails = true;
     let (lane, operators, receiver) = lane::open(1_000);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let shelve = |point| {
         let until_ms = jiff::Timestamp::now().as_millisecond() + 60_000;
         let alarm = (AlarmSource::Server, point);

@@ -79,6 +79,13 @@ fn pages_are_of_what_is_asked_for_and_none_skips_or_repeats() {
     assert!(of(&format!("until={at}")).as_array().unwrap().contains(event));
     assert_eq!(of("since=2100-01-01T00:00:00Z"), json!([]));
     assert_eq!(of("until=2000-01-01T00:00:00Z"), json!([]));
+    // What is left empty by mistake does not mean all.
+    for asked in
+        ["events?kind=", "events?kind=raised,", "alarms?state=", "stations?quality=", "stations?comms=,"]
+    {
+        let answer = api.get(&format!("/api/v1/{asked}"));
+        assert!(answer.problem(422).contains("leave the filter out"), "{asked}: {}", answer.body);
+    }
 }
 
 #[test]
@@ -93,6 +100,14 @@ fn csv_says_what_json_says() {
         "reason": "=1+1, \"two\"", "on_behalf_of": "@Ana",
     });
     api.post("/api/v1/alarms/7/alarm1/shelve", &shelve).ok();
+    // Of whoever did it, and of the token by which they did.
+    for by in ["@Ana%20(by%20admin)", "@Ana", "admin"] {
+        let found = api.get(&format!("/api/v1/events?by={by}&kind=shelved")).ok();
+        assert_eq!(found["events"].as_array().unwrap().len(), 1, "{by}: {found}");
+    }
+    for by in ["Ana", "@An", "by", "min", "%25"] {
+        assert_eq!(api.get(&format!("/api/v1/events?by={by}")).ok()["events"], json!([]), "{by}");
+    }
     assert_eq!(api.get("/api/v1/events?by=@Ana%20(by%20admin)").ok()["events"][0]["reason"], "=1+1, \"two\"");
 
     let mut wanted = Vec::new();
