@@ -1,7 +1,6 @@
 //! What a running server has said of stations, and having it say something else: each
 //! change only of what was read.
 
-use std::thread;
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -10,6 +9,7 @@ use serde_json::{Map, Value};
 use waterwatch_core::StationId;
 
 use super::change::{Change, Wanted, after, changes, is_untouched};
+use super::tries::{PAUSE, Tries, is_away};
 use crate::cli::OrderOptions;
 use crate::commands::order::Order;
 use crate::failure::Failure;
@@ -18,22 +18,17 @@ use crate::said_json;
 use crate::said_tag::SaidTag;
 use crate::station_says::StationSays;
 
-/// How often a change is tried that was not done for certain, or of which it is not
-/// known: with the pauses between, some 15 s, as long as a server needs that restarts.
-const TRIES_MAX: u32 = 6;
-
 /// How often others may be first with a change of the same station: each time one of
 /// them is done, so that this ends.
 const OTHERS_FIRST_MAX: u32 = 50;
-
-/// The first pause between two tries; each is twice as long as the one before.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// Who is asked.
 pub(super) struct Remote {
     client: HttpClient,
     /// Who wants what is changed, as the ledger is to say.
     on_behalf_of: String,
+    /// Before it is asked again, if it did not answer.
+    first_pause: Duration,
 }
 
 /// What is said of a station, as it was read.
@@ -65,12 +60,31 @@ struct Put {}
 impl Remote {
     pub(super) fn of(options: &OrderOptions) -> Result<Remote, Failure> {
         let on_behalf_of = Order::of(options).on_behalf_of;
-        Ok(Remote { client: HttpClient::of(&options.server)?, on_behalf_of })
+        Ok(Remote { client: HttpClient::of(&options.server)?, on_behalf_of, first_pause: PAUSE })
     }
 
     /// What is said of the stations from this one on, by their ids: so many at most of
     /// whom anything is said, and `true` if those are all.
     pub(super) fn page(&self, from: StationId, limit: usize) -> Result<(Vec<Read>, bool), Failure> {
+        Ok(self.page_within(from, limit, &mut Tries::new(self.first_pause))?)
+    }
+
+    /// The same; a server that does not answer is asked again.
+    fn page_within(
+        &self,
+        from: StationId,
+        limit: usize,
+        tries: &mut Tries,
+    ) -> Result<(Vec<Read>, bool), HttpError> {
+        loop {
+            match self.page_once(from, limit) {
+                Err(error) if is_away(&error) && tries.again() => {}
+                ended => return ended,
+            }
+        }
+    }
+
+    fn page_once(&self, from: StationId, limit: usize) -> Result<(Vec<Read>, bool), HttpError> {
         let limit = limit.to_string();
         let after = from.get().checked_sub(1).filter(|after| *after >= 0).map(|after| after.to_string());
         let mut query = vec![("limit", limit.as_str())];
@@ -90,7 +104,11 @@ impl Remote {
 
     /// What is said of one station.
     pub(super) fn one(&self, station: StationId) -> Result<Read, Failure> {
-        let (page, _) = self.page(station, 1)?;
+        Ok(self.one_within(station, &mut Tries::new(self.first_pause))?)
+    }
+
+    fn one_within(&self, station: StationId, tries: &mut Tries) -> Result<Read, HttpError> {
+        let (page, _) = self.page_within(station, 1, tries)?;
         let found = page.into_iter().next().filter(|read| read.station == station);
         Ok(found.unwrap_or_else(|| Read::nothing(station)))
     }
@@ -99,8 +117,9 @@ impl Remote {
     /// changes something of it meanwhile is not written over; whatever else they change
     /// stays. What is not done for certain is tried again, and so is what may be done.
     pub(super) fn change(&self, read: &Read, wanted: &[Wanted]) -> Result<Vec<Change>, Failure> {
+        let look = format!("waterwatch station show {}", read.station);
         let mut current = read.clone();
-        let (mut tries, mut others_first, mut pause) = (0, 0, PAUSE);
+        let (mut tries, mut others_first) = (Tries::new(self.first_pause), 0);
         loop {
             let says = after(&current.says, wanted)?;
             if says == current.says {
@@ -110,20 +129,22 @@ impl Remote {
                 Ok(()) => break,
                 Err(error) => error,
             };
-            let has_changed = matches!(&error, HttpError::Refused(refusal) if refusal.status == 412);
-            let count = if has_changed { &mut others_first } else { &mut tries };
-            *count += 1;
-            let may_be_tried = has_changed || error.is_open() || is_not_done(&error);
-            if tries == TRIES_MAX || others_first == OTHERS_FIRST_MAX || !may_be_tried {
-                let look = format!("waterwatch station show {}", read.station);
+            let is_tried_again = if matches!(&error, HttpError::Refused(refusal) if refusal.status == 412) {
+                others_first += 1;
+                others_first < OTHERS_FIRST_MAX
+            } else {
+                (error.is_open() || is_away(&error)) && tries.again()
+            };
+            if !is_tried_again {
                 return Err(error.of_a_change(&look));
             }
-            if !has_changed {
-                thread::sleep(pause);
-                pause *= 2;
-            }
-            // It may have been done, with the answer lost: what is said shows it.
-            current = self.one(read.station)?;
+            // It may have been done, with the answer lost: what is said shows it. Where
+            // that cannot be looked at, it stays open.
+            current = match self.one_within(read.station, &mut tries) {
+                Ok(current) => current,
+                Err(_) if error.is_open() => return Err(error.of_a_change(&look)),
+                Err(error) => return Err(error.into()),
+            };
             let done = after(&current.says, wanted)? == current.says;
             if !done && !is_untouched(&read.says, &current.says, wanted) {
                 return Err(Failure::Failed(anyhow!(
@@ -153,87 +174,5 @@ impl Read {
     }
 }
 
-/// Whether it was not done for certain, and may be soon.
-fn is_not_done(error: &HttpError) -> bool {
-    match error {
-        HttpError::Unreached { .. } => true,
-        HttpError::Refused(refusal) => refusal.status == 503,
-        HttpError::Lost { .. } | HttpError::TooLong { .. } | HttpError::Strange { .. } => false,
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::io::{Read as _, Write};
-    use std::net::TcpListener;
-
-    use waterwatch_core::settings::Told;
-
-    use super::*;
-
-    /// A server that is asked for these, one after the other, and answers so.
-    fn scripted(script: &'static [(&'static str, u16, &'static str)]) -> (Remote, thread::JoinHandle<()>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-        let client = HttpClient::new(server, Duration::from_secs(20)).unwrap();
-        let answering = thread::spawn(move || {
-            for (asked, status, body) in script {
-                let mut stream = listener.accept().unwrap().0;
-                let mut head = [0; 8192];
-                let length = stream.read(&mut head).unwrap();
-                let head = String::from_utf8_lossy(&head[..length]).into_owned();
-                assert!(head.starts_with(asked), "{asked}: {head}");
-                let length = body.len();
-                let answer = format!(
-                    "HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
-                );
-                stream.write_all(answer.as_bytes()).unwrap();
-            }
-        });
-        (Remote { client, on_behalf_of: "Ana".to_owned() }, answering)
-    }
-
-    const LOOK: &str = "GET /api/v1/stations/settings?limit=1&after=6 ";
-    const PUT: &str = "PUT /api/v1/stations/7?on_behalf_of=Ana ";
-    const NOTHING: &str = r#"{"stations": [], "next": null}"#;
-    const NORTH: &str =
-        r#"{"stations": [{"station_id": 7, "said": {"name": "North"}, "tag": "a"}], "next": null}"#;
-    const SOUTH: &str =
-        r#"{"stations": [{"station_id": 7, "said": {"name": "South"}, "tag": "b"}], "next": "7"}"#;
-    const OTHER: &str =
-        r#"{"stations": [{"station_id": 7, "said": {"area": "A"}, "tag": "c"}], "next": null}"#;
-
-    /// Names station 7 `North`, of whom nothing was said.
-    fn named(script: &'static [(&'static str, u16, &'static str)]) -> Result<Vec<Change>, String> {
-        let (remote, answering) = scripted(script);
-        let wanted = [Wanted { field: "name".to_owned(), to: Some(Told::Text("North".to_owned())) }];
-        let read = Read::nothing(StationId::new(7).unwrap());
-        let changed = remote.change(&read, &wanted);
-        answering.join().unwrap();
-        changed.map_err(|failure| match failure {
-            Failure::Failed(error) | Failure::WrongInput(error) => format!("{error:#}"),
-        })
-    }
-
-    #[test]
-    fn what_was_not_done_is_tried_again_and_what_may_have_been_is_looked_at() {
-        let name =
-            [Change { field: "name".to_owned(), from: None, to: Some(Told::Text("North".to_owned())) }];
-        for script in [
-            &[(PUT, 200, "{}")][..],
-            &[(PUT, 503, r#"{"detail": "no room"}"#), (LOOK, 200, NOTHING), (PUT, 200, "{}")],
-            // Done, and the answer was lost.
-            &[(PUT, 504, r#"{"detail": "not known"}"#), (LOOK, 200, NORTH)],
-            &[(PUT, 412, r#"{"detail": "changed"}"#), (LOOK, 200, NORTH)],
-            // Somebody has changed something else.
-            &[(PUT, 412, r#"{"detail": "changed"}"#), (LOOK, 200, OTHER), (PUT, 200, "{}")],
-        ] {
-            let changed = named(script);
-            assert_eq!(changed.as_deref(), Ok(&name[..]), "{script:?}");
-        }
-        let touched = named(&[(PUT, 412, r#"{"detail": "changed"}"#), (LOOK, 200, SOUTH)]);
-        assert!(touched.unwrap_err().contains("somebody else has changed the same settings meanwhile"));
-        let forbidden = named(&[(PUT, 403, r#"{"detail": "not for a viewer"}"#)]);
-        assert_eq!(forbidden.unwrap_err(), "not for a viewer");
-    }
-}
+mod tests;
