@@ -152,6 +152,19 @@ impl HttpError {
         }
     }
 
+    /// Whether the same request is refused again, however late it comes.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match self {
+            // Not: it took too long, somebody else was first, too many at once.
+            HttpError::Refused(Refusal { status, .. }) => {
+                (400..500).contains(status) && !matches!(status, 408 | 409 | 412 | 429)
+            }
+            HttpError::Strange { .. } | HttpError::TooLong { .. } => true,
+            HttpError::Unreached { .. } | HttpError::Lost { .. } => false,
+        }
+    }
+
     /// How a command ends that wanted something changed. `look` is the command that
     /// shows whether it was.
     #[must_use]

@@ -24,6 +24,7 @@ use crate::cli::StationImportOptions;
 use crate::commands::page::json::Array;
 use crate::commands::printed;
 use crate::failure::Failure;
+use crate::http_client::HttpError;
 use crate::shown::count;
 
 /// Stations that are read and put at once.
@@ -44,15 +45,24 @@ pub(super) fn run(options: &StationImportOptions) -> Result<(), Failure> {
             (true, changed) => format!("{changed} of {all} would change"),
             (false, changed) => format!("{changed} of {all} changed"),
         })),
-        Err(Failure::Failed(error)) if !dry_run => {
-            printed(told.cut())?;
-            Err(Failure::Failed(anyhow!(
-                "{error:#}; {changed} of {all} were changed before: import the same again, and it goes on there"
-            )))
-        }
         Err(failure) => {
             printed(told.cut())?;
-            Err(failure)
+            Err(if *dry_run { failure } else { cut_off(failure, changed, places.len() as u64) })
+        }
+    }
+}
+
+/// A failure, with how far it went before, and that the same goes on there if it may.
+fn cut_off(failure: Failure, changed: u64, stations: u64) -> Failure {
+    let were = if changed == 1 || stations == 1 { "was" } else { "were" };
+    let before = format!("{changed} of {} {were} changed before", count(stations, "station"));
+    match failure {
+        Failure::WrongInput(error) => Failure::WrongInput(anyhow!("{error:#}; {before}")),
+        Failure::Failed(error) if error.downcast_ref().is_some_and(HttpError::is_final) => {
+            Failure::Failed(anyhow!("{error:#}; {before}"))
+        }
+        Failure::Failed(error) => {
+            Failure::Failed(anyhow!("{error:#}; {before}: import the same again, and it goes on there"))
         }
     }
 }
@@ -175,3 +185,6 @@ impl Told {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
