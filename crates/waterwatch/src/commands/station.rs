@@ -11,6 +11,7 @@ mod remote;
 pub(super) mod said;
 mod set;
 mod show;
+mod spoilt;
 mod tries;
 
 use crate::cli::StationCommand;

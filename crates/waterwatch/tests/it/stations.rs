@@ -233,6 +233,8 @@ fn if_anything_in_a_file_cannot_be_meant_nothing_is_changed() {
     fs::write(folder.join("bad"), b"station_id,name\n1,M\xfchle\n").unwrap();
     let said = failed(&["station", "import", "bad"], folder, 2);
     assert_eq!(said, "waterwatch: bad:2: there are letters that are not UTF-8: save it as \"CSV UTF-8\"\n");
+    let said = failed(&["station", "import", "missing.csv"], folder, 2);
+    assert!(said.starts_with("waterwatch: cannot read missing.csv: "), "{said}");
     assert_eq!(changes(&server), 0);
 }
 

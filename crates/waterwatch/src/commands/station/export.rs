@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 use waterwatch_core::StationId;
 use waterwatch_core::settings::Told;
 
-use super::fields::{field, short, written};
+use super::fields::{field, is_station, short, written};
+use super::spoilt::marked;
 use crate::cli::{Format, StationExportOptions};
 use crate::commands::alarm::output;
 use crate::commands::page::json::Array;
@@ -18,7 +19,6 @@ use crate::commands::printed;
 use crate::failure::Failure;
 use crate::said_json;
 use crate::shown::count;
-use crate::shown::csv::escaped;
 use crate::station_says::StationSays;
 use crate::store::reader::{Reader, SaidOfOne, WhoseSaid};
 
@@ -77,11 +77,15 @@ pub(super) fn run(options: &StationExportOptions) -> Result<(), Failure> {
     }
 }
 
-/// The fields that are wanted: all of them, if none is named.
+/// The fields that are wanted: all of them, if none is named. Whose they are is the first
+/// column in any case.
 fn columns(names: &[String]) -> Result<Vec<String>, String> {
     match names {
         [] => Ok(StationSays::fields()),
-        names => names.iter().map(|name| field(name.trim())).collect(),
+        names => {
+            let names = names.iter().map(|name| name.trim()).filter(|name| !is_station(name));
+            names.map(field).collect()
+        }
     }
 }
 
@@ -104,7 +108,7 @@ impl<W: Write> Rows<W> {
             Rows::Table { out, columns, .. } => {
                 let cell = |column: &String| {
                     let told = told.iter().find(|(field, _)| field == column);
-                    told.map_or(String::new(), |(field, told)| escaped(&written(field, told)).into_owned())
+                    told.map_or(String::new(), |(field, told)| marked(&written(field, told)).into_owned())
                 };
                 let cells = columns.iter().map(cell);
                 Ok(out.write_record([station.to_string()].into_iter().chain(cells))?)
@@ -133,5 +137,22 @@ impl<W: Write> Rows<W> {
             Rows::Table { mut out, .. } => out.flush(),
             Rows::Objects(array, _) => array.end(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_a_row_is_may_be_named_among_its_fields() {
+        let columns =
+            |names: &[&str]| columns(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        let wanted = vec!["name".to_owned(), "points.alarm1.label".to_owned()];
+        assert_eq!(columns(&["station_id", "name", " alarm1.label"]), Ok(wanted.clone()));
+        assert_eq!(columns(&["name", "ID", "alarm1.label"]), Ok(wanted));
+        assert_eq!(columns(&["station_id"]), Ok(Vec::new()));
+        assert_eq!(columns(&[]), Ok(StationSays::fields()));
+        assert!(columns(&["foo"]).is_err());
     }
 }

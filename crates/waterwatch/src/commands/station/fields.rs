@@ -11,26 +11,40 @@ use crate::station_says::StationSays;
 /// What stands before the name of a point where fields are stored.
 const POINTS: &str = "points.";
 
-/// How unlike a word may be to what it is taken for, in letters that differ.
-const UNLIKE_MAX: usize = 4;
+/// How unlike a word may be to what it is taken for, in letters that differ: one of so
+/// many, and one in a word that has fewer.
+const LETTERS_A_SLIP: usize = 3;
+
+/// The same, however long it is.
+const SLIPS_MAX: usize = 4;
 
 /// A field as people write it.
 pub(super) fn short(field: &str) -> &str {
     field.strip_prefix(POINTS).unwrap_or(field)
 }
 
-/// The field that people call so.
+/// Whether a column of that name says which station a row is about.
+pub(super) fn is_station(name: &str) -> bool {
+    ["station_id", "id"].iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// The field that people call so, in capitals or not.
 ///
 /// # Errors
 /// If there is none: it names the one that was meant, as far as can be guessed.
 pub(super) fn field(name: &str) -> Result<String, String> {
     let fields = StationSays::fields();
-    if let Some(known) = fields.iter().find(|field| short(field) == name || *field == name) {
+    let is_called =
+        |field: &&String| short(field).eq_ignore_ascii_case(name) || field.eq_ignore_ascii_case(name);
+    if let Some(known) = fields.iter().find(is_called) {
         return Ok(known.clone());
     }
-    let shown: String = name.escape_debug().take(60).collect();
-    let unlike = |field: &str| strsim::damerau_levenshtein(short(field), name);
-    let nearest = fields.iter().min_by_key(|field| unlike(field)).filter(|field| unlike(field) <= UNLIKE_MAX);
+    let shown = cut(name);
+    // No longer than any field, and some slips.
+    let written: String = name.chars().take(60).collect::<String>().to_ascii_lowercase();
+    let slips_max = (written.chars().count() / LETTERS_A_SLIP).clamp(1, SLIPS_MAX);
+    let unlike = |field: &str| strsim::damerau_levenshtein(short(field), &written);
+    let nearest = fields.iter().min_by_key(|field| unlike(field)).filter(|field| unlike(field) <= slips_max);
     Err(match nearest {
         Some(nearest) => format!("there is no setting \"{shown}\"; did you mean {}?", short(nearest)),
         None => {
@@ -48,8 +62,9 @@ pub(super) fn read(field: &str, text: &str) -> Result<Told, String> {
     let text = text.trim();
     let told = match kind(field) {
         Kind::Flag => match text.to_ascii_lowercase().as_str() {
-            "true" | "1" => Told::Flag(true),
-            "false" | "0" => Told::Flag(false),
+            // A German spreadsheet writes them in its own words.
+            "true" | "1" | "wahr" => Told::Flag(true),
+            "false" | "0" | "falsch" => Told::Flag(false),
             _ => return Err(format!("\"{}\" is neither true nor false", cut(text))),
         },
         Kind::Number => match text.parse() {
@@ -155,7 +170,7 @@ mod tests {
         for (name, text, complaint) in [
             ("period_s", "1.5", "\"1.5\" is no whole number"),
             ("period_s", "0", "0 is not allowed; it must be a number from 1 to 604800"),
-            ("alarm1.latched", "WAHR", "\"WAHR\" is neither true nor false"),
+            ("alarm1.latched", "JA", "\"JA\" is neither true nor false"),
             ("alarm1.priority", "urgent", "the text \"urgent\" is not allowed; it must be "),
             ("expected_by", "1970-01-01", "\"1970-01-01\" is no time of this century"),
             ("expected_by", "soon", "\"soon\" is no time"),
@@ -173,6 +188,20 @@ mod tests {
             field("comms.on_delay_s").unwrap_err().contains("; there are name, area, "),
             "it has no delays"
         );
-        assert!(field("colour of the door").unwrap_err().contains("; there are name, area, "));
+        for name in ["foo", "port", "id", "colour of the door"] {
+            let said = field(name).unwrap_err();
+            assert!(said.contains("; there are name, area, "), "{said}");
+        }
+        for (name, meant) in
+            [("Name", "name"), ("ALARM1.Label", "points.alarm1.label"), ("Period_S", "period_s")]
+        {
+            assert_eq!(field(name).as_deref(), Ok(meant));
+        }
+        assert!(field("Nmae").unwrap_err().ends_with("did you mean name?"));
+        for (text, flag) in
+            [("TRUE", true), ("Wahr", true), ("WAHR", true), ("False", false), ("FALSCH", false)]
+        {
+            assert_eq!(read("points.alarm1.latched", text), Ok(Told::Flag(flag)));
+        }
     }
 }

@@ -6,6 +6,7 @@
 //! only over what was read. So whoever imports the same once more changes nothing, and whoever
 //! was cut off goes on.
 
+mod head;
 mod input;
 mod objects;
 mod putting;

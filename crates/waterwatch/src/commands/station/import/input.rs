@@ -10,8 +10,8 @@ use std::path::Path;
 use anyhow::{Context, anyhow, bail};
 use waterwatch_core::StationId;
 
-use super::objects;
 use super::table::Table;
+use super::{head, objects};
 use crate::cli::Format;
 use crate::commands::station::change::Wanted;
 use crate::failure::Failure;
@@ -88,19 +88,23 @@ impl Input {
             true => whole(io::stdin().lock()),
             false => File::open(file).map_err(Into::into).and_then(whole),
         };
-        let bytes = bytes.with_context(|| format!("cannot read {name}"))?;
+        // Whichever way it cannot be read, it is the wrong file.
+        let bytes = bytes.with_context(|| format!("cannot read {name}")).map_err(Failure::WrongInput)?;
         Input::of(name, bytes, format).map_err(Failure::WrongInput)
     }
 
     fn of(name: String, bytes: Vec<u8>, format: Option<Format>) -> anyhow::Result<Input> {
         let text = text(&name, bytes)?;
+        if text.trim().is_empty() {
+            bail!("{name}: there is nothing in it");
+        }
         let is_json = text.trim_start().starts_with(['[', '{']);
         let form = match format.unwrap_or(if is_json { Format::Json } else { Format::Csv }) {
             Format::Json => Form::Objects,
-            Format::Csv => Form::Table(Table::of(&text).map_err(|Bad { column, why }| match column {
-                Some(column) => anyhow!("{name}:1: {column}: {why}"),
-                None => anyhow!("{name}:1: {why}"),
-            })?),
+            Format::Csv => {
+                let line = Line { line: 1, offset: 0 }.at(&text, head::begins(&text));
+                Form::Table(Table::of(&text).map_err(|bad| anyhow!("{name}:{line}: {bad}"))?)
+            }
         };
         Ok(Input { name, text, form })
     }
@@ -213,4 +217,37 @@ pub(super) fn station(text: &str) -> Result<StationId, String> {
         ));
     }
     Err(format!("\"{shown}\" is no station's id, which is a number from 0 to {}", StationId::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_a_wrong_one() {
+        let folder = tempfile::TempDir::new().unwrap();
+        for file in [folder.path().join("missing.csv"), folder.path().to_owned()] {
+            let failure = Input::read(&file, None).err();
+            let said = match &failure {
+                Some(Failure::WrongInput(error)) => format!("{error:#}"),
+                _ => panic!("{failure:?}"),
+            };
+            assert!(said.starts_with(&format!("cannot read {}: ", file.display())), "{said}");
+        }
+        assert!(whole(io::repeat(b'x')).unwrap_err().to_string().contains("more than 256 MiB"));
+    }
+
+    #[test]
+    fn a_file_with_nothing_in_it_is_no_file_of_stations() {
+        for format in [None, Some(Format::Csv), Some(Format::Json)] {
+            for text in ["", "\r\n\n", "\u{feff}"] {
+                let bad = Input::of("file".to_owned(), text.into(), format).err().unwrap().to_string();
+                assert_eq!(bad, "file: there is nothing in it", "{format:?} {text:?}");
+            }
+        }
+        let none = Input::of("file".to_owned(), "[]".into(), None).unwrap();
+        assert_eq!(none.places().unwrap(), []);
+        let bad = Input::of("file".to_owned(), "sep=;\n\nstation_id;nmae\n".into(), None).err().unwrap();
+        assert!(bad.to_string().starts_with("file:3: column 2: there is no setting"), "{bad}");
+    }
 }

@@ -3,13 +3,14 @@
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
+use super::head;
 use super::input::{Bad, Row, station};
 use crate::commands::station::change::Wanted;
-use crate::commands::station::fields::{field, read, short};
-use crate::shown::csv::unescaped;
+use crate::commands::station::fields::{field, is_station, read, short};
+use crate::commands::station::spoilt;
 
-/// What may stand between cells.
-const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+/// What is told of a file that ends between two quotes.
+const NEVER_CLOSED: &str = "the quote at its beginning is never closed: the file is not whole";
 
 /// What the first row says of the others.
 pub(super) struct Table {
@@ -29,12 +30,16 @@ impl Table {
     /// Reads the names of the columns. None of them has a letter that stands between
     /// cells: which one does is seen by that.
     pub(super) fn of(text: &str) -> Result<Table, Bad> {
-        let first = text.lines().next().unwrap_or_default();
-        let delimiter = DELIMITERS.into_iter().find(|delimiter| first.as_bytes().contains(delimiter));
-        let delimiter = delimiter.unwrap_or(b',');
-        let mut rows = reader(text, delimiter);
+        let begin = head::begins(text);
+        let head = text.get(begin..).unwrap_or_default();
+        let delimiter = head::delimiter(text);
+        let mut rows = reader(head, delimiter);
         let mut names = ByteRecord::new();
         rows.read_byte_record(&mut names).map_err(|error| Bad::new(None, error.to_string()))?;
+        let body = begin.saturating_add(end(&rows));
+        if body == text.len() && head::open_quote(head, delimiter).is_some() {
+            return Err(Bad::new(None, NEVER_CLOSED));
+        }
         let mut columns: Vec<Column> = Vec::with_capacity(names.len());
         for (place, name) in names.iter().enumerate() {
             let name = String::from_utf8_lossy(name);
@@ -51,7 +56,6 @@ impl Table {
                 "there is no column station_id, which says which station a row is about",
             ));
         }
-        let body = usize::try_from(rows.position().byte()).unwrap_or(usize::MAX);
         Ok(Table { delimiter, columns, body })
     }
 
@@ -61,19 +65,35 @@ impl Table {
         let mut rows = reader(rest, self.delimiter);
         let mut cells = ByteRecord::new();
         loop {
-            let position = usize::try_from(rows.position().byte()).unwrap_or(usize::MAX);
-            let offset = self.body.saturating_add(position);
+            let offset = self.body.saturating_add(end(&rows));
             // Ends of lines before a row are none of it.
             let blank = text.get(offset..).unwrap_or_default().bytes();
             let offset = offset + blank.take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-            match rows.read_byte_record(&mut cells) {
+            let read = rows.read_byte_record(&mut cells);
+            let is_last = end(&rows) == rest.len();
+            if let Some(bad) = is_last.then(|| self.open_quote(text, offset)).flatten() {
+                return see(offset, Err(bad));
+            }
+            match read {
                 Ok(false) => return,
                 // Spreadsheets leave rows behind whose cells were emptied.
-                Ok(true) if cells.iter().all(<[u8]>::is_empty) => {}
+                Ok(true) if cells.iter().all(|cell| cell.trim_ascii().is_empty()) => {}
                 Ok(true) => see(offset, self.row(&cells)),
                 Err(error) => return see(offset, Err(Bad::new(None, error.to_string()))),
             }
         }
+    }
+
+    /// What is wrong with a last row that is not whole: the program that reads it takes
+    /// the end of the file for the end of the cell.
+    fn open_quote(&self, text: &str, offset: usize) -> Option<Bad> {
+        let cell = head::open_quote(text.get(offset..)?, self.delimiter)?;
+        let column = match self.columns.get(cell) {
+            Some(Column::Station) => Some("station_id"),
+            Some(Column::Field(field)) => Some(short(field)),
+            None => None,
+        };
+        Some(Bad::new(column, NEVER_CLOSED))
     }
 
     /// The row that begins there.
@@ -100,7 +120,8 @@ impl Table {
             let to = match cell.as_str() {
                 "" => None,
                 cell => {
-                    let told = read(field, unescaped(cell));
+                    spoilt::check(cell).map_err(|why| Bad::new(Some(short(field)), why))?;
+                    let told = read(field, spoilt::unmarked(cell));
                     Some(told.map_err(|why| Bad::new(Some(short(field)), why))?)
                 }
             };
@@ -112,10 +133,15 @@ impl Table {
 
 fn column(name: &str) -> Result<Column, String> {
     match name {
-        "station_id" | "id" => Ok(Column::Station),
         "" => Err("it has no name".to_owned()),
+        name if is_station(name) => Ok(Column::Station),
         name => field(name).map(Column::Field),
     }
+}
+
+/// Where that ends which was read.
+fn end(rows: &Reader<&[u8]>) -> usize {
+    usize::try_from(rows.position().byte()).unwrap_or(usize::MAX)
 }
 
 fn reader(text: &str, delimiter: u8) -> Reader<&[u8]> {
@@ -185,6 +211,60 @@ mod tests {
             assert!(said.starts_with(complaint), "{said}");
         }
         assert_eq!(complaints.len(), 5);
+    }
+
+    #[test]
+    fn a_file_that_ends_in_the_middle_is_told() {
+        for (text, whose, complaint) in [
+            ("station_id,name\r\n1,\"North li", 0, "name: the quote at its beginning is never closed"),
+            ("station_id,name\r\n1,x\r\n2,\"North \"\"li\"\"\r\n\r\n", 1, "name: the quote at its"),
+            ("station_id;area;name\n1;\"a;b\";x\n\"2", 1, "station_id: the quote at its"),
+            ("station_id,name,area\n1,x,y\n2,Nor", 1, "it has 2 cells, and the first row has 3"),
+        ] {
+            let said = rows(text).pop().unwrap().unwrap_err();
+            assert_eq!((rows(text).len(), said.starts_with(complaint)), (whose + 1, true), "{said}");
+        }
+        assert_eq!(rows("station_id,name\n1,\"a\"\"\""), [Ok((1, vec![said("a\"")]))]);
+        assert_eq!(rows("station_id,name\n1,5\" pipe"), [Ok((1, vec![said("5\" pipe")]))]);
+        let head = Table::of("station_id,\"name\r\n1,x\r\n").err().unwrap();
+        assert_eq!(head.to_string(), NEVER_CLOSED);
+    }
+
+    #[test]
+    fn what_spreadsheets_put_around_the_rows_is_none_of_them() {
+        let wanted = [Ok((7, vec![said("North")])), Ok((8, vec![said("a, b")]))];
+        for text in [
+            "sep=;\r\nStation_ID;Name\r\n7;North\r\n8;a, b\r\n",
+            "\r\n  \r\nID,NAME\r\n , \r\n7,North\r\n\t,\r\n8,\"a, b\"\r\n , \r\n",
+            "SEP=\t\n\nid\tname\n7\tNorth\n8\ta, b",
+            ";;\nid;name\n7;North\n8;a, b",
+        ] {
+            assert_eq!(rows(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_spreadsheet_has_spoilt_is_told_and_not_said() {
+        let said_of = |cell: &str| rows(&format!("id;telephones;period_s\n7;{cell};\n")).pop().unwrap();
+        for cell in [
+            "4.93012E+11",
+            "4,93012E+11",
+            "-1E-05",
+            "#NAME?",
+            "#REF!",
+            "#VALUE!",
+            "#N/A",
+            "#DIV/0!",
+            "#WERT!",
+        ] {
+            let told = said_of(cell).unwrap_err();
+            assert!(told.starts_with(&format!("telephones: \"{cell}\" is what a spreadsheet ")), "{told}");
+        }
+        // Whoever means it writes it as the export does.
+        for cell in ["4.93012E+11", "#NAME?", "1E5", "#3 and #4", "E+11", "1.E+"] {
+            let written = spoilt::marked(cell).into_owned();
+            assert_eq!(said_of(&written), Ok((7, vec![said(cell), None])), "{written}");
+        }
     }
 
     #[test]
