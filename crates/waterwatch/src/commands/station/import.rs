@@ -9,6 +9,7 @@
 mod head;
 mod input;
 mod objects;
+mod once;
 mod putting;
 mod table;
 

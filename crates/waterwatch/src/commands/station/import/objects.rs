@@ -2,8 +2,10 @@
 
 use serde_json::{Deserializer, Map, Value};
 use waterwatch_core::StationId;
+use waterwatch_core::settings::Told;
 
 use super::input::{Bad, Row, station};
+use super::once::Object;
 use crate::commands::station::change::Wanted;
 use crate::commands::station::fields::{field, short};
 use crate::said_json;
@@ -59,9 +61,9 @@ fn object(text: &str, at: usize) -> Result<(Map<String, Value>, usize), Bad> {
             "there must be an object, as `waterwatch station export --format json` has it",
         ));
     }
-    let mut objects = Deserializer::from_str(&text[at..]).into_iter::<Map<String, Value>>();
+    let mut objects = Deserializer::from_str(&text[at..]).into_iter::<Object>();
     match objects.next() {
-        Some(Ok(object)) => Ok((object, at + objects.byte_offset())),
+        Some(Ok(Object(object))) => Ok((object, at + objects.byte_offset())),
         // It counts lines from the beginning of the object.
         Some(Err(error)) => {
             let why = error.to_string();
@@ -70,7 +72,8 @@ fn object(text: &str, at: usize) -> Result<(Map<String, Value>, usize), Bad> {
                 0 | 1 => String::new(),
                 line => format!(" ({} lines further)", line - 1),
             };
-            Err(Bad::new(None, format!("it is no JSON: {why}{behind}")))
+            let what = if error.is_data() { "" } else { "it is no JSON: " };
+            Err(Bad::new(None, format!("{what}{why}{behind}")))
         }
         None => Err(Bad::new(None, "it is no JSON")),
     }
@@ -86,6 +89,9 @@ fn row(object: &Map<String, Value>) -> Result<Row, Bad> {
 
 /// Which station an object is about, by either of its names.
 fn whose(object: &Map<String, Value>) -> Result<StationId, Bad> {
+    if let Some(exact) = exact(object) {
+        return Ok(exact);
+    }
     let mut whose = None;
     for name in ["station_id", "id"] {
         let text = match object.get(name) {
@@ -102,28 +108,51 @@ fn whose(object: &Map<String, Value>) -> Result<StationId, Bad> {
     whose.ok_or_else(|| Bad::new(Some("station_id"), "it is missing"))
 }
 
+/// The `id`, a text, where `station_id` is only what is left of it in a program whose
+/// numbers are no longer exact from 2^53 on.
+fn exact(object: &Map<String, Value>) -> Option<StationId> {
+    const INEXACT_FROM: f64 = 9_007_199_254_740_992.0;
+    let Some(Value::Number(rounded)) = object.get("station_id") else { return None };
+    let id = station(object.get("id")?.as_str()?).ok()?;
+    let rounded = rounded.as_f64()?;
+    let same: f64 = id.to_string().parse().ok()?;
+    (rounded >= INEXACT_FROM && rounded.to_bits() == same.to_bits()).then_some(id)
+}
+
 /// What is said of `name`, which is a field or what several begin with; null says that
 /// nothing is any more.
 fn take(row: &mut Row, name: &str, value: &Value) -> Result<(), Bad> {
     let is_above = matches!(name.strip_prefix("points"), Some(rest) if rest.matches('.').count() < 2);
+    let inner = format!("{name}.");
+    let is_known = || StationSays::fields().iter().any(|field| field.starts_with(&inner));
     match value {
+        Value::Object(_) | Value::Null if is_above && !is_known() => Err(Bad::new(
+            Some(short(name)),
+            "there is no such point; there are alarm1, alarm2, comms, identity",
+        )),
         Value::Object(fields) if is_above => {
-            fields.iter().try_for_each(|(field, value)| take(row, &format!("{name}.{field}"), value))
+            fields.iter().try_for_each(|(field, value)| take(row, &format!("{inner}{field}"), value))
         }
         Value::Null if is_above => {
-            let inner = format!("{name}.");
-            let fields = StationSays::fields().into_iter().filter(|field| field.starts_with(&inner));
-            row.wanted.extend(fields.map(|field| Wanted { field, to: None }));
-            Ok(())
+            let mut fields = StationSays::fields().into_iter().filter(|field| field.starts_with(&inner));
+            fields.try_for_each(|field| want(row, field, None))
         }
         value => {
             let field = field(name).map_err(|why| Bad::new(Some(short(name)), why))?;
             let to = said_json::one(&field, value)
                 .map_err(|misfit| Bad::new(Some(short(&misfit.field)), misfit.why))?;
-            row.wanted.push(Wanted { field, to });
-            Ok(())
+            want(row, field, to)
         }
     }
+}
+
+/// Has a field said, which may be written in several ways, but once.
+fn want(row: &mut Row, field: String, to: Option<Told>) -> Result<(), Bad> {
+    if row.wanted.iter().any(|wanted| wanted.field == field) {
+        return Err(Bad::new(Some(short(&field)), "it is there twice"));
+    }
+    row.wanted.push(Wanted { field, to });
+    Ok(())
 }
 
 #[cfg(test)]
@@ -172,6 +201,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_program_has_rounded_goes_by_its_id() {
+        for (rounded, id) in [
+            ("9007199254740992", 9_007_199_254_740_993),
+            ("9223372036854776000", i64::MAX),
+            ("9.223372036854776e18", i64::MAX),
+            ("9223372036854775807", i64::MAX),
+        ] {
+            let text = format!(r#"{{"station_id": {rounded}, "id": "{id}", "name": "x"}}"#);
+            assert_eq!(rows(&text), [Ok((id, vec!["name \"x\"".to_owned()]))], "{text}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_told() {
         for (text, complaint) in [
             ("[1]", "there must be an object"),
@@ -180,6 +222,27 @@ mod tests {
             ("[{\"id\": 7,\n \"name\": \"x]", "it is no JSON: EOF while parsing a string (1 lines further)"),
             ("{\"name\": \"x\"}", "station_id: it is missing"),
             ("{\"id\": 7, \"station_id\": 8}", "id: station_id and id are not the same"),
+            (
+                "{\"id\": 7, \"name\": \"x\",\n \"name\": \"y\"}",
+                "the field \"name\" is there twice (1 lines further)",
+            ),
+            (
+                "{\"id\": 7, \"points\": {\"alarm1\": {\"label\": \"x\", \"label\": \"x\"}}}",
+                "the field \"label\" is",
+            ),
+            ("{\"id\": 7, \"Name\": \"x\", \"name\": \"y\"}", "name: it is there twice"),
+            ("{\"id\": 7, \"alarm1.label\": \"x\", \"points\": null}", "alarm1.label: it is there twice"),
+            (
+                "{\"id\": 7, \"points\": {\"alarm9\": null}}",
+                "alarm9: there is no such point; there are alarm1, ",
+            ),
+            ("{\"id\": 7, \"points\": {\"alarm9\": {}}}", "alarm9: there is no such point"),
+            (
+                "{\"station_id\": 9223372036854775807, \"id\": \"7\"}",
+                "id: station_id and id are not the same",
+            ),
+            ("{\"station_id\": 8, \"id\": \"7\"}", "id: station_id and id are not the same"),
+            ("{\"station_id\": 9223372036854776000}", "station_id: \"9223372036854776000\" is"),
             ("{\"id\": 1.5}", "id: \"1.5\" is what a spreadsheet"),
             ("{\"id\": 7, \"nmae\": \"x\"}", "nmae: there is no setting \"nmae\"; did you mean name?"),
             ("{\"id\": 7, \"period_s\": \"60\"}", "period_s: period_s is the text \"60\"; it must be"),
