@@ -107,7 +107,7 @@ pub enum Rejected {
     #[error("the end must lie ahead")]
     EndHasPassed,
     /// An end that is too far away.
-    #[error("the end may be at most {} min away", max_ms / 60_000)]
+    #[error("the end may be at most {} away", in_words(*max_ms))]
     EndTooFar {
         /// How far it may be, in milliseconds.
         max_ms: i64,
@@ -255,6 +255,19 @@ pub enum Rejected {
     /// It is in service.
     #[error("it is not out of service")]
     NotOutOfService,
+    /// A station that is in service, and is not retired.
+    #[error("it is not paused")]
+    NotPaused,
+}
+
+/// `8 h`, `366 days`: the largest unit in which a time is whole.
+fn in_words(ms: i64) -> String {
+    let minutes = ms / 60_000;
+    match (minutes % 1_440, minutes % 60) {
+        (0, _) if minutes > 1_440 => format!("{} days", minutes / 1_440),
+        (_, 0) => format!("{} h", minutes / 60),
+        _ => format!("{minutes} min"),
+    }
 }
 
 /// What a person calls themselves, as it is written.
@@ -321,5 +334,20 @@ mod tests {
         let too_long = "x".repeat(chars_max + 1);
         assert_eq!(reason(&too_long), Err(Rejected::TooLong { what: "a reason", chars_max }));
         assert_eq!(reason("a pump\x1b[2J"), Err(Rejected::Unprintable("a reason")));
+    }
+
+    #[test]
+    fn how_far_away_an_end_may_be_is_told_in_its_largest_unit() {
+        for (minutes, words) in [
+            (1, "1 min"),
+            (90, "90 min"),
+            (480, "8 h"),
+            (1_440, "24 h"),
+            (2_880, "2 days"),
+            (527_040, "366 days"),
+        ] {
+            let told = Rejected::EndTooFar { max_ms: minutes * 60_000 }.to_string();
+            assert_eq!(told, format!("the end may be at most {words} away"));
+        }
     }
 }

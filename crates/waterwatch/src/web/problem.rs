@@ -178,7 +178,8 @@ impl From<Rejected> for Problem {
             | Rejected::TokenAlreadyRevoked { .. }
             | Rejected::LastAdmin { .. }
             | Rejected::NotShelved
-            | Rejected::NotOutOfService => Problem::new(Kind::Conflict, detail),
+            | Rejected::NotOutOfService
+            | Rejected::NotPaused => Problem::new(Kind::Conflict, detail),
         }
     }
 }
@@ -264,6 +265,7 @@ mod tests {
             Rejected::LastAdmin { name: "admin".into() },
             Rejected::NotShelved,
             Rejected::NotOutOfService,
+            Rejected::NotPaused,
             Rejected::SaidOtherwise,
         ];
         let not_done = [NotDone::TooLate, NotDone::NotStored, NotDone::Busy, NotDone::Stopping];

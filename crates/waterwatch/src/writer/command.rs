@@ -103,7 +103,11 @@ impl Draft {
                 Ok(self.done())
             }
             What::Resume { station } => {
-                Ok(self.obey_one(ground, &comms_of(*station), Input::ReturnToService { by })?)
+                let resumed = self.obey_one(ground, &comms_of(*station), Input::ReturnToService { by });
+                Ok(resumed.map_err(|why| match why {
+                    Rejected::NotOutOfService => Rejected::NotPaused,
+                    why => why,
+                })?)
             }
             What::BeginVisit { station, .. } if self.is_retired(store, *station) => {
                 Err(Rejected::StationRetired.into())

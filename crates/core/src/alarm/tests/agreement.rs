@@ -146,7 +146,7 @@ impl Pair {
                 Rejected::OtherOccurrence { .. } => No::OtherOccurrence,
                 Rejected::AlreadyAcknowledged { .. } => No::AlreadyAcknowledged,
                 Rejected::EndTooFar { .. } => No::TooFar,
-                Rejected::NotShelved | Rejected::NotOutOfService => No::NotThere,
+                Rejected::NotShelved | Rejected::NotOutOfService | Rejected::NotPaused => No::NotThere,
                 other => panic!("{other}"),
             }),
             None => Ok(Vec::new()),

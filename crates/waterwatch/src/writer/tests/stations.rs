@@ -67,7 +67,7 @@ fn a_pause_hides_silence_alone_and_lasts_a_year_at_most() {
     assert_eq!(rejected(&mut turns, too_long), Rejected::EndTooFar { max_ms });
     let resumed = turns.order(What::Resume { station: station(1) });
     assert_eq!(resumed, ["1 comms returned_to_service"]);
-    assert_eq!(rejected(&mut turns, What::Resume { station: station(1) }), Rejected::NotOutOfService);
+    assert_eq!(rejected(&mut turns, What::Resume { station: station(1) }), Rejected::NotPaused);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn a_retirement_that_was_a_mistake_is_ended_by_hand_and_what_is_on_raises() {
         // Its silence is judged again, by when it was last heard.
         let told: Vec<String> = (0..7).flat_map(|_| turns.pass(30, &["2 0 0"])).collect();
         assert_eq!(told, ["1 comms raised"], "{restarts} {waits_s}");
-        assert_eq!(rejected(&mut turns, resume(1)), Rejected::NotOutOfService);
+        assert_eq!(rejected(&mut turns, resume(1)), Rejected::NotPaused);
     }
     // Retired and resumed at once.
     let mut turns = turns();

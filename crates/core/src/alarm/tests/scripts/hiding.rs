@@ -8,13 +8,13 @@ fn shelving_needs_an_end_a_reason_and_a_name() {
         "02:10 Ann shelves until 02:10: pump away    | refused: the end must lie ahead
          02:10 Ann shelves until 02:40:              | refused: a reason is missing
          02:10 Nobody shelves until 02:40: pump away | refused: a name is missing
-         02:10 Ann shelves until 26:11: pump away    | refused: the end may be at most 1440 min away
+         02:10 Ann shelves until 26:11: pump away    | refused: the end may be at most 24 h away
          02:10 Ann shelves until 26:10: pump away    | shelved by Ann until 26:10 (pump away); shelved
          02:11 Nobody unshelves                      | refused: a name is missing",
     );
     plays(
         "02:10 Ann takes out of service until 02:00: new pump   | refused: the end must lie ahead
-         02:10 Ann takes out of service until 722:11: new pump  | refused: the end may be at most 43200 min away
+         02:10 Ann takes out of service until 722:11: new pump  | refused: the end may be at most 30 days away
          02:10 Ann takes out of service until 722:10: new pump  | taken out of service by Ann until 722:10 (new pump); out_of_service
          02:11 Ann returns to service                           | returned to service by Ann; normal
          02:12 Ann returns to service                           | refused: it is not out of service",
