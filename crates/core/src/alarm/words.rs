@@ -170,6 +170,15 @@ impl State {
         state.map_or(2 * State::Shelved.rank() - 1, |state| 2 * state.rank())
     }
 
+    /// The states in which an alarm waits for somebody to acknowledge it.
+    pub const UNANSWERED: [State; 2] = [State::Unacknowledged, State::ReturnedUnacknowledged];
+
+    /// Whether it is one of them.
+    #[must_use]
+    pub fn is_unanswered(self) -> bool {
+        State::UNANSWERED.contains(&self)
+    }
+
     /// Whether somebody or something hides it.
     #[must_use]
     pub fn is_hidden(self) -> bool {

@@ -29,7 +29,8 @@ pub(super) struct Standing(Live);
 struct Moment {
     stations: [(Comms, usize); Comms::ALL.len()],
     alarms: HashMap<(Option<State>, Priority), usize>,
-    /// For how long the oldest alarm waits that is on and that nobody has acknowledged.
+    /// For how long the oldest alarm waits that nobody has acknowledged, also one that
+    /// has returned to normal since.
     oldest_s: Vec<(Priority, f64)>,
 }
 
@@ -41,17 +42,21 @@ impl Standing {
     fn now(&self) -> Option<Moment> {
         let now_ms = Timestamp::now().as_millisecond();
         let view = self.0.look().ok()?;
-        let oldest = |priority: Priority| {
+        let oldest_in = |state: State, priority: Priority| {
             let query = AlarmQuery {
-                state: vec![State::Unacknowledged],
+                state: vec![state],
                 priority: vec![priority],
                 limit: 1,
                 ..AlarmQuery::default()
             };
             let page = view.alarms(&query);
             let raised = page.alarms.first().and_then(|row| row.alarm.occurrence.as_ref());
-            let for_ms = raised.map_or(0, |occurrence| now_ms.saturating_sub(occurrence.raised_at_ms));
-            (priority, seconds(for_ms))
+            raised.map_or(0, |occurrence| now_ms.saturating_sub(occurrence.raised_at_ms))
+        };
+        // The worst come first, so the oldest of each state is looked up by itself.
+        let oldest = |priority: Priority| {
+            let for_ms = State::UNANSWERED.iter().map(|state| oldest_in(*state, priority)).max();
+            (priority, seconds(for_ms.unwrap_or(0)))
         };
         Some(Moment {
             stations: view.comms_counts(now_ms),
@@ -77,7 +82,7 @@ impl Collector for Standing {
             ([("state", state), ("priority", priority.name())], whole(count))
         });
         put_all(&mut to, "waterwatch_alarms", help, None, alarms)?;
-        let help = "For how long the oldest alarm is on that nobody has acknowledged; 0: there is none";
+        let help = "For how long the oldest alarm waits that nobody has acknowledged, since its raise; 0: there is none";
         let oldest = oldest_s.into_iter().map(|(priority, s)| ([("priority", priority.name())], s));
         put_all(&mut to, "waterwatch_unacknowledged", help, Some(&Unit::Seconds), oldest)
     }

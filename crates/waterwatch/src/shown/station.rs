@@ -136,7 +136,7 @@ impl Station {
             delayed: delayed.map(|((_, point), _)| *point).collect(),
             said_by_another: said_by_another(&contact, of_concern, settings),
             alarms: how_many(&is_alarm) + not_judged,
-            unacknowledged: how_many(&|state| state == State::Unacknowledged),
+            unacknowledged: how_many(&State::is_unanswered),
             about: server.about.stations.get(&contact.station_id).cloned().unwrap_or_default(),
             contact,
         }

@@ -40,9 +40,7 @@ fn unacknowledged(standings: &[Standing], options: &CheckOptions, clock: &Clock)
     let open: Vec<&Standing> = standings
         .iter()
         .filter(|standing| {
-            let is_unanswered =
-                matches!(standing.state, Some(State::Unacknowledged | State::ReturnedUnacknowledged));
-            is_unanswered && standing.priority >= options.priority
+            standing.state.is_some_and(State::is_unanswered) && standing.priority >= options.priority
         })
         .collect();
     let oldest_s = open.iter().map(|standing| age_s(standing)).max().unwrap_or(0);

@@ -65,7 +65,7 @@ fn summary(picture: &Picture) -> String {
         stations.iter().map(|station| usize::from(of(station))).sum()
     };
     let in_alarm = others.len() + alarms(&|station| station.alarms);
-    let unacknowledged = others.iter().filter(|other| other.state == Some(State::Unacknowledged)).count()
+    let unacknowledged = others.iter().filter(|other| other.state.is_some_and(State::is_unanswered)).count()
         + alarms(&|station| station.unacknowledged);
     let mut summary = match in_alarm {
         0 => "no alarms".to_owned(),

@@ -116,6 +116,21 @@ fn the_worst_come_first_and_what_is_not_known_is_never_well() {
     ");
 }
 
+#[test]
+fn what_has_returned_and_waits_for_an_answer_is_counted_as_unacknowledged() {
+    let mut gone = raised(9, Point::Alarm1);
+    let facts = Arc::make_mut(&mut gone.1);
+    facts.contact = false;
+    facts.occurrence.as_mut().unwrap().returned_at_ms = Some(NOW_MS);
+    let mut of_area = raised_of(AlarmSource::Area("North".into()), Point::Comms);
+    let facts = Arc::make_mut(&mut of_area.1);
+    facts.contact = false;
+    facts.occurrence.as_mut().unwrap().returned_at_ms = Some(NOW_MS);
+    let alarms = vec![gone, of_area, raised(9, Point::Alarm2)];
+    let shown = table(vec![station(9, 8_000, false, true)], alarms, false);
+    assert!(shown.ends_with("\n1 station, 3 alarms, 3 unacknowledged\n"), "{shown}");
+}
+
 fn acknowledge((_, alarm): &mut KnownAlarm) {
     let by = waterwatch_core::alarm::Acknowledgement { by: "Ann".into(), at_ms: NOW_MS };
     Arc::make_mut(alarm).occurrence.as_mut().unwrap().acknowledged = Some(by);

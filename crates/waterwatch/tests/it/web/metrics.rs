@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::harness::{Server, wait_for};
+use crate::harness::{Server, run, wait_for};
 
 #[test]
 fn what_came_in_is_counted_once_by_what_became_of_it() {
@@ -106,6 +106,28 @@ fn what_came_in_is_counted_once_by_what_became_of_it() {
     wait_for("the connection to be gone", || {
         (now("waterwatch_connections{kind=\"stations\"}") == Some(0.0)).then_some(())
     });
+}
+
+/// A person is called for an alarm that nobody has answered, also once it has gone off.
+#[test]
+fn an_alarm_that_went_off_unanswered_gets_older_still() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    let age = || api.metric("waterwatch_unacknowledged_seconds{priority=\"high\"}").unwrap();
+    assert_eq!(server.say(b"1 1 0\n"), "OK\n");
+    let on = wait_for("the alarm to get older", || Some(age()).filter(|seconds| *seconds > 0.2));
+    assert_eq!(server.say(b"1 0 0\n2 1 0\n"), "OK\nOK\n");
+    wait_for("the older one to be off, and another one on", || {
+        let count =
+            |state: &str| api.metric(&format!("waterwatch_alarms{{state=\"{state}\",priority=\"high\"}}"));
+        (count("rtn_unacknowledged") == Some(1.0) && count("unacknowledged") == Some(1.0)).then_some(())
+    });
+    assert!(age() > on, "{} {on}", age());
+    for id in ["1", "2"] {
+        assert!(run(&["alarm", "ack", id, "alarm1"], folder.path()).status.success());
+    }
+    wait_for("nothing to be left", || (age() == 0.0).then_some(()));
 }
 
 #[test]
