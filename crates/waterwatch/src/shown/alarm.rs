@@ -256,6 +256,15 @@ impl Standing {
     }
 }
 
+/// Why the quality of a station's alarm is [`Quality::Never`], by how the station is
+/// heard; `None`: there is no such station, or none any more.
+pub fn never(comms: Option<Comms>) -> &'static str {
+    match comms {
+        Some(_) => "the station was never heard, as far as is known",
+        None => "nothing is known of the station itself",
+    }
+}
+
 /// A word, marked if it is only what was last known.
 pub fn marked(word: &str, quality: Quality) -> String {
     match quality {

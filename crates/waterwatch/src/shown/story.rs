@@ -21,6 +21,9 @@ use crate::store::reader::communication::{Comms, Quality};
 
 pub use self::object::{LineObject, StoryObject};
 
+/// What is said if nobody keeps all of this up to date.
+const NO_SERVER: &str = " No server is seen at work now: this was last known.";
+
 /// The story of one occurrence.
 #[derive(Debug)]
 pub struct Story<'a> {
@@ -174,12 +177,24 @@ impl<'a> Story<'a> {
         };
         match (self.quality(), self.comms()) {
             (Quality::Good, _) => {}
-            (_, Some(comms @ (Comms::Silent | Comms::Late))) if self.key.1 != Point::Comms => {
+            (Quality::Never, comms) => ending += &format!(" {}", self.never(comms)),
+            (Quality::Stale, Some(comms @ (Comms::Silent | Comms::Late))) if self.key.1 != Point::Comms => {
                 ending += &format!(" The station is {} now: this was last known.", comms.name());
             }
-            _ => ending += " No server is seen at work now: this was last known.",
+            (Quality::Stale, _) => ending += NO_SERVER,
         }
         ending
+    }
+
+    /// Why nothing can be said of a station, which is no fault of the server.
+    fn never(&self, comms: Option<Comms>) -> String {
+        let mut why = super::alarm::never(comms).to_owned();
+        why[..1].make_ascii_uppercase();
+        why += ".";
+        if !self.past.server.is_alive(self.clock.now_ms()) {
+            why += NO_SERVER;
+        }
+        why
     }
 
     /// What the alarm is about now that this occurrence is over.

@@ -14,11 +14,15 @@ fn is_unseen(letter: char) -> bool {
     letter.is_control()
         || matches!(
             letter,
-            '\u{61c}'
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
                 | '\u{200b}'..='\u{200f}'
                 | '\u{2028}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}'
                 | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
         )
 }
 
@@ -40,7 +44,8 @@ mod tests {
     fn nothing_that_is_not_seen_changes_what_is_seen() {
         for letter in ['\x1b', '\n', '\u{85}', '\u{200b}', '\u{200f}', '\u{2028}', '\u{202a}', '\u{202e}']
             .into_iter()
-            .chain(['\u{2060}', '\u{2066}', '\u{2069}', '\u{feff}', '\u{61c}'])
+            .chain(['\u{2060}', '\u{2066}', '\u{2069}', '\u{feff}', '\u{61c}', '\u{ad}', '\u{180e}'])
+            .chain(['\u{fff9}', '\u{fffb}', '\u{e0000}', '\u{e0041}', '\u{e007f}'])
         {
             assert_eq!(plain(&format!("a{letter}b")), "a\u{fffd}b", "{}", letter.escape_unicode());
         }

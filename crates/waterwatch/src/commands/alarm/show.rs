@@ -61,6 +61,7 @@ pub(super) fn write(
     fact("state", state_is)?;
     let quality_is = match (quality, comms) {
         (Quality::Good, _) => "good".to_owned(),
+        (Quality::Never, comms) => format!("{}: {}", quality.name(), alarm::never(comms)),
         (_, Some(comms)) => {
             format!("{}: the station is {}; this was last known", quality.name(), comms.name())
         }

@@ -370,8 +370,42 @@ fn what_is_not_known_to_be_so_now_is_said_to_be_old() {
     assert_eq!(ending(&past, 3), format!("{known} The station is late now: this was last known."));
     past.is_silent = true;
     assert_eq!(ending(&past, 3), format!("{known} The station is silent now: this was last known."));
+    // Of what was forgotten nobody knows anything; the server is at work all the same.
     past.contact = None;
-    assert_eq!(ending(&past, 3), format!("{known} No server is seen at work now: this was last known."));
+    assert_eq!(ending(&past, 1), format!("{known} Nothing is known of the station itself."));
+    let no_server = "No server is seen at work now: this was last known.";
+    assert_eq!(ending(&past, 3), format!("{known} Nothing is known of the station itself. {no_server}"));
+    let heard = contact(123, BEGIN_MS);
+    past.contact = Some(LastContact { received_at_ms: None, last_date: "".into(), reports: 0, ..heard });
+    past.is_silent = false;
+    let never_heard = format!("{known} The station was never heard, as far as is known.");
+    assert_eq!(ending(&past, 1), never_heard);
+    past.is_silent = true;
+    assert_eq!(ending(&past, 1), never_heard);
+    let mut played = Played::new(AlarmSource::Area("North".into()), Point::Comms);
+    played.at(0, Input::Contact(true));
+    let past = played.past(played.occurrence(), 1);
+    let ending = |now_min| told(&played.key, &past, &clock(now_min)).lines().last().unwrap().to_owned();
+    assert_eq!((ending(1), ending(3)), (known.to_owned(), format!("{known} {no_server}")));
+}
+
+#[test]
+fn a_remark_is_told_as_it_was_written_and_turns_nothing_round() {
+    for (text, shown) in [
+        ("the pump is new", "the pump is new."),
+        ("wait...", "wait..."),
+        ("Why?", "Why?"),
+        ("do \u{202e}ton touch", "do \u{fffd}ton touch."),
+    ] {
+        let mut played = Played::new(station(123), Point::Alarm1);
+        played.at(0, Input::Contact(true));
+        let mut past = played.past(played.occurrence(), 1);
+        let mut note = past.events[0].clone();
+        (note.kind, note.reason, note.by) = (Kind::Note, Some(text.into()), Some("Ann".into()));
+        past.events.push(note);
+        let story = told(&played.key, &past, &clock(1));
+        assert!(story.contains(&format!("remarked by Ann: {shown}\n")), "{story}");
+    }
 }
 
 #[test]

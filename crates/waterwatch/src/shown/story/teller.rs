@@ -125,8 +125,10 @@ impl<'a> Teller<'a> {
             Kind::HeardAgain => "heard again, and suppressed no more.".to_owned(),
             Kind::SettingsChanged => format!("settings were changed{}{}.", by(event), because(event)),
             Kind::Note => {
-                let text = event.reason.as_deref().map(|text| format!(": {text}")).unwrap_or_default();
-                format!("remarked{}{}.", by(event), text.trim_end_matches('.'))
+                let text =
+                    event.reason.as_deref().map(|text| format!(": {}", plain(text))).unwrap_or_default();
+                let end = if text.ends_with(['.', '…', '!', '?']) { "" } else { "." };
+                format!("remarked{}{text}{end}", by(event))
             }
             Kind::SendingRefused => {
                 let why = event.reason.as_deref().map_or_else(|| "its lines are refused".to_owned(), plain);
