@@ -137,16 +137,24 @@ fn key_of(row: &Row<'_>) -> Option<AlarmKey> {
 /// entries of `silent_together`, some 8,192 stations each, without keeping them.
 ///
 /// # Errors
-/// If a row cannot be read.
+/// If the facts of an alarm cannot be read, as [`read_alarms`] has it.
 pub fn read_alarms_of(
     connection: &Connection,
     source: &AlarmSource,
 ) -> Result<Vec<(AlarmKey, Alarm)>, RowError> {
     let query = format!("SELECT {ALARM_COLUMNS} FROM alarm WHERE source = ?1");
     let mut statement = connection.prepare_cached(&query)?;
-    let mut alarms: Vec<(AlarmKey, Alarm)> =
-        statement.query_and_then([Source(source)], alarm)?.collect::<Result<_, _>>()?;
-    alarms.retain(|(_, alarm)| !alarm.is_at_rest());
+    let mut rows = statement.query([Source(source)])?;
+    let mut alarms: Vec<(AlarmKey, Alarm)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        match alarm(row) {
+            Ok((_, alarm)) if alarm.is_at_rest() => {}
+            Ok(alarm) => alarms.push(alarm),
+            // Of which alarm it is, it does not say: so it says nothing of any.
+            Err(error) if key_of(row).is_none() => drop(error.of_a_row()?),
+            Err(error) => return Err(error),
+        }
+    }
     if let AlarmSource::Station(id) = source
         && !alarms.iter().any(|((_, point), _)| *point == Point::Comms)
         && let Some(shared) = shared(connection, *id)?
@@ -164,15 +172,26 @@ fn shared(connection: &Connection, id: StationId) -> Result<Option<Alarm>, RowEr
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let mut cells = Cells { row, next: 1, is: Table::Together };
-        let occurrence = cells.count()?;
-        let since_ms = cells.optional(Cells::time)?;
-        let names_it = station_list::contains(cells.blob()?, id).ok_or_else(|| cells.unfit())?;
-        if names_it {
-            return Ok(since_ms.map(|since_ms| Alarm::silent_together(occurrence, since_ms)));
+        match says_of(row, id) {
+            Ok(None) => {}
+            Ok(Some((occurrence, since_ms))) => {
+                return Ok(since_ms.map(|since_ms| Alarm::silent_together(occurrence, since_ms)));
+            }
+            // As if it were not there, as for whoever reads all of them.
+            Err(error) => drop(error.of_a_row()?),
         }
     }
     Ok(None)
+}
+
+/// What an entry of `silent_together` says of a station: the occurrence, and since when
+/// it is silent if it is; `None` if it does not name it.
+fn says_of(row: &Row<'_>, id: StationId) -> Result<Option<(i64, Option<i64>)>, RowError> {
+    let mut cells = Cells { row, next: 1, is: Table::Together };
+    let occurrence = cells.count()?;
+    let since_ms = cells.optional(Cells::time)?;
+    let names_it = station_list::contains(cells.blob()?, id).ok_or_else(|| cells.unfit())?;
+    Ok(names_it.then_some((occurrence, since_ms)))
 }
 
 /// The stations for whose silence an occurrence stands, in order, by an index; of
@@ -187,9 +206,10 @@ pub fn read_members(connection: &Connection, occurrence: i64) -> Result<Vec<Stat
          ORDER BY entry",
     )?;
     for entry in entries.query_and_then([occurrence], together)? {
-        match entry? {
-            Entry::Joined(together) => members.extend(together.stations),
-            Entry::Left(stations) => members.retain(|id| stations.binary_search(id).is_err()),
+        match entry {
+            Ok(Entry::Joined(together)) => members.extend(together.stations),
+            Ok(Entry::Left(stations)) => members.retain(|id| stations.binary_search(id).is_err()),
+            Err(error) => drop(error.of_a_row()?),
         }
     }
     let mut own = connection.prepare_cached("SELECT source FROM alarm WHERE suppressed_by = ?1")?;

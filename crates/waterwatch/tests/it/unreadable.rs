@@ -5,7 +5,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::api::Api;
-use crate::harness::{Server, open, run, stdout, wait_for};
+use crate::harness::{Server, open, run, stderr, stdout, wait_for};
 
 fn state(api: &Api, id: i64) -> String {
     let alarm = api.get(&format!("/api/v1/alarms/{id}/alarm1")).ok();
@@ -157,7 +157,7 @@ fn settings_that_cannot_be_meant_are_named_to_whoever_reads_them_and_put_right()
         (stdout(&exported), exported.status.code()),
         ("station_id,name\r\n4,Well\r\n5,\r\n".to_owned(), Some(1))
     );
-    let said = crate::harness::stderr(&exported);
+    let said = stderr(&exported);
     assert!(
         said.contains("station 5: left out, since it cannot be meant: the row of station_settings"),
         "{said}"
@@ -176,4 +176,38 @@ fn settings_that_cannot_be_meant_are_named_to_whoever_reads_them_and_put_right()
     );
     assert_eq!(of_five["ignored"], serde_json::json!([]));
     assert_eq!(run(&export, folder.path()).status.code(), Some(0));
+}
+
+/// One row that nobody can read takes nothing from whoever looks at others.
+#[test]
+fn what_cannot_be_read_of_alarms_is_left_out_where_it_is_not_asked_for() {
+    let folder = TempDir::new().unwrap();
+    prepared(&folder);
+    let connection = open(&folder.path().join("data.sqlite"));
+    for statement in [
+        "INSERT INTO silent_together (occurrence, silent_since, stations) VALUES (1, 5, x'ff')",
+        "INSERT INTO silent_together (occurrence, silent_since, stations) VALUES (-1, 5, x'0105')",
+        "INSERT INTO alarm (source, point, contact, contact_since) VALUES (5, 'alarm9', 1, 5)",
+    ] {
+        connection.execute(statement, []).unwrap();
+    }
+    drop(connection);
+    for arguments in [
+        &["alarm", "list"] as &[&str],
+        &["status"],
+        &["station", "list"],
+        &["station", "show", "5"],
+        &["alarm", "show", "5", "alarm1"],
+        &["alarm", "show", "5", "comms"],
+        &["alarm", "explain", "1", "alarm1"],
+    ] {
+        let output = run(arguments, folder.path());
+        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+    }
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    wait_for("the server to read", || (api.get("/readyz").status == 200).then_some(()));
+    for path in ["stations/5", "alarms/5/alarm1", "alarms/5/comms", "stations/1"] {
+        api.get(&format!("/api/v1/{path}")).ok();
+    }
 }
