@@ -1,10 +1,14 @@
 //! What people say of a scope as JSON, both ways. Fields are known by what takes
 //! them, so that there is no second list of them.
 
+mod once;
+
 use jiff::Timestamp;
 use serde_json::{Map, Number, Value};
 use waterwatch_core::alarm::Point;
 use waterwatch_core::settings::{Said, ScopeSays, Told, Unfit, names_of_points};
+
+pub use self::once::Object;
 
 use crate::config::Range;
 use crate::shown::time::rfc3339;

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use utoipa::openapi::extensions::Extensions;
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::UtoipaMethodRouter;
 use waterwatch_core::Token;
 use waterwatch_core::token::{Right, Role};
@@ -62,10 +62,12 @@ impl Access {
     /// Routes that only such tokens reach, described as such.
     pub(super) fn guards(self, routes: UtoipaMethodRouter<Web>, web: &Web) -> UtoipaMethodRouter<Web> {
         let (schemas, mut paths, methods) = routes;
+        let mut takes = Takes::default();
         for item in paths.paths.values_mut() {
+            takes.add(item);
             operations(item).for_each(|operation| self.describe(operation));
         }
-        let guard = middleware::from_fn_with_state((self, web.clone()), guard);
+        let guard = middleware::from_fn_with_state((self, Arc::new(takes), web.clone()), guard);
         (schemas, paths, methods.route_layer(guard))
     }
 
@@ -79,6 +81,54 @@ impl Access {
         for (status, why) in [("401", "No valid token"), ("403", "The token does not allow it")] {
             operation.responses.responses.insert(status.to_owned(), problem(why).into());
         }
+    }
+}
+
+/// What a route reads of a request beside its path, as it is described. Whatever else is
+/// said is refused: who said it means something by it.
+#[derive(Debug, Default)]
+struct Takes {
+    /// Methods that read parameters of the address.
+    query: Vec<Method>,
+    /// Methods that read a body.
+    body: Vec<Method>,
+}
+
+impl Takes {
+    fn add(&mut self, item: &PathItem) {
+        let PathItem { get, put, post, delete, .. } = item;
+        let methods = [Method::GET, Method::PUT, Method::POST, Method::DELETE];
+        for (method, operation) in methods.into_iter().zip([get, put, post, delete]) {
+            let Some(operation) = operation else { continue };
+            let mut parameters = operation.parameters.iter().flatten();
+            let is_in_query = |parameter: &RefOr<Parameter>| match parameter {
+                RefOr::T(parameter) => parameter.parameter_in == ParameterIn::Query,
+                RefOr::Ref(_) => false,
+            };
+            if parameters.any(is_in_query) {
+                self.query.push(method.clone());
+            }
+            if operation.request_body.is_some() {
+                self.body.push(method);
+            }
+        }
+    }
+
+    fn all_of(&self, request: &Request) -> Result<(), Problem> {
+        // HEAD is GET without its answer.
+        let method = if *request.method() == Method::HEAD { &Method::GET } else { request.method() };
+        let query = request.uri().query().filter(|query| !query.is_empty());
+        if let Some(query) = query.filter(|_| !self.query.contains(method)) {
+            let name = query.split(['=', '&']).next().unwrap_or_default();
+            let name: String = name.chars().take(60).collect();
+            return Err(Problem::unfit(name, "nothing is read of this page's address behind the `?`"));
+        }
+        let has_body = request.headers().contains_key(header::TRANSFER_ENCODING)
+            || request.headers().get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
+        if has_body && !self.body.contains(method) {
+            return Err(Problem::new(Kind::BadRequest, "no body is read here: leave it out"));
+        }
+        Ok(())
     }
 }
 
@@ -111,13 +161,18 @@ impl FromRequestParts<Web> for Caller {
     }
 }
 
-async fn guard(State((access, web)): State<(Access, Web)>, mut request: Request, next: Next) -> Response {
+type Guarded = (Access, Arc<Takes>, Web);
+
+async fn guard(State((access, takes, web)): State<Guarded>, mut request: Request, next: Next) -> Response {
     let caller = caller(&web, request.headers());
     if let Some(standing) = request.extensions().get::<Standing>() {
         standing.shows_token(caller.is_ok());
     }
     match caller {
         Ok(token) if access.allows(&token) => {
+            if let Err(problem) = takes.all_of(&request) {
+                return problem.into_response();
+            }
             request.extensions_mut().insert(Caller(token));
             next.run(request).await
         }

@@ -9,7 +9,6 @@
 mod head;
 mod input;
 mod objects;
-mod once;
 mod putting;
 mod table;
 

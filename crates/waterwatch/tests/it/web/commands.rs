@@ -337,3 +337,35 @@ fn a_station_that_nobody_has_named_is_forgotten() {
     assert_eq!(listed["stations"].as_array().unwrap().len(), 2);
     assert_eq!(server.api().get("/api/v1/alarms").ok()["alarms"].as_array().unwrap().len(), 1);
 }
+
+/// Who says something that is not read means something by it.
+#[test]
+fn what_nobody_reads_is_refused_before_anything_is_done() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    raised(&server);
+    for path in [
+        "/api/v1/settings?x=1",
+        "/api/v1/stations/7?area=North",
+        "/api/v1/areas/North?x",
+        "/api/v1/openapi.json?y=2",
+    ] {
+        let answer = api.get(path);
+        assert!(answer.problem(422).contains("nothing is read of this page's address"), "{path}");
+    }
+    assert_eq!(api.get("/api/v1/stations/7?area=North").body["field"], "area");
+    api.post("/api/v1/stations/7/retire?on_behalf_of=Ana", &json!({"reason": "filled in"})).problem(422);
+    api.put("/api/v1/stations/7?dry_run=true", &json!({"name": "North"})).problem(422);
+    let body = json!({"on_behalf_of": "Ana"});
+    let forget = api.request(reqwest::Method::DELETE, "/api/v1/stations/7").json(&body);
+    assert!(crate::api::Api::send(forget).problem(400).contains("no body is read here"));
+    let twice = api.request(reqwest::Method::PUT, "/api/v1/stations/7");
+    let twice = twice.header("content-type", "application/json").body(r#"{"name": "a", "name": "b"}"#);
+    assert!(crate::api::Api::send(twice).problem(422).contains("\"name\" is there twice"));
+    assert_eq!(entries(&server, "retired"), []);
+    assert_eq!(entries(&server, "settings_changed"), []);
+    api.get("/api/v1/stations/7").ok();
+    let head = api.request(reqwest::Method::HEAD, "/api/v1/stations?limit=1").send().unwrap();
+    assert_eq!(head.status(), 200);
+}

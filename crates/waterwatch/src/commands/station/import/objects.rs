@@ -5,10 +5,9 @@ use waterwatch_core::StationId;
 use waterwatch_core::settings::Told;
 
 use super::input::{Bad, Row, station};
-use super::once::Object;
 use crate::commands::station::change::Wanted;
 use crate::commands::station::fields::{field, short};
-use crate::said_json;
+use crate::said_json::{self, Object};
 use crate::station_says::StationSays;
 
 /// Sees each object, with where it begins. What is no JSON is the last that is seen.

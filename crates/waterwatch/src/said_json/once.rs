@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 struct Once(Value);
 
 /// An object.
-pub(super) struct Object(pub(super) Map<String, Value>);
+#[derive(Debug)]
+pub struct Object(pub Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Object, D::Error> {
