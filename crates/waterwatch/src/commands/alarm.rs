@@ -17,6 +17,7 @@ use crate::cli::{AlarmCommand, WhichAlarm};
 use crate::failure::Failure;
 use crate::shown;
 use crate::store::AlarmKey;
+use crate::store::reader::{ReadError, Reader};
 
 /// Prints what was asked of the alarms, or has it done and says what came of it.
 ///
@@ -47,6 +48,25 @@ pub(super) fn output() -> (BufWriter<StdoutLock<'static>>, bool) {
 
 fn key(alarm: &WhichAlarm) -> AlarmKey {
     (alarm.source.clone(), alarm.point)
+}
+
+/// An area as a source.
+pub(super) fn area(name: &str) -> AlarmSource {
+    AlarmSource::Area(name.into())
+}
+
+/// The first of these sources of which nothing is known: a mistyped one is not one where
+/// all is well.
+pub(super) fn first_unknown(
+    reader: &Reader,
+    sources: impl IntoIterator<Item = AlarmSource>,
+) -> Result<Option<AlarmSource>, ReadError> {
+    for source in sources {
+        if !reader.knows(&source, None)? {
+            return Ok(Some(source));
+        }
+    }
+    Ok(None)
 }
 
 /// That there is no such source, or that it has no such point.

@@ -65,6 +65,28 @@ fn who_follows_sees_each_entry_once_whatever_becomes_of_the_server() {
 }
 
 #[test]
+fn nobody_waits_for_what_a_mistyped_source_does() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    assert_eq!(server.say(b"123 0 0\n"), "OK\n");
+    api.put("/api/v1/areas/North%20lift", &serde_json::json!({"grace_s": 60})).ok();
+    for (source, why) in [
+        ("999", "no such station: nothing is known of station 999"),
+        ("area/Nroth", "nothing is recorded of area Nroth"),
+    ] {
+        let output = run(&["events", "--follow", "--source", source], folder.path());
+        assert_eq!(output.status.code(), Some(1), "{source}");
+        assert!(stderr(&output).contains(why), "{}", stderr(&output));
+    }
+    // Of these nothing has happened yet, but for the settings.
+    let sources = ["123", "area/North lift", "server"];
+    let followers = sources.map(|source| following(&["--source", source, "--json"], folder.path()));
+    wait_for("their streams", || (api.metric("waterwatch_http_streams") == Some(3.0)).then_some(()));
+    drop(followers);
+}
+
+#[test]
 fn what_happened_is_read_without_a_server() {
     let folder = TempDir::new().unwrap();
     let server = Server::start(folder.path(), &[]);

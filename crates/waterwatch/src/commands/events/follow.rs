@@ -14,6 +14,7 @@ use super::stream::Stream;
 use super::told::Told;
 use crate::backoff;
 use crate::cli::EventsOptions;
+use crate::commands::alarm;
 use crate::failure::Failure;
 use crate::http_client::{HttpClient, HttpError};
 
@@ -83,7 +84,11 @@ impl<'a> Follower<'a> {
     /// once it was there.
     pub(super) fn follow(mut self, see: &mut See<'_>) -> Result<(), Failure> {
         let client = HttpClient::of(&self.options.server)?;
-        if !self.begin(&client, see).map_err(|error| Failure::Failed(error.into()))? {
+        let failed = |error: HttpError| Failure::Failed(error.into());
+        if let Some(source) = self.unknown(&client).map_err(failed)? {
+            return Err(alarm::unknown(source, None));
+        }
+        if !self.begin(&client, see).map_err(failed)? {
             return Ok(());
         }
         let mut failures = 0;
@@ -112,6 +117,24 @@ impl<'a> Follower<'a> {
             }
             thread::sleep(backoff::delay(FIRST_WAIT, LONGEST_WAIT, failures, backoff::random()));
             failures = failures.saturating_add(1);
+        }
+    }
+
+    /// The source that is followed, if the server knows nothing of it: nobody waits for
+    /// what a mistyped one does.
+    fn unknown(&self, client: &HttpClient) -> Result<Option<&'a AlarmSource>, HttpError> {
+        let asked = self.filters.iter().find(|(name, _)| *name == "source");
+        let (Some(source), Some((_, written))) = (&self.options.source, asked) else { return Ok(None) };
+        let [api, version, events] = EVENTS;
+        let has_entry: Page = client.get(&[api, version, events], &[("source", written), ("limit", "1")])?;
+        if !has_entry.events.is_empty() || *source == AlarmSource::Server {
+            return Ok(None);
+        }
+        // Stations and areas have it as soon as anything is known of them.
+        let its_comms = [api, version, "alarms", written, Point::Comms.name()];
+        match client.get::<Value>(&its_comms, &[]) {
+            Err(HttpError::Refused(refusal)) if refusal.status == 404 => Ok(Some(source)),
+            found => found.map(|_| None),
         }
     }
 
@@ -269,6 +292,7 @@ mod tests {
         let (seen, end, asked) = followed(
             &["--source", "area/North lift", "--kind", "raised", "--kind", "acknowledged"],
             vec![
+                page(&[7], "null"),
                 page(&[10], "\"10\""),
                 stream(&[11, 12], &cut),
                 "HTTP/1.1 503 No\r\nconnection: close\r\n\r\n{\"detail\": \"it stops\"}".to_owned(),
@@ -278,9 +302,10 @@ mod tests {
         );
         assert_eq!(seen, [11, 12, 13, 14]);
         assert!(end.contains("it was revoked"), "{end}");
-        assert!(asked[0].starts_with("GET /api/v1/events?limit=1 "), "{}", asked[0]);
+        assert!(asked[0].starts_with("GET /api/v1/events?source=area%3ANorth+lift&limit=1 "), "{}", asked[0]);
+        assert!(asked[1].starts_with("GET /api/v1/events?limit=1 "), "{}", asked[1]);
         let filters = "GET /api/v1/events/stream?source=area%3ANorth+lift&kind=raised%2Cacknowledged ";
-        let ids: Vec<&str> = asked[1..]
+        let ids: Vec<&str> = asked[2..]
             .iter()
             .map(|asked| {
                 assert!(asked.starts_with(filters), "{asked}");

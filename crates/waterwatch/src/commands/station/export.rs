@@ -13,7 +13,7 @@ use waterwatch_core::settings::Told;
 use super::fields::{field, is_station, short, written};
 use super::spoilt::marked;
 use crate::cli::{Format, StationExportOptions};
-use crate::commands::alarm::output;
+use crate::commands::alarm::{self, first_unknown, output};
 use crate::commands::page::json::Array;
 use crate::commands::printed;
 use crate::failure::Failure;
@@ -40,6 +40,9 @@ pub(super) fn run(options: &StationExportOptions) -> Result<(), Failure> {
     let columns = columns(fields).map_err(|why| Failure::WrongInput(anyhow!(why)))?;
     let open = || -> anyhow::Result<_> { Ok(Reader::open(&data.file)?) };
     let reader = open().map_err(Failure::of_database)?;
+    if let Some(area) = first_unknown(&reader, area.as_deref().map(alarm::area))? {
+        return Err(alarm::unknown(&area, None));
+    }
     let (out, _) = output();
     let which = match area {
         Some(area) => WhoseSaid::OfArea(area),
