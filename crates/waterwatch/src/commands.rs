@@ -18,6 +18,9 @@ use std::io::{self, ErrorKind};
 use anyhow::Context;
 
 use crate::failure::Failure;
+use crate::shown::time::Clock;
+use crate::shown::{left_out, notice_of};
+use crate::store::reader::Picture;
 
 /// How a command ends after printing. Whoever closed the pipe (`| head`) has
 /// seen enough.
@@ -26,4 +29,16 @@ fn printed(done: io::Result<()>) -> Result<(), Failure> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         done => Ok(done.context("cannot write to standard output")?),
     }
+}
+
+/// What is said below a picture. For a program there is no such place: what it does not
+/// get is said on standard error.
+fn notice_if_read(picture: &Picture, clock: &Clock, as_json: bool) -> Option<String> {
+    if !as_json {
+        return notice_of(picture, clock);
+    }
+    if let Some(left_out) = left_out(picture) {
+        eprintln!("waterwatch: {left_out}");
+    }
+    None
 }

@@ -20,7 +20,7 @@ use waterwatch_core::alarm::{AlarmSource, Point};
 
 use self::text::{names, plain};
 use self::time::Clock;
-use crate::store::reader::{ServerRows, StationAbout};
+use crate::store::reader::{LeftOut, Picture, ServerRows, StationAbout};
 
 /// `1 station`, `2 stations`.
 pub fn count(number: impl Into<u64>, one: &str) -> String {
@@ -71,6 +71,21 @@ pub fn unknown(source: &AlarmSource, point: Option<Point>) -> String {
         (_, Some(point)) => format!("{of} has no {point} of which anything is recorded"),
         (_, None) => format!("nothing is recorded of {of}"),
     }
+}
+
+/// What to say below a picture: that rows are left out, and what [`notice`] says.
+#[must_use]
+pub fn notice_of(picture: &Picture, clock: &Clock) -> Option<String> {
+    let notices: Vec<String> = left_out(picture).into_iter().chain(notice(&picture.server, clock)).collect();
+    (!notices.is_empty()).then(|| notices.join("\n"))
+}
+
+/// That stations are left out, since their rows cannot be read.
+#[must_use]
+pub fn left_out(picture: &Picture) -> Option<String> {
+    let LeftOut { rows, first } = &picture.left_out;
+    let (first, rows) = (first.as_ref()?, count(*rows as u64, "station"));
+    Some(format!("{rows} left out: {}", plain(&first.to_string())))
 }
 
 /// What to say if the server that should keep all of this up to date seems to

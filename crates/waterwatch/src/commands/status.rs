@@ -15,9 +15,9 @@ use crate::failure::Failure;
 use crate::health::STARTING;
 use crate::http_client::{HttpClient, HttpError, found};
 use crate::shown::alarm::{self, Standing, is_hidden};
-use crate::shown::notice;
 use crate::shown::station::{self, Station};
 use crate::shown::time::Clock;
+use crate::shown::{left_out, notice_of};
 use crate::store::reader::{self, Reader, Which};
 
 use super::alarm::output;
@@ -100,6 +100,9 @@ fn read(options: &StatusOptions) -> anyhow::Result<Picture> {
         let others = alarm::of_no_station(picture, clock.now_ms());
         ((), others.iter().flat_map(|other| alarm::occurrences(&other.alarm)).collect())
     })?;
+    if let Some(left_out) = left_out(&picture).filter(|_| options.json) {
+        eprintln!("waterwatch: {left_out}");
+    }
     let mut picture = Picture::new(picture, clock);
     for other in &mut picture.others {
         other.add_raises(&raises);
@@ -153,7 +156,7 @@ fn show(out: &mut impl Write, picture: &Picture, options: &StatusOptions, termin
 
 impl Picture {
     fn new(picture: reader::Picture, clock: Clock) -> Picture {
-        let notice = notice(&picture.server, &clock);
+        let notice = notice_of(&picture, &clock);
         let mut others = alarm::of_no_station(&picture, clock.now_ms());
         let others_hidden = others.iter().filter(|other| other.state.is_some_and(is_hidden)).count();
         others.retain(|other| other.state.is_some_and(|state| state != State::Normal && !is_hidden(state)));

@@ -91,7 +91,7 @@ pub fn reported(contact: &LastContact, point: Point) -> Option<bool> {
 /// no server has judged. Of the picture's stations, those that have an alarm or
 /// a contact on must be there; its alarms must be in order.
 pub fn worst_first(picture: &Picture, now_ms: i64) -> Vec<Standing> {
-    let Picture { stations, alarms, server } = picture;
+    let Picture { stations, alarms, server, left_out: _ } = picture;
     let mut standings: Vec<Standing> = alarms
         .iter()
         .map(|(key, alarm)| {

@@ -49,7 +49,7 @@ pub struct Station {
 
 /// The stations of a picture, in its order.
 pub fn of(picture: Picture, now_ms: i64) -> (Vec<Station>, Vec<KnownAlarm>) {
-    let Picture { stations, alarms, server } = picture;
+    let Picture { stations, alarms, server, left_out: _ } = picture;
     let stations = stations
         .into_iter()
         .map(|contact| {

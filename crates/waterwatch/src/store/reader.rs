@@ -38,7 +38,7 @@ use super::settings;
 use super::token_rows;
 
 pub use self::about::{About, StationAbout};
-pub use self::contact::LastContact;
+pub use self::contact::{LastContact, LeftOut};
 pub use self::ledger::{Asked, Page, Past, Window};
 pub use self::one::OneAlarm;
 pub use self::raises::{Raise, Raises, Suppressed};
@@ -152,6 +152,9 @@ pub struct Picture {
     pub alarms: Vec<KnownAlarm>,
     /// What the server says of itself.
     pub server: ServerRows,
+    /// The stations that were asked for and whose rows cannot be read: one of them takes
+    /// nothing from whoever looks at the others.
+    pub left_out: LeftOut,
 }
 
 /// What the server says of itself.
@@ -220,20 +223,20 @@ impl Reader {
         zone: &TimeZone,
     ) -> Result<Picture, ReadError> {
         let (alarms, server) = (self.alarms(moment)?, self.server(moment)?);
+        let mut left_out = LeftOut::default();
+        let mut contacts = |which: Which<'_>| self.contacts_but(moment, which, zone, &mut left_out);
         let stations = match which {
-            Which::InAlarm if has_disabled(server.settings.fleet()) => {
-                self.contacts(moment, Which::ALL, zone)?
-            }
+            Which::InAlarm if has_disabled(server.settings.fleet()) => contacts(Which::ALL)?,
             Which::InAlarm => {
                 let mut ids = self.not_at_rest(moment, &server.settings)?;
                 ids.extend(alarms.iter().filter_map(|(key, _)| of_station(key)));
                 ids.sort_unstable();
                 ids.dedup();
-                self.contacts(moment, Which::These(&ids), zone)?
+                contacts(Which::These(&ids))?
             }
-            which => self.contacts(moment, which, zone)?,
+            which => contacts(which)?,
         };
-        Ok(Picture { stations, alarms, server })
+        Ok(Picture { stations, alarms, server, left_out })
     }
 
     /// Whether there is such a source: a station that has reported or is

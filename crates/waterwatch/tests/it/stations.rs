@@ -153,7 +153,6 @@ fn what_is_exported_and_imported_changes_nothing() {
     }
     let table = done(&["station", "export", "--area", "North", "--fields", "name,period_s"], folder);
     assert_eq!(table, "station_id,name,period_s\r\n9,,120\r\n9223372036854775807,,\r\n");
-    assert_eq!(done(&["station", "export", "--area", "none", "--format", "json"], folder), "[]\n");
     // No server is needed to look.
     server.stop();
     assert!(done(&["station", "export"], folder).contains("7,'=1+1,"));
@@ -324,4 +323,26 @@ fn stations_that_nobody_has_named_are_exported_to_be_filled_in() {
     assert!(imported.contains("300") && imported.ends_with("1 of 4 stations changed\n"), "{imported}");
     let objects: Value = serde_json::from_str(&done(&["station", "export", "--json"], folder)).unwrap();
     assert_eq!(objects.as_array().unwrap().len(), 3, "the others are unnamed still: {objects}");
+}
+
+#[test]
+fn a_mistyped_area_is_not_one_where_all_is_well() {
+    let (folder, server, api) = started();
+    let folder = folder.path();
+    assert_eq!(server.say(b"1 0 0\n2 0 0\n"), "OK\nOK\n");
+    done(&["station", "set", "1", "area=North"], folder);
+    api.put("/api/v1/areas/South", &json!({"grace_s": 60})).ok();
+    for command in [["alarm", "list"], ["station", "list"], ["station", "export"]] {
+        let of = |area| [command[0], command[1], "--area", area];
+        for as_json in [false, true] {
+            let arguments = of("Nroth").into_iter().chain(as_json.then_some("--json"));
+            let why = failed(&arguments.collect::<Vec<_>>(), folder, 1);
+            assert!(why.contains("nothing is recorded of area Nroth"), "{command:?}: {why}");
+        }
+        // A station is in one; for the other something is said.
+        for area in ["North", "South"] {
+            done(&of(area), folder);
+        }
+    }
+    assert_eq!(done(&["station", "export", "--area", "South", "--format", "json"], folder), "[]\n");
 }

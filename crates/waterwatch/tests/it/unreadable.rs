@@ -211,3 +211,41 @@ fn what_cannot_be_read_of_alarms_is_left_out_where_it_is_not_asked_for() {
         api.get(&format!("/api/v1/{path}")).ok();
     }
 }
+
+#[test]
+fn a_station_whose_row_cannot_be_read_is_named_below_the_others() {
+    let folder = TempDir::new().unwrap();
+    prepared(&folder);
+    let connection = open(&folder.path().join("data.sqlite"));
+    for statement in [
+        "UPDATE station_status SET last_date = x'00' WHERE station_id = 2",
+        "INSERT INTO station_status (station_id, last_date, alarm1, alarm2) VALUES (-7, '2026-11-24 02:10', 1, 0)",
+    ] {
+        connection.execute(statement, []).unwrap();
+    }
+    drop(connection);
+    for arguments in [&["status"] as &[&str], &["station", "list"]] {
+        let output = run(arguments, folder.path());
+        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        let shown = stdout(&output);
+        assert!(shown.contains("\n2 stations left out: in the database "), "{shown}");
+        assert!(shown.contains("the row of station -7 cannot be read: station_id is -7\n"), "{shown}");
+        let json = [arguments, &["--json"]].concat();
+        let output = run(&json, folder.path());
+        let stations: Vec<Value> = serde_json::from_str(&stdout(&output)).unwrap();
+        assert!(stations.len() >= 4 && stderr(&output).contains("2 stations left out"), "{stations:?}");
+    }
+    let list = run(&["alarm", "list"], folder.path());
+    assert!(list.status.success(), "{}", stderr(&list));
+    assert!(stdout(&list).contains("the row of station 2 cannot be read: last_date is"), "{}", stdout(&list));
+    // A page has as many as were asked for.
+    let page = run(&["station", "list", "--limit", "2"], folder.path());
+    assert!(
+        stdout(&page).contains("2 stations, and there are more: go on with --after "),
+        "{}",
+        stdout(&page)
+    );
+    // Whoever asks for it alone is told why there is none.
+    let show = run(&["station", "show", "2"], folder.path());
+    assert!(!show.status.success() && stderr(&show).contains("last_date is"), "{}", stderr(&show));
+}

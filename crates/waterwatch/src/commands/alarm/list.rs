@@ -7,21 +7,19 @@ use waterwatch_core::alarm::{AlarmSource, Point, State};
 use super::{output, table};
 use crate::cli::AlarmListOptions;
 use crate::commands::page::json;
-use crate::commands::printed;
+use crate::commands::{notice_if_read, printed};
 use crate::failure::Failure;
 use crate::shown::alarm::{self, Standing, is_hidden};
+use crate::shown::count;
 use crate::shown::time::Clock;
-use crate::shown::{count, notice};
 use crate::store::reader::{Picture, Raises, Reader, Which};
 
 pub(super) fn run(options: &AlarmListOptions) -> Result<(), Failure> {
     let clock = Clock::system();
     let read = || -> anyhow::Result<_> {
         let reader = Reader::open(&options.look.data.file)?;
-        let unknown = match &options.source {
-            Some(source) if !reader.knows(source, None)? => Some(source),
-            _ => None,
-        };
+        let asked = options.source.iter().cloned().chain(options.area.as_deref().map(super::area));
+        let unknown = super::first_unknown(&reader, asked)?;
         // Of what is not shown, no more is read: it may be a million alarms.
         let (picture, mut listed, raises) =
             reader.picture_with_raises(Which::InAlarm, &clock.zone, |picture| {
@@ -34,9 +32,9 @@ pub(super) fn run(options: &AlarmListOptions) -> Result<(), Failure> {
     };
     let (picture, listed, unknown) = read().map_err(Failure::of_database)?;
     if let Some(source) = unknown {
-        return Err(super::unknown(source, None));
+        return Err(super::unknown(&source, None));
     }
-    let notice = (!options.look.json).then(|| notice(&picture.server, &clock)).flatten();
+    let notice = notice_if_read(&picture, &clock, options.look.json);
     let (mut out, terminal) = output();
     printed(listed.write(&mut out, options, &clock, terminal, notice.as_deref()).and_then(|()| out.flush()))
 }

@@ -508,7 +508,7 @@ fn picture() -> Picture {
         }
     }
     let server = ServerRows { alive_until_ms: Some(BEGIN_MS + 30 * MINUTE_MS), ..ServerRows::default() };
-    Picture { stations, alarms, server }
+    Picture { stations, alarms, server, ..Picture::default() }
 }
 
 fn options(state: &[State], all: bool) -> AlarmListOptions {

@@ -7,14 +7,14 @@ use waterwatch_core::StationId;
 
 use super::said;
 use crate::cli::StationListOptions;
-use crate::commands::alarm::output;
+use crate::commands::alarm::{self, area, first_unknown, output};
 use crate::commands::page::json;
 use crate::commands::page::table::{self, Paint, numbers, optional, words};
-use crate::commands::printed;
+use crate::commands::{notice_if_read, printed};
 use crate::failure::Failure;
+use crate::shown::count;
 use crate::shown::station::{self, Station};
 use crate::shown::time::Clock;
-use crate::shown::{count, notice};
 use crate::store::reader::communication::Quality;
 use crate::store::reader::{Reader, Which};
 
@@ -27,9 +27,16 @@ pub(super) fn run(options: &StationListOptions) -> Result<(), Failure> {
     let filter = Filter(options);
     let read_max = if filter.leaves_out() { usize::MAX } else { stations_max.saturating_add(1) };
     let which = Which::After { station: *after, stations_max: read_max };
-    let read = || -> anyhow::Result<_> { Ok(Reader::open(&look.data.file)?.picture(which, &clock.zone)?) };
-    let picture = read().map_err(Failure::of_database)?;
-    let notice = notice(&picture.server, &clock);
+    let read = || -> anyhow::Result<_> {
+        let reader = Reader::open(&look.data.file)?;
+        let unknown = first_unknown(&reader, options.area.as_deref().map(area))?;
+        Ok((reader.picture(which, &clock.zone)?, unknown))
+    };
+    let (picture, unknown) = read().map_err(Failure::of_database)?;
+    if let Some(area) = unknown {
+        return Err(alarm::unknown(&area, None));
+    }
+    let notice = notice_if_read(&picture, &clock, look.json);
     let named: Option<HashSet<StationId>> = options.unnamed.then(|| picture.server.settings.said().collect());
     let (mut stations, _) = station::of(picture, clock.now_ms());
     stations.retain(|station| {

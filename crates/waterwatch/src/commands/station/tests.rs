@@ -59,7 +59,8 @@ fn the_stations_in_the_order_of_their_ids() {
     let on = LastContact { alarm2: true, ..contact(2, 3) };
     let stations = vec![contact(1, 12), on, contact(30, 700)];
     let alarms = vec![raised(2, Point::Alarm2), raised(30, Point::Comms)];
-    let (stations, _) = station::of(Picture { stations, alarms, server: server() }, NOW_MS);
+    let (stations, _) =
+        station::of(Picture { stations, alarms, server: server(), ..Picture::default() }, NOW_MS);
     let mut out = Vec::new();
     list::write(&mut out, &stations, StationId::new(30), &clock(), false).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"
@@ -265,7 +266,7 @@ fn what_people_have_said_of_stations_is_shown_with_its_end_and_name() {
         ..StationAbout::default()
     };
     server.about.stations.insert(StationId::new(2).unwrap(), north);
-    let (mut stations, _) = station::of(Picture { stations, alarms, server }, NOW_MS);
+    let (mut stations, _) = station::of(Picture { stations, alarms, server, ..Picture::default() }, NOW_MS);
     stations.sort_by_key(Station::is_retired);
     let mut out = Vec::new();
     list::write(&mut out, &stations, None, &clock(), false).unwrap();

@@ -49,7 +49,7 @@ fn picture(stations: Vec<LastContact>, mut alarms: Vec<KnownAlarm>) -> Picture {
     let clock = Clock { now: Timestamp::from_millisecond(NOW_MS).unwrap(), zone: TimeZone::UTC };
     alarms.sort_by(|(one, _), (other, _)| one.cmp(other));
     let server = ServerRows { alive_until_ms: Some(NOW_MS), ..ServerRows::default() };
-    Picture::new(reader::Picture { stations, alarms, server }, clock)
+    Picture::new(reader::Picture { stations, alarms, server, ..reader::Picture::default() }, clock)
 }
 
 fn table(stations: Vec<LastContact>, alarms: Vec<KnownAlarm>, terminal: bool) -> String {

@@ -48,6 +48,32 @@ pub struct LastContact {
     pub life: Option<Box<StationLife>>,
 }
 
+/// Stations whose rows cannot be read.
+#[derive(Debug, Default)]
+pub struct LeftOut {
+    /// How many there are.
+    pub rows: usize,
+    /// Why the first of them cannot be read.
+    pub first: Option<ReadError>,
+}
+
+impl LeftOut {
+    /// What was read, if it is not the row that is wrong.
+    fn unless_read(
+        &mut self,
+        read: Result<LastContact, ReadError>,
+    ) -> Result<Option<LastContact>, ReadError> {
+        match read {
+            Err(error @ ReadError::Row { .. }) => {
+                self.rows += 1;
+                self.first.get_or_insert(error);
+                Ok(None)
+            }
+            read => read.map(Some),
+        }
+    }
+}
+
 impl Reader {
     /// Last contacts, in the order of their ids.
     pub(super) fn contacts(
@@ -56,10 +82,23 @@ impl Reader {
         which: Which<'_>,
         zone: &TimeZone,
     ) -> Result<Vec<LastContact>, ReadError> {
+        let mut left_out = LeftOut::default();
+        let stations = self.contacts_but(moment, which, zone, &mut left_out)?;
+        left_out.first.map_or(Ok(stations), Err)
+    }
+
+    /// The same, but for those whose rows cannot be read.
+    pub(super) fn contacts_but(
+        &self,
+        moment: &Transaction<'_>,
+        which: Which<'_>,
+        zone: &TimeZone,
+        left_out: &mut LeftOut,
+    ) -> Result<Vec<LastContact>, ReadError> {
         let mut stations = match self.kind {
             Kind::Empty | Kind::Older(_) => return Ok(Vec::new()),
-            Kind::Ours => self.rows(moment, OURS, which, zone)?,
-            Kind::Contract => return self.rows(moment, CONTRACT, which, zone),
+            Kind::Ours => self.rows(moment, OURS, (which, zone), left_out)?,
+            Kind::Contract => return self.rows(moment, CONTRACT, (which, zone), left_out),
         };
         let few = match which {
             Which::These(ids) if ids.len() <= BY_KEY_MAX => Some(ids),
@@ -84,8 +123,8 @@ impl Reader {
         &self,
         moment: &Transaction<'_>,
         query: &str,
-        which: Which<'_>,
-        zone: &TimeZone,
+        (which, zone): (Which<'_>, &TimeZone),
+        left_out: &mut LeftOut,
     ) -> Result<Vec<LastContact>, ReadError> {
         let not_read = |error| self.not_read(error);
         let mut stations = Vec::new();
@@ -97,18 +136,20 @@ impl Reader {
                 for id in ids {
                     let mut rows = statement.query([id.get()]).map_err(not_read)?;
                     if let Some(row) = rows.next().map_err(not_read)? {
-                        stations.push(self.last_contact(row, zone)?);
+                        stations.extend(left_out.unless_read(self.last_contact(row, zone))?);
                     }
                 }
             }
             Which::After { station, stations_max } => {
-                let query = format!("{query} WHERE station_id > ?1 ORDER BY station_id LIMIT ?2");
+                let query = format!("{query} WHERE station_id > ?1 ORDER BY station_id");
                 let mut statement = moment.prepare(&query).map_err(not_read)?;
-                let stations_max = i64::try_from(stations_max).unwrap_or(i64::MAX);
                 let after = station.map_or(i64::MIN, StationId::get);
-                let mut rows = statement.query(params![after, stations_max]).map_err(not_read)?;
-                while let Some(row) = rows.next().map_err(not_read)? {
-                    stations.push(self.last_contact(row, zone)?);
+                let mut rows = statement.query([after]).map_err(not_read)?;
+                // By the key, so that it ends where it is full, whatever is left out.
+                while stations.len() < stations_max
+                    && let Some(row) = rows.next().map_err(not_read)?
+                {
+                    stations.extend(left_out.unless_read(self.last_contact(row, zone))?);
                 }
             }
         }
