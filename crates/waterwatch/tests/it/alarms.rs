@@ -325,7 +325,7 @@ fn lists_are_of_what_fits_all_that_is_asked() {
         (&["--priority", "critical"], &[12]),
         (&["--priority", "critical", "--priority", "high"], &[7, 12]),
         (&["--area", "North"], &[12]),
-        (&["--area", "East"], &[]),
+        (&["--area", "South"], &[]),
         (&["--active"], &[7]),
         (&["--active", "--area", "North"], &[]),
     ] {
