@@ -82,7 +82,7 @@ const STATIONS_SAID: &str = "SELECT station_id FROM station_settings WHERE stati
 const STATIONS_SAID_OF: &str = "SELECT station_id FROM station_settings
     WHERE area = ?3 AND station_id > ?1 ORDER BY station_id LIMIT ?2";
 
-/// The same with those that report.
+/// Those of all areas, and all that report.
 const STATIONS_KNOWN: &str = "SELECT station_id FROM station_status WHERE station_id > ?1
     UNION SELECT station_id FROM station_settings WHERE station_id > ?1
     UNION SELECT scope FROM point_settings WHERE scope > ?1 AND scope < ''
