@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::harness::{Server, open, run, stderr, stdout, waterwatch};
 
 /// What a command prints that must go well.
-fn done(arguments: &[&str], folder: &Path) -> String {
+pub fn done(arguments: &[&str], folder: &Path) -> String {
     let output = run(arguments, folder);
     assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
     assert_eq!(stderr(&output), "");
@@ -17,7 +17,7 @@ fn done(arguments: &[&str], folder: &Path) -> String {
 }
 
 /// What a command says that must fail so.
-fn failed(arguments: &[&str], folder: &Path, code: i32) -> String {
+pub fn failed(arguments: &[&str], folder: &Path, code: i32) -> String {
     let output = run(arguments, folder);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {} {}", stdout(&output), stderr(&output));
     assert_eq!(stdout(&output), "");

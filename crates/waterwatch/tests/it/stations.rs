@@ -1,7 +1,6 @@
 //! What is said of stations at a terminal: one by one, and all of them as a file.
 
 use std::fs;
-use std::path::Path;
 use std::process::Stdio;
 use std::thread;
 
@@ -9,23 +8,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::api::Api;
-use crate::harness::{Running, Server, open, run, stderr, stdout, wait_for, waterwatch};
-
-/// What a command prints that must go well.
-fn done(arguments: &[&str], folder: &Path) -> String {
-    let output = run(arguments, folder);
-    assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
-    assert_eq!(stderr(&output), "");
-    stdout(&output)
-}
-
-/// What a command says that must fail so.
-fn failed(arguments: &[&str], folder: &Path, code: i32) -> String {
-    let output = run(arguments, folder);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {} {}", stdout(&output), stderr(&output));
-    assert_eq!(stdout(&output), "");
-    stderr(&output)
-}
+use crate::harness::{Running, Server, open, stderr, stdout, wait_for, waterwatch};
+use crate::orders::{done, failed};
 
 fn started() -> (TempDir, Server, Api) {
     let folder = TempDir::new().unwrap();
