@@ -22,9 +22,10 @@ use waterwatch_core::{Origin, Report};
 
 use crate::refused::Refused;
 
-use crate::command::{NotDone, Outcome};
+use crate::command::NotDone;
 
-pub use operators::{Awaited, COMMANDS_A_BATCH_MAX, Operators};
+pub(crate) use operators::Requests;
+pub use operators::{Awaited, COMMANDS_A_BATCH_MAX, COMMANDS_A_REQUEST_MAX, Operators};
 
 /// A connection that has reported within this time may report again while a
 /// batch waits for company.
@@ -178,7 +179,7 @@ impl Level {
     /// The operators' commands that wait.
     #[must_use]
     pub fn commands_waiting(&self) -> usize {
-        self.queue.waiting().commands.len()
+        self.queue.waiting().requests.commands()
     }
 }
 
@@ -268,7 +269,7 @@ struct Queue {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    commands: VecDeque<Awaited>,
+    requests: Requests,
     submissions: VecDeque<Submission>,
     reports: usize,
     /// Connections, whether they say something or not.
@@ -304,7 +305,7 @@ impl Waiting {
     fn is_due(&self, sleep: Sleep) -> bool {
         // Nobody who is at the telephone waits for company.
         self.end.is_some()
-            || !self.commands.is_empty()
+            || !self.requests.is_empty()
             || match sleep {
                 Sleep::ForAny => !self.submissions.is_empty(),
                 // A connection has one submission at a time, so those that are
@@ -397,8 +398,8 @@ impl Submissions {
     }
 
     /// Waits for a submission or a command, until `until` at the longest, and
-    /// takes what is there: commands first, up to [`COMMANDS_A_BATCH_MAX`], and
-    /// all submissions up to `reports_max` reports (one submission may be more
+    /// takes what is there: commands first, up to [`COMMANDS_A_BATCH_MAX`] and one
+    /// request that lists several, and all submissions up to `reports_max` reports (one submission may be more
     /// by itself). `company` is how long others may be waited for: until half
     /// the connections are here that have reported within the last second and
     /// are still open.
@@ -429,7 +430,7 @@ impl Submissions {
     fn take_all(&mut self) -> Vec<Awaited> {
         let now = Instant::now();
         let mut waiting = self.queue.waiting();
-        let commands = waiting.take_commands();
+        let commands = waiting.requests.take();
         if !self.taken.is_empty() {
             return commands;
         }
@@ -452,12 +453,10 @@ impl Drop for Submissions {
     fn drop(&mut self) {
         let mut waiting = self.queue.waiting();
         waiting.end = Some(End::NobodyTakes);
-        let commands = std::mem::take(&mut waiting.commands);
+        let requests = waiting.requests.take_all();
         let submissions = std::mem::take(&mut waiting.submissions);
         drop(waiting);
-        for command in commands {
-            command.answer(Outcome::NotDone(NotDone::Stopping));
-        }
+        requests.for_each(|awaited| awaited.answer_not_done(NotDone::Stopping));
         drop(submissions);
     }
 }

@@ -78,13 +78,13 @@ pub fn run<S: Store>(
     recorder.watch.listen_to(submissions.refused());
     loop {
         let due = Some(recorder.due());
-        let (commands, taken) = match submissions.take(limits.batch_reports_max, recorder.company(), due) {
-            Taken::Batch(commands, taken) => (commands, taken),
+        let (requests, taken) = match submissions.take(limits.batch_reports_max, recorder.company(), due) {
+            Taken::Batch(requests, taken) => (requests, taken),
             Taken::Nothing => (Vec::new(), Vec::new()),
             Taken::End => break,
         };
         let heard = taken.iter().map(|submission| (&submission.reports[..], submission.origin));
-        if let Some(verdicts) = recorder.once(commands, heard)? {
+        if let Some(verdicts) = recorder.once(requests, heard)? {
             tell(taken, verdicts);
         }
     }

@@ -6,7 +6,7 @@ use waterwatch_core::alarm::{AlarmSource, Point};
 use waterwatch_core::wire;
 
 use super::*;
-use crate::command::{Command, What};
+use crate::command::{Command, Outcome, What};
 
 async fn submit(mut speaker: Speaker, reports: usize) -> Option<Verdict> {
     let room = poll_fn(|context| speaker.poll_room(context, 10)).await;
@@ -141,10 +141,19 @@ fn when_the_writer_is_gone_nothing_counts_as_stored() {
     assert_eq!(runtime.block_on(submit(lane.speaker(), 1)), None);
 }
 
-fn command() -> (Awaited, tokio::sync::oneshot::Receiver<Outcome>) {
-    let alarm = (AlarmSource::Server, Point::Comms);
-    let what = What::Unshelve { alarm };
-    Awaited::new(Command { what, by: "Ada".into(), deadline: Instant::now() + LONG })
+type Told = tokio::sync::oneshot::Receiver<Vec<Outcome>>;
+
+fn unshelve(waits: Duration) -> Command {
+    let what = What::Unshelve { alarm: (AlarmSource::Server, Point::Comms) };
+    Command { what, by: "Ada".into(), deadline: Instant::now() + waits }
+}
+
+fn command() -> (Awaited, Told) {
+    Awaited::new(vec![unshelve(LONG)])
+}
+
+fn list(count: usize) -> (Awaited, Told) {
+    Awaited::new(vec![unshelve(LONG); count])
 }
 
 fn commands_taken(submissions: &mut Submissions, reports_max: usize) -> (usize, usize) {
@@ -195,14 +204,15 @@ fn so_many_commands_are_taken_at_once_and_so_many_may_wait() {
         operators.push(command);
         outcomes.push(outcome);
     }
-    let heard = |outcome: &mut tokio::sync::oneshot::Receiver<Outcome>| outcome.try_recv();
-    assert_eq!(heard(outcomes.last_mut().unwrap()), Ok(Outcome::NotDone(NotDone::Busy)));
+    let heard = |outcome: &mut Told| outcome.try_recv();
+    assert_eq!(heard(outcomes.last_mut().unwrap()), Ok(vec![Outcome::NotDone(NotDone::Busy)]));
     assert_eq!(commands_taken(&mut submissions, 1), (COMMANDS_A_BATCH_MAX, 0));
     drop(submissions);
-    assert_eq!(heard(&mut outcomes[COMMANDS_A_BATCH_MAX]), Ok(Outcome::NotDone(NotDone::Stopping)));
+    let stopping = Ok(vec![Outcome::NotDone(NotDone::Stopping)]);
+    assert_eq!(heard(&mut outcomes[COMMANDS_A_BATCH_MAX]), stopping);
     let (late, mut outcome) = command();
     operators.push(late);
-    assert_eq!(heard(&mut outcome), Ok(Outcome::NotDone(NotDone::Stopping)));
+    assert_eq!(heard(&mut outcome), stopping);
     drop(lane);
 }
 
@@ -221,9 +231,66 @@ fn a_command_that_nobody_takes_in_time_is_certainly_not_done() {
     let (_lane, operators, mut submissions) = open(100);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     operators.push(command().0);
-    let (awaited, _) = command();
-    let soon = Command { deadline: Instant::now() + Duration::from_millis(20), ..awaited.command };
-    let outcome = runtime.block_on(operators.ask(soon));
+    operators.push(list(2).0);
+    let soon = Duration::from_millis(20);
+    let outcome = runtime.block_on(operators.ask(unshelve(soon)));
     assert_eq!(outcome, Outcome::NotDone(NotDone::TooLate));
-    assert_eq!(commands_taken(&mut submissions, 1), (1, 0), "whoever waits longer is still there");
+    // Nothing of a request is done after the first of its deadlines.
+    let outcomes = runtime.block_on(operators.ask_all(vec![unshelve(LONG), unshelve(soon)]));
+    assert_eq!(outcomes, vec![Outcome::NotDone(NotDone::TooLate); 2]);
+    assert_eq!(commands_taken(&mut submissions, 1), (2, 0), "whoever waits longer is still there");
+}
+
+#[test]
+fn a_request_takes_one_place_however_much_it_lists_and_keeps_nobody_else_waiting() {
+    let (lane, operators, mut submissions) = open(100);
+    let mut lists: Vec<Told> = Vec::new();
+    for _ in 0..=operators::LISTS_WAITING_MAX {
+        let (awaited, told) = list(COMMANDS_A_REQUEST_MAX);
+        operators.push(awaited);
+        lists.push(told);
+    }
+    let busy = vec![Outcome::NotDone(NotDone::Busy); COMMANDS_A_REQUEST_MAX];
+    assert_eq!(lists.pop().unwrap().try_recv(), Ok(busy));
+    let level = lane.level();
+    assert_eq!(level.commands_waiting(), operators::LISTS_WAITING_MAX * COMMANDS_A_REQUEST_MAX);
+    // There is a place for whoever wants one thing, and its turn is the next.
+    let (awaited, mut told) = command();
+    operators.push(awaited);
+    assert!(told.try_recv().is_err());
+    let lengths = |submissions: &mut Submissions| -> Vec<usize> {
+        match submissions.take(1, LONG, Some(Instant::now())) {
+            Taken::Batch(requests, _) => requests.iter().map(|request| request.commands.len()).collect(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(lengths(&mut submissions), [1, COMMANDS_A_REQUEST_MAX]);
+    // Nor do those keep the lists waiting.
+    for _ in 0..2 * COMMANDS_A_BATCH_MAX {
+        operators.push(command().0);
+    }
+    for _ in 0..2 {
+        let taken = lengths(&mut submissions);
+        assert_eq!((taken.len(), taken.last()), (COMMANDS_A_BATCH_MAX + 1, Some(&COMMANDS_A_REQUEST_MAX)));
+    }
+}
+
+#[test]
+fn whoever_asks_for_many_hears_of_each() {
+    let (lane, operators, mut submissions) = open(100);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    assert_eq!(runtime.block_on(operators.ask_all(Vec::new())), []);
+    let writer = thread::spawn(move || {
+        let Taken::Batch(requests, _) = submissions.take(1, LONG, None) else { panic!("nothing") };
+        for request in requests {
+            request.answer(vec![Outcome::Unknown, Outcome::NotDone(NotDone::NotStored)]);
+        }
+        // The next one is dropped unanswered.
+        drop(submissions.take(1, LONG, None));
+    });
+    let ask = || runtime.block_on(operators.ask_all(vec![unshelve(LONG); 2]));
+    assert_eq!(ask(), [Outcome::Unknown, Outcome::NotDone(NotDone::NotStored)]);
+    assert_eq!(ask(), vec![Outcome::Unknown; 2]);
+    writer.join().unwrap();
+    drop(lane);
 }

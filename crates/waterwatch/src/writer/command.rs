@@ -35,12 +35,12 @@ impl NotObeyed {
     }
 }
 
-/// Those whose callers still wait; the others hear that theirs is not done.
-pub(super) fn in_time(commands: Vec<Awaited>, now: Instant) -> Vec<Awaited> {
-    let mut waiting = Vec::with_capacity(commands.len());
-    for awaited in commands {
-        if awaited.command.deadline < now {
-            awaited.answer(Outcome::NotDone(NotDone::TooLate));
+/// Those whose callers still wait; the others hear that nothing of theirs is done.
+pub(super) fn in_time(requests: Vec<Awaited>, now: Instant) -> Vec<Awaited> {
+    let mut waiting = Vec::with_capacity(requests.len());
+    for awaited in requests {
+        if awaited.commands.iter().any(|command| command.deadline < now) {
+            awaited.answer_not_done(NotDone::TooLate);
         } else {
             waiting.push(awaited);
         }
@@ -48,16 +48,18 @@ pub(super) fn in_time(commands: Vec<Awaited>, now: Instant) -> Vec<Awaited> {
     waiting
 }
 
-/// Tells what became of each. A batch that is not there has taken back whatever
-/// a command was rejected for.
-pub(super) fn tell(commands: Vec<Awaited>, obeyed: Vec<Result<Done, NotObeyed>>, is_there: bool) {
-    for (awaited, obeyed) in commands.into_iter().zip(obeyed) {
-        awaited.answer(match obeyed {
-            _ if !is_there => Outcome::NotDone(NotDone::NotStored),
-            Ok(done) => Outcome::Done(done),
-            Err(NotObeyed::Rejected(rejected)) => Outcome::Rejected(rejected),
-            Err(NotObeyed::NotDone(why)) => Outcome::NotDone(why),
-        });
+/// Tells what became of each command. A batch that is not there has taken back
+/// whatever one was rejected for.
+pub(super) fn tell(requests: Vec<Awaited>, obeyed: Vec<Result<Done, NotObeyed>>, is_there: bool) {
+    let mut outcomes = obeyed.into_iter().map(|obeyed| match obeyed {
+        _ if !is_there => Outcome::NotDone(NotDone::NotStored),
+        Ok(done) => Outcome::Done(done),
+        Err(NotObeyed::Rejected(rejected)) => Outcome::Rejected(rejected),
+        Err(NotObeyed::NotDone(why)) => Outcome::NotDone(why),
+    });
+    for awaited in requests {
+        let its_own = outcomes.by_ref().take(awaited.commands.len()).collect();
+        awaited.answer(its_own);
     }
 }
 

@@ -114,8 +114,8 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
         Recorder { counts, ..self }
     }
 
-    /// One turn, with the commands and the reports that came since the last
-    /// one. Every command hears what became of it. Gives a verdict for each
+    /// One turn, with the requests of operators and the reports that came since the
+    /// last one. Every command hears what became of it. Gives a verdict for each
     /// that was heard once all is durable; `None`: it is not stored.
     ///
     /// # Errors
@@ -123,21 +123,21 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
     /// is not known then.
     pub(super) fn once<'r>(
         &mut self,
-        commands: Vec<Awaited>,
+        requests: Vec<Awaited>,
         heard: impl ExactSizeIterator<Item = (&'r [Report], Origin)>,
     ) -> anyhow::Result<Option<Vec<Verdict>>> {
         let now = self.clock.now();
         self.turn(now);
         self.health.turns(!self.trouble.is_there());
         self.find(now)?;
-        let commands = command::in_time(commands, self.clock.instant());
-        if commands.is_empty() && heard.len() == 0 && !self.watch.is_due() {
+        let requests = command::in_time(requests, self.clock.instant());
+        if requests.is_empty() && heard.len() == 0 && !self.watch.is_due() {
             self.tend()?;
             self.count_stands();
             return Ok(Some(Vec::new()));
         }
         let Recorder { store, watch, draft, limits, pace, .. } = self;
-        let wanted = commands.iter().map(|awaited| &awaited.command);
+        let wanted = requests.iter().flat_map(|awaited| &awaited.commands);
         let Decided { obeyed, verdicts } =
             draft.decide(store, watch, now, limits.stations_max, wanted, heard);
         draft.batch.form = pace.form(draft.batch.changes.len(), self.clock.instant());
@@ -148,7 +148,7 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
         let is_stored = is_stored?;
         // What is read from the disk again shows whether it was, in the end.
         let is_there = is_stored || self.store.sequence() >= self.draft.batch.sequence;
-        command::tell(commands, obeyed, is_there);
+        command::tell(requests, obeyed, is_there);
         Ok(is_stored.then_some(verdicts))
     }
 

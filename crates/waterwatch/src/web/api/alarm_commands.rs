@@ -7,16 +7,14 @@ use utoipa::ToSchema;
 use waterwatch_core::alarm::Point;
 
 use super::number_or_none;
-use super::order::{ByOrder, DoneObject, Person, Reason, UntilOrder, ask, obey, speaks_for};
+use super::order::{ByOrder, DoneObject, Person, Reason, UntilOrder, ask_all, not_known, obey};
 use crate::command::What;
+use crate::lane::COMMANDS_A_REQUEST_MAX;
 use crate::store::AlarmKey;
 use crate::web::Web;
 use crate::web::access::Caller;
 use crate::web::extract::{AlarmParams, AlarmPath, Json, NumberOrText, number_or_text, source_of};
 use crate::web::problem::{Kind, Problem};
-
-/// How many occurrences may be acknowledged at once: as many as a person sees.
-const ACKNOWLEDGED_MAX: usize = 100;
 
 /// Which occurrence is acknowledged.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -96,7 +94,8 @@ struct AcknowledgedOne {
 
 /// Acknowledge up to 100 occurrences
 ///
-/// Each by itself, as if asked one by one: the answer has a result for each.
+/// Each by itself, as if asked one by one, and all that are acknowledged at the same moment: the answer has a
+/// result for each.
 #[utoipa::path(post, path = "/alarms/acknowledge", tag = "alarms", request_body = AcknowledgeManyOrder,
     responses((status = 200, body = AcknowledgedMany)))]
 pub(super) async fn acknowledge_many(
@@ -104,25 +103,24 @@ pub(super) async fn acknowledge_many(
     caller: Caller,
     Json(order): Json<AcknowledgeManyOrder>,
 ) -> Result<Answer<AcknowledgedMany>, Problem> {
-    if !(1..=ACKNOWLEDGED_MAX).contains(&order.occurrences.len()) {
-        return Err(Problem::unfit("occurrences", format!("it must have 1 to {ACKNOWLEDGED_MAX} entries")));
+    if !(1..=COMMANDS_A_REQUEST_MAX).contains(&order.occurrences.len()) {
+        let allowed = format!("it must have 1 to {COMMANDS_A_REQUEST_MAX} entries");
+        return Err(Problem::unfit("occurrences", allowed));
     }
-    let by = order.on_behalf_of.as_deref();
-    speaks_for(by)?;
-    // All are asked before any is awaited: they share few commits.
-    let asked = order.occurrences.iter().enumerate().map(async |(place, seen)| {
-        let done = match alarm_of(place, seen) {
-            Ok(alarm) => {
-                ask(&web, &caller, by, What::Acknowledge { alarm, occurrence: seen.occurrence }).await
-            }
-            Err(problem) => Err(problem),
-        };
-        match done {
+    let named = order.occurrences.iter().enumerate().map(|(place, seen)| {
+        let alarm = alarm_of(place, seen)?;
+        Ok(What::Acknowledge { alarm, occurrence: seen.occurrence })
+    });
+    let named: Vec<Result<What, Problem>> = named.collect();
+    let wanted = named.iter().flatten().cloned().collect();
+    let mut obeyed = ask_all(&web, &caller, order.on_behalf_of.as_deref(), wanted).await?;
+    let results = named.into_iter().map(|named| {
+        match named.and_then(|_| obeyed.next().unwrap_or_else(|| Err(not_known()))) {
             Ok(done) => AcknowledgedOne { done: Some(done.into()), problem: None },
             Err(problem) => AcknowledgedOne { done: None, problem: Some(problem) },
         }
     });
-    Ok(Answer(AcknowledgedMany { results: futures_util::future::join_all(asked).await }))
+    Ok(Answer(AcknowledgedMany { results: results.collect() }))
 }
 
 fn alarm_of(place: usize, seen: &Seen) -> Result<AlarmKey, Problem> {

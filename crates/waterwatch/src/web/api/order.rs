@@ -123,15 +123,38 @@ pub(super) async fn ask(
 ) -> Result<Done, Problem> {
     let by = by(&caller.0.name, on_behalf_of)?;
     let deadline = Instant::now() + DECIDED_WITHIN;
-    match web.operators.ask(Command { what, by, deadline }).await {
+    of_outcome(web.operators.ask(Command { what, by, deadline }).await)
+}
+
+/// The same for several things, of which each is done or not by itself: what became of
+/// each, in their order.
+pub(super) async fn ask_all(
+    web: &Web,
+    caller: &Caller,
+    on_behalf_of: Option<&str>,
+    wanted: Vec<What>,
+) -> Result<impl Iterator<Item = Result<Done, Problem>>, Problem> {
+    let by = by(&caller.0.name, on_behalf_of)?;
+    let deadline = Instant::now() + DECIDED_WITHIN;
+    let commands = wanted.into_iter().map(|what| Command { what, by: by.clone(), deadline });
+    Ok(web.operators.ask_all(commands.collect()).await.into_iter().map(of_outcome))
+}
+
+fn of_outcome(outcome: Outcome) -> Result<Done, Problem> {
+    match outcome {
         Outcome::Done(done) => Ok(done),
         Outcome::Rejected(rejected) => Err(rejected.into()),
         Outcome::NotDone(why) => Err(why.into()),
-        Outcome::Unknown => Err(Problem::new(
-            Kind::Timeout,
-            "the server ended before it was certain; whether it was done is in the ledger: look again",
-        )),
+        Outcome::Unknown => Err(not_known()),
     }
+}
+
+/// Whether it was done is not known.
+pub(super) fn not_known() -> Problem {
+    Problem::new(
+        Kind::Timeout,
+        "the server ended before it was certain; whether it was done is in the ledger: look again",
+    )
 }
 
 /// How long the name of whom a token speaks for may be.
@@ -141,7 +164,7 @@ const ON_BEHALF_OF_CHARS_MAX: usize = 60;
 const _: () = assert!(ON_BEHALF_OF_CHARS_MAX + TOKEN_NAME_CHARS_MAX + " (by )".len() <= NAME_CHARS_MAX);
 
 /// For whom a token speaks, as it is written, if for anybody.
-pub(super) fn speaks_for(on_behalf_of: Option<&str>) -> Result<Option<&str>, Problem> {
+fn speaks_for(on_behalf_of: Option<&str>) -> Result<Option<&str>, Problem> {
     let Some(person) = on_behalf_of.map(str::trim) else { return Ok(None) };
     let unfit = |why: String| Err(Problem::unfit("on_behalf_of", why));
     match () {

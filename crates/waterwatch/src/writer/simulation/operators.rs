@@ -12,7 +12,7 @@ use super::disk::Fault;
 use super::truth::Truth;
 use super::{HOUR_MS, MINUTE_MS, World};
 use crate::command::{Command, NotDone, Outcome, What};
-use crate::lane::{Awaited, COMMANDS_A_BATCH_MAX};
+use crate::lane::{Awaited, Requests};
 use crate::station_says::StationSays;
 use crate::store::{AlarmKey, Store, Tokens};
 use crate::writer::clock::Clock;
@@ -24,43 +24,46 @@ const WAITS_MS: u64 = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct Operators {
     /// On their way to the writer.
-    asked: Vec<Awaited>,
+    asked: Requests,
     /// Of which nothing is known yet.
-    wait: Vec<(Command, Receiver<Outcome>)>,
+    wait: Vec<(Vec<Command>, Receiver<Vec<Outcome>>)>,
     /// How many there were: each signs with a name of its own.
     commands: usize,
 }
 
 impl Operators {
-    fn ask(&mut self, command: Command) {
-        let (awaited, outcome) = Awaited::new(command.clone());
-        self.asked.push(awaited);
-        self.wait.push((command, outcome));
+    fn ask(&mut self, commands: Vec<Command>) {
+        let (awaited, outcomes) = Awaited::new(commands.clone());
+        self.wait.push((commands, outcomes));
+        if let Err(awaited) = self.asked.push(awaited) {
+            awaited.answer_not_done(NotDone::Busy);
+        }
     }
 
     /// Those that the next turn takes.
     pub(super) fn take(&mut self) -> Vec<Awaited> {
-        self.asked.drain(..self.asked.len().min(COMMANDS_A_BATCH_MAX)).collect()
+        self.asked.take()
     }
 
     /// Whoever is told something by now believes it.
     pub(super) fn hear(&mut self, truth: &mut Truth) {
-        self.wait.retain_mut(|(command, outcome)| {
-            let outcome = match outcome.try_recv() {
-                Ok(outcome) => outcome,
-                Err(TryRecvError::Closed) => Outcome::Unknown,
+        self.wait.retain_mut(|(commands, outcomes)| {
+            let outcomes = match outcomes.try_recv() {
+                Ok(outcomes) => outcomes,
+                Err(TryRecvError::Closed) => vec![Outcome::Unknown; commands.len()],
                 Err(TryRecvError::Empty) => return true,
             };
-            truth.told(command, outcome);
+            assert_eq!(commands.len(), outcomes.len(), "an outcome for each");
+            for (command, outcome) in commands.iter().zip(outcomes) {
+                truth.told(command, outcome);
+            }
             false
         });
     }
 
     /// The server is gone: the lane answers for it.
     pub(super) fn hang_up(&mut self, truth: &mut Truth) {
-        for awaited in self.asked.drain(..) {
-            awaited.answer(Outcome::NotDone(NotDone::Stopping));
-        }
+        self.asked.take_all().for_each(|awaited| awaited.answer_not_done(NotDone::Stopping));
         self.hear(truth);
         assert!(self.wait.is_empty(), "everybody hears something");
     }
@@ -73,12 +76,18 @@ impl World {
             return;
         }
         for _ in 0..self.rng.choice([1, 1, 1, 2, 8]).unwrap() {
-            let what = self.wish();
-            self.operators.commands += 1;
-            let by = format!("operator {}", self.operators.commands).into();
             let waits = Duration::from_millis(self.rng.u64(0..WAITS_MS));
             let deadline = self.machine.instant() + waits;
-            self.operators.ask(Command { what, by, deadline });
+            // Some list several.
+            let count = if self.rng.u8(..) < 25 { self.rng.usize(2..12) } else { 1 };
+            let commands = (0..count).map(|_| {
+                let what = self.wish();
+                self.operators.commands += 1;
+                let by = format!("operator {}", self.operators.commands).into();
+                Command { what, by, deadline }
+            });
+            let commands = commands.collect();
+            self.operators.ask(commands);
         }
         // A command wakes the server, if it can be woken.
         let turn_ms = self.now_ms().max(self.held_until_ms);

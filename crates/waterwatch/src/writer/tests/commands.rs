@@ -63,6 +63,43 @@ fn one_that_is_rejected_changes_nothing_of_the_others() {
 }
 
 #[test]
+fn what_one_request_lists_is_one_turn_and_each_is_judged_by_itself() {
+    let mut turns = turns();
+    turns.pass(1, &["1 1 0", "2 1 0", "3 1 0"]);
+    let twice = vec![
+        acknowledge(&turns, 1, "Ada"),
+        acknowledge(&turns, 1, "Ada"),
+        acknowledge(&turns, 9, "Ada"),
+        acknowledge(&turns, 2, "Ada"),
+    ];
+    let requests = vec![vec![acknowledge(&turns, 3, "Ben")], twice, vec![acknowledge(&turns, 3, "Cleo")]];
+    let (outcomes, told) = turns.obey_requests(requests, &[]);
+    assert_eq!(told, ["3 alarm1 acknowledged", "1 alarm1 acknowledged", "2 alarm1 acknowledged"]);
+    let [ben, ada, cleo] = &outcomes[..] else { panic!("{outcomes:?}") };
+    let is_done = |outcome: &Outcome| matches!(outcome, Outcome::Done(_));
+    assert!(is_done(&ben[0]) && !is_done(&cleo[0]), "{outcomes:?}");
+    assert_eq!(ada.iter().map(is_done).collect::<Vec<_>>(), [true, false, false, true], "{ada:?}");
+    let station = StationId::new(9).unwrap();
+    assert_eq!(ada[2], Outcome::Rejected(Rejected::NoSuchStation { station }));
+}
+
+#[test]
+fn of_a_request_that_is_late_or_not_stored_nothing_is_done() {
+    let mut turns = turns();
+    turns.pass(1, &["1 1 0", "2 1 0"]);
+    let both = vec![acknowledge(&turns, 1, "Ada"), acknowledge(&turns, 2, "Ada")];
+    let mut one_late = both.clone();
+    one_late[0].deadline += Duration::from_secs(60);
+    turns.skip(1, 1);
+    let (outcomes, told) = turns.obey_requests(vec![one_late], &[]);
+    assert_eq!((&outcomes[0], told.len()), (&vec![Outcome::NotDone(NotDone::TooLate); 2], 0));
+    let in_time = vec![acknowledge(&turns, 1, "Ada"), acknowledge(&turns, 9, "Ada")];
+    turns.recorder.store.fault = Fault::Full;
+    let (outcomes, told) = turns.obey_requests(vec![in_time], &[]);
+    assert_eq!((&outcomes[0], told.len()), (&vec![Outcome::NotDone(NotDone::NotStored); 2], 0));
+}
+
+#[test]
 fn one_whose_caller_waits_no_more_is_not_decided() {
     let mut turns = turns();
     turns.pass(1, &["1 1 0"]);

@@ -154,11 +154,25 @@ impl Turns {
     /// A turn with these commands and reports: what became of the commands, and
     /// what the ledger says of the turn.
     pub(super) fn obey(&mut self, commands: Vec<Command>, lines: &[&str]) -> (Vec<Outcome>, Vec<String>) {
-        let (commands, outcomes): (Vec<_>, Vec<_>) = commands.into_iter().map(Awaited::new).unzip();
+        let each = commands.into_iter().map(|command| vec![command]).collect();
+        let (outcomes, told) = self.obey_requests(each, lines);
+        (outcomes.concat(), told)
+    }
+
+    /// The same with requests that may list several.
+    pub(super) fn obey_requests(
+        &mut self,
+        requests: Vec<Vec<Command>>,
+        lines: &[&str],
+    ) -> (Vec<Vec<Outcome>>, Vec<String>) {
+        let lengths: Vec<usize> = requests.iter().map(Vec::len).collect();
+        let (requests, outcomes): (Vec<_>, Vec<_>) = requests.into_iter().map(Awaited::new).unzip();
         let heard: Vec<(Report, Origin)> = lines.iter().map(|line| heard(line)).collect();
         let heard = heard.iter().map(|(report, origin)| (std::slice::from_ref(report), *origin));
-        let turned = self.recorder.once(commands, heard);
-        let outcomes = outcomes.into_iter().map(|mut outcome| outcome.try_recv().unwrap_or(Outcome::Unknown));
+        let turned = self.recorder.once(requests, heard);
+        let outcomes = outcomes.into_iter().zip(lengths).map(|(mut outcomes, length)| {
+            outcomes.try_recv().unwrap_or_else(|_| vec![Outcome::Unknown; length])
+        });
         let outcomes = outcomes.collect();
         turned.unwrap();
         (outcomes, std::mem::take(&mut self.recorder.store.committed).iter().map(say).collect())

@@ -1,10 +1,12 @@
 //! What operators do, through the real server.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::api::Api;
 use crate::disk::Disk;
 use crate::harness::{Server, open, run, stdout, wait_for};
 use crate::load::{Intensity, Load};
@@ -85,6 +87,68 @@ fn many_occurrences_are_acknowledged_at_once_with_a_result_for_each() {
         api.post("/api/v1/alarms/acknowledge", &body).problem(422);
     }
     assert_eq!(entries(&server, "acknowledged").len(), 1);
+}
+
+/// Eight people acknowledge a hundred each in a storm; whoever has one alarm on the
+/// telephone does not wait for that.
+#[test]
+fn many_who_acknowledge_many_are_all_heard_and_keep_nobody_waiting() {
+    const PEOPLE: i64 = 8;
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let api = server.api();
+    let reports: String = (1..=PEOPLE * 100 + 200).map(|id| format!("{id} 1 0\n")).collect();
+    assert_eq!(server.say(reports.as_bytes()).lines().filter(|reply| *reply == "OK").count(), 1_000);
+    let mut raised = open(&server.data);
+    let raised = raised.transaction().unwrap();
+    let occurrence = |id: i64| -> i64 {
+        let query = "SELECT occurrence FROM alarm WHERE source = ?1 AND point = 'alarm1'";
+        raised.query_row(query, [id], |row| row.get(0)).unwrap()
+    };
+    let seen = |id: i64| json!({"source": id.to_string(), "point": "alarm1", "occurrence": occurrence(id)});
+    let asked = |person: i64| -> Value {
+        let seen: Vec<Value> = (1..=100).map(|number| seen(person * 100 + number)).collect();
+        json!({ "occurrences": seen })
+    };
+    let token = |person: i64| {
+        let token = json!({"name": format!("person {person}"), "role": "operator", "may": ["acknowledge"]});
+        let made = api.post("/api/v1/tokens", &token);
+        api.with_token(Some(made.body["secret"].as_str().unwrap_or_else(|| panic!("{}", made.body))))
+    };
+    let people: Vec<(Api, Value)> = (0..PEOPLE).map(|person| (token(person), asked(person))).collect();
+    let ninth = token(PEOPLE);
+    let ones: Vec<(String, Value)> = (PEOPLE * 100 + 1..=PEOPLE * 100 + 200)
+        .map(|id| (format!("/api/v1/alarms/{id}/alarm1/acknowledge"), json!({"occurrence": occurrence(id)})))
+        .collect();
+    drop(raised);
+
+    let (mut took, mut ones) = (Vec::new(), ones.into_iter());
+    let results: Vec<Value> = thread::scope(|scope| {
+        let ask = |(api, body): &(Api, Value)| api.post("/api/v1/alarms/acknowledge", body).ok();
+        let asked: Vec<_> = people.iter().map(|person| scope.spawn(move || ask(person))).collect();
+        // From the moment in which they ask until all are answered.
+        while took.is_empty() || asked.iter().any(|asked| !asked.is_finished()) {
+            let Some((path, body)) = ones.next() else { break };
+            let began = Instant::now();
+            assert_eq!(ninth.post(&path, &body).ok()["state"], "acknowledged");
+            took.push(began.elapsed());
+        }
+        asked.into_iter().map(|asked| asked.join().unwrap()).collect()
+    });
+    for answer in results {
+        let results = answer["results"].as_array().unwrap();
+        assert_eq!(results.len(), 100);
+        assert!(results.iter().all(|one| one["done"]["state"] == "acknowledged"), "{answer}");
+        // All at the same moment: what follows from one request is one commit.
+        let sequences: Vec<i64> =
+            results.iter().map(|one| one["done"]["sequence"].as_i64().unwrap()).collect();
+        assert!(sequences.windows(2).all(|two| two[0] + 1 == two[1]), "{sequences:?}");
+    }
+    assert_eq!(entries(&server, "acknowledged").len(), 800 + took.len());
+    took.sort();
+    println!("one of {} within {:?}, the worst {:?}", took.len(), took[0], took[took.len() - 1]);
+    // Waiting for the others would delay each; a machine that runs tests holds up some.
+    assert!(took[took.len() / 4] < Duration::from_millis(100), "{took:?}");
 }
 
 #[test]
@@ -359,10 +423,10 @@ fn what_nobody_reads_is_refused_before_anything_is_done() {
     api.put("/api/v1/stations/7?dry_run=true", &json!({"name": "North"})).problem(422);
     let body = json!({"on_behalf_of": "Ana"});
     let forget = api.request(reqwest::Method::DELETE, "/api/v1/stations/7").json(&body);
-    assert!(crate::api::Api::send(forget).problem(400).contains("no body is read here"));
+    assert!(Api::send(forget).problem(400).contains("no body is read here"));
     let twice = api.request(reqwest::Method::PUT, "/api/v1/stations/7");
     let twice = twice.header("content-type", "application/json").body(r#"{"name": "a", "name": "b"}"#);
-    assert!(crate::api::Api::send(twice).problem(422).contains("\"name\" is there twice"));
+    assert!(Api::send(twice).problem(422).contains("\"name\" is there twice"));
     assert_eq!(entries(&server, "retired"), []);
     assert_eq!(entries(&server, "settings_changed"), []);
     api.get("/api/v1/stations/7").ok();
