@@ -19,9 +19,9 @@ use super::printed;
 use crate::cli::EventsOptions;
 use crate::failure::Failure;
 use crate::http_client::HttpClient;
-use crate::shown::event::EventObject;
+use crate::shown::event::{EventObject, unreadable};
 use crate::shown::time::Clock;
-use crate::store::reader::{Asked, Page, Reader, Window};
+use crate::store::reader::{Asked, Page, Reader, UnreadableEntry, Window};
 
 /// Prints what happened, and what happens.
 ///
@@ -60,6 +60,7 @@ fn past(options: &EventsOptions) -> Result<(), Failure> {
     }
     let objects = page.events.iter().map(|event| EventObject::new(event, &page.listeners));
     let (mut out, _) = output();
+    complain(&page.unreadable);
     let done = if *json {
         json::array(&mut out, objects)
     } else {
@@ -71,7 +72,8 @@ fn past(options: &EventsOptions) -> Result<(), Failure> {
 /// The same where a server was named: its database is elsewhere.
 fn elsewhere(options: &EventsOptions) -> Result<(), Failure> {
     let client = HttpClient::of(&options.server)?;
-    let Past { events, has_more } = Past::of(options, &client)?;
+    let Past { events, unreadable, has_more } = Past::of(options, &client)?;
+    complain(&unreadable);
     let (mut out, _) = output();
     let done = if options.json {
         json::array(&mut out, events.iter())
@@ -83,17 +85,30 @@ fn elsewhere(options: &EventsOptions) -> Result<(), Failure> {
     printed(done.and_then(|()| out.flush()))
 }
 
+/// Names those that cannot be read, where nobody takes that for an entry.
+pub(super) fn complain(entries: &[UnreadableEntry]) {
+    if let Some(left_out) = unreadable(entries) {
+        eprintln!("waterwatch: {left_out}");
+    }
+}
+
 /// As many entries as were asked for, if there are so many: one page looks at no more
 /// than it may.
 fn whole_page(reader: &Reader, mut asked: Asked) -> anyhow::Result<Page> {
     let mut whole = Page::default();
     loop {
         let page = reader.events(&asked)?;
-        asked.entries_max -= page.events.len().min(asked.entries_max);
+        asked.entries_max -= page.len().min(asked.entries_max);
         whole.listeners.extend(page.listeners);
         match asked.window {
-            Window::After(_) => whole.events.extend(page.events),
-            Window::Newest | Window::Before(_) => drop(whole.events.splice(..0, page.events)),
+            Window::After(_) => {
+                whole.events.extend(page.events);
+                whole.unreadable.extend(page.unreadable);
+            }
+            Window::Newest | Window::Before(_) => {
+                whole.events.splice(..0, page.events);
+                whole.unreadable.splice(..0, page.unreadable);
+            }
         }
         whole.next = page.next;
         match page.next {

@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use std::io::Write;
 
 use csv::{Terminator, WriterBuilder};
-use waterwatch_core::alarm::Event;
 
-use super::event::EventObject;
+use super::event::{EventObject, UnreadableObject};
+use crate::store::reader::Entry;
 
 /// The columns, in their order: the fields of an entry for programs.
 pub const EVENT_COLUMNS: [&str; 19] = [
@@ -54,25 +54,39 @@ pub fn unescaped(cell: &str) -> &str {
 }
 
 /// Writes entries, a row each, after the header if that is wanted: the rows of the
-/// next page follow without one. `stations` are separated by blanks.
+/// next page follow without one. `stations` are separated by blanks. An entry that cannot
+/// be read has its place, and why as its reason.
 ///
 /// # Errors
 /// If it cannot be written.
 pub fn write_events(
     out: impl Write,
     with_header: bool,
-    events: &[Event],
+    entries: &[Entry],
     listeners: &HashMap<u16, String>,
 ) -> csv::Result<()> {
     let mut rows = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
     if with_header {
         rows.write_record(EVENT_COLUMNS)?;
     }
-    for event in events {
-        rows.write_record(cells(EventObject::new(event, listeners)))?;
+    for entry in entries {
+        rows.write_record(match entry {
+            Entry::Read(event) => cells(EventObject::new(event, listeners)),
+            Entry::Unreadable(entry) => unreadable_cells(&UnreadableObject::new(entry)),
+        })?;
     }
     rows.flush()?;
     Ok(())
+}
+
+fn unreadable_cells(entry: &UnreadableObject) -> [String; EVENT_COLUMNS.len()] {
+    EVENT_COLUMNS.map(|column| match column {
+        "sequence" => entry.sequence.to_string(),
+        "received_at" => entry.received_at.map_or(String::new(), |at| at.to_string()),
+        "kind" => UnreadableObject::KIND.to_owned(),
+        "reason" => escaped(&entry.why).into_owned(),
+        _ => String::new(),
+    })
 }
 
 fn cells(event: EventObject) -> [String; EVENT_COLUMNS.len()] {
@@ -110,13 +124,14 @@ fn cells(event: EventObject) -> [String; EVENT_COLUMNS.len()] {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use waterwatch_core::alarm::{AlarmSource, Kind, Point, State};
+    use waterwatch_core::alarm::{AlarmSource, Event, Kind, Point, State};
     use waterwatch_core::{Origin, StationId};
 
     use super::*;
+    use crate::store::reader::UnreadableEntry;
 
-    fn event(by: &str, reason: &str) -> Event {
-        Event {
+    fn event(by: &str, reason: &str) -> Entry {
+        Entry::Read(Event {
             sequence: 4_711,
             event_time_ms: 1_795_482_600_000,
             received_at_ms: 1_795_482_600_250,
@@ -134,7 +149,7 @@ mod tests {
             origin: Origin::default(),
             cause: None,
             stations: Some([1, 2].into_iter().filter_map(StationId::new).collect()),
-        }
+        })
     }
 
     #[test]
@@ -151,6 +166,18 @@ mod tests {
              {head}Ben,{tail}",
             EVENT_COLUMNS.join(",")
         );
+        assert_eq!(String::from_utf8(out).unwrap(), wanted);
+    }
+
+    #[test]
+    fn an_entry_that_cannot_be_read_has_a_row() {
+        let of = |received_at_ms| {
+            Entry::Unreadable(UnreadableEntry { sequence: 7, received_at_ms, why: "kind is \"x\"".into() })
+        };
+        let mut out = Vec::new();
+        write_events(&mut out, false, &[of(Some(1_795_482_600_000)), of(None)], &HashMap::new()).unwrap();
+        let tail = ",,,,unreadable,,,,\"kind is \"\"x\"\"\",,,,,,,,\r\n";
+        let wanted = format!("7,,2026-11-24T01:10:00Z{tail}7,,{tail}");
         assert_eq!(String::from_utf8(out).unwrap(), wanted);
     }
 

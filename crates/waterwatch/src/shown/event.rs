@@ -9,8 +9,10 @@ use waterwatch_core::Origin;
 use waterwatch_core::alarm::{Event, Kind, Point, State};
 
 use super::alarm::station_id;
+use super::text::plain;
 use super::time::rfc3339;
 use super::words::{AlarmPoint, AlarmState, EventKind};
+use crate::store::reader::UnreadableEntry;
 
 /// An entry of the ledger: what happened to an alarm, a station or the server.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -94,6 +96,43 @@ impl EventObject {
             stations: event.stations.as_ref().map(|ids| ids.iter().map(|id| id.get()).collect()),
         }
     }
+}
+
+/// An entry of the ledger that this version cannot read: of a newer one, or damaged.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct UnreadableObject {
+    /// Its place in the one order of reports and entries.
+    pub sequence: i64,
+    /// When the server came to know of it, if that can be read.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub received_at: Option<Timestamp>,
+    /// What is wrong with it.
+    #[schema(
+        example = "in alarm_event, the row of sequence 4711 cannot be read: kind is the text \"moved_on\""
+    )]
+    pub why: String,
+}
+
+impl UnreadableObject {
+    /// The kind that such an entry has where others have theirs.
+    pub const KIND: &str = "unreadable";
+
+    /// Of such an entry.
+    #[must_use]
+    pub fn new(entry: &UnreadableEntry) -> UnreadableObject {
+        let received_at = entry.received_at_ms.and_then(rfc3339);
+        UnreadableObject { sequence: entry.sequence, received_at, why: entry.why.clone().into() }
+    }
+}
+
+/// What to say beside entries among which there are such.
+#[must_use]
+pub fn unreadable(entries: &[UnreadableEntry]) -> Option<String> {
+    let first = plain(&entries.first()?.why);
+    Some(match entries.len() {
+        1 => format!("1 entry of the ledger cannot be read, and is left out: {first}"),
+        more => format!("{more} entries of the ledger cannot be read, and are left out: {first}"),
+    })
 }
 
 /// The address that a report came from, if it is known.

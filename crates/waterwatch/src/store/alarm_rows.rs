@@ -442,6 +442,11 @@ fn alarm(row: &Row<'_>) -> Result<(AlarmKey, Alarm), RowError> {
     }
 }
 
+/// Whether it is a time in milliseconds UTC with which we can reckon.
+pub(super) fn is_time(time_ms: i64) -> bool {
+    Cells::is_time(time_ms)
+}
+
 /// Whose rows they are, for messages.
 #[derive(Clone, Copy)]
 pub(super) enum Table {

@@ -8,6 +8,7 @@
 pub mod about;
 pub mod communication;
 mod contact;
+mod entries;
 mod ledger;
 mod of_many;
 mod one;
@@ -39,6 +40,7 @@ use super::token_rows;
 
 pub use self::about::{About, StationAbout};
 pub use self::contact::{LastContact, LeftOut};
+pub use self::entries::{Entry, UnreadableEntry};
 pub use self::ledger::{Asked, Page, Past, Window};
 pub use self::one::OneAlarm;
 pub use self::raises::{Raise, Raises, Suppressed};

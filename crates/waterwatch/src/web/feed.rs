@@ -23,7 +23,7 @@ use super::following::frame;
 use crate::live::{Live, NotShown};
 use crate::log::Seldom;
 use crate::pulse::Pulse;
-use crate::store::reader::{Asked, ReadError, Reader, Window};
+use crate::store::reader::{Asked, Entry, ReadError, Reader, Window};
 use crate::store::readers::{Readers, ReadersError};
 
 /// Entries that are kept for those who are not level: some 600 bytes each, and
@@ -65,7 +65,7 @@ pub struct Feed {
 /// An entry that is given to all.
 #[derive(Debug)]
 pub(super) struct Told {
-    pub(super) event: Event,
+    pub(super) entry: Entry,
     /// The area that its station is in.
     area: Option<Box<str>>,
     /// The entry as it is sent, the same for all.
@@ -169,7 +169,7 @@ impl Feed {
             }
             match self.read(given).await {
                 Ok((told, is_all)) => {
-                    let last = told.last().map_or(given, |last| last.event.sequence);
+                    let last = told.last().map_or(given, |last| last.entry.sequence());
                     for told in told {
                         // Nobody follows any more: that is no error.
                         let _ = self.told.send(Arc::new(told));
@@ -201,7 +201,7 @@ impl Feed {
             ..Asked::default()
         };
         let read = move |reader: &Reader| -> Result<(Vec<Told>, bool), ReadError> {
-            let page = reader.events(&asked)?;
+            let mut page = reader.events(&asked)?;
             let is_all = page.next.is_none();
             let stations = page.events.iter().filter_map(|event| match event.source {
                 AlarmSource::Station(id) => Some(id),
@@ -211,10 +211,14 @@ impl Feed {
             stations.sort_unstable();
             stations.dedup();
             let about = reader.about_these(&stations)?;
-            let told = page.events.into_iter().map(|event| {
-                let area = about.station(&event.source).and_then(|about| about.area.clone());
-                let frame = frame(&event, &page.listeners);
-                Told { event, area, frame }
+            let listeners = std::mem::take(&mut page.listeners);
+            let told = page.into_entries().into_iter().map(|entry| {
+                let area = match &entry {
+                    Entry::Read(event) => about.station(&event.source).and_then(|about| about.area.clone()),
+                    Entry::Unreadable(_) => None,
+                };
+                let frame = frame(&entry, &listeners);
+                Told { entry, area, frame }
             });
             Ok((told.collect(), is_all))
         };
@@ -262,8 +266,10 @@ impl Told {
     /// Whether it is what the ledger would give to whoever asks for that.
     pub(super) fn fits(&self, asked: &Asked) -> bool {
         let Asked { source, point, kinds, area, .. } = asked;
-        let Event { source: of, stations, .. } = &self.event;
-        let is_of_point = point.is_none_or(|point| self.event.point == Some(point));
+        // One that cannot be read may be about anything.
+        let Entry::Read(event) = &self.entry else { return true };
+        let Event { source: of, stations, .. } = event;
+        let is_of_point = point.is_none_or(|point| event.point == Some(point));
         let is_of_source = source.as_ref().is_none_or(|source| {
             // What is said of many stations at once is said of each.
             let is_named = || match (source, point, stations) {
@@ -279,7 +285,7 @@ impl Told {
             AlarmSource::Station(_) => self.area.as_ref() == Some(area),
             AlarmSource::Server => false,
         });
-        let is_of_kind = kinds.is_empty() || kinds.contains(&self.event.kind);
+        let is_of_kind = kinds.is_empty() || kinds.contains(&event.kind);
         is_of_point && is_of_source && is_of_area && is_of_kind
     }
 }

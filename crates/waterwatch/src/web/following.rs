@@ -10,13 +10,12 @@ use axum::body::Bytes;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, broadcast};
 use tokio::time::timeout_at;
-use waterwatch_core::alarm::Event;
 
 use super::Web;
 use super::feed::Told;
 use crate::metrics::OpenStream;
-use crate::shown::event::EventObject;
-use crate::store::reader::{Asked, Page, Reader, Window};
+use crate::shown::event::{EventObject, UnreadableObject};
+use crate::store::reader::{Asked, Entry, Page, Reader, Window};
 use crate::store::readers::ReadersError;
 
 /// How often something is said where nothing happens, so that nobody on the way takes
@@ -123,8 +122,8 @@ impl Following {
                 continue;
             }
             match timeout_at(self.quiet_until.into(), self.told.recv()).await {
-                Ok(Ok(told)) if told.event.sequence > self.position => {
-                    self.position = told.event.sequence;
+                Ok(Ok(told)) if told.entry.sequence() > self.position => {
+                    self.position = told.entry.sequence();
                     if told.fits(&self.asked) {
                         return Some(told.frame.clone());
                     }
@@ -144,7 +143,7 @@ impl Following {
         let asked =
             Asked { window: Window::After(self.position), entries_max: READ_MAX, ..self.asked.clone() };
         let position = self.position;
-        let read = move |reader: &Reader| reader.events(&asked).map(|page| Piece::of(&page, position));
+        let read = move |reader: &Reader| reader.events(&asked).map(|page| Piece::of(page, position));
         let Piece { frames, position, is_all } =
             self.web.readers.read(Instant::now() + READ_WITHIN, read).await?;
         self.held = frames;
@@ -155,30 +154,39 @@ impl Following {
 }
 
 impl Piece {
-    fn of(page: &Page, mut position: i64) -> Piece {
+    fn of(mut page: Page, mut position: i64) -> Piece {
+        let (listeners, next) = (std::mem::take(&mut page.listeners), page.next);
         let (mut frames, mut bytes) = (VecDeque::new(), 0);
-        for event in &page.events {
+        for entry in page.into_entries() {
             if bytes >= HELD_BYTES_MAX {
                 return Piece { frames, position, is_all: false };
             }
-            let frame = frame(event, &page.listeners);
+            let frame = frame(&entry, &listeners);
             bytes += frame.len();
             frames.push_back(frame);
-            position = event.sequence;
+            position = entry.sequence();
         }
-        if let Some(Window::After(next)) = page.next {
+        if let Some(Window::After(next)) = next {
             position = next;
         }
-        Piece { frames, position, is_all: page.next.is_none() }
+        Piece { frames, position, is_all: next.is_none() }
     }
 }
 
 /// An entry as it is sent: its sequence is the id by which whoever was cut off goes on.
-pub(super) fn frame(event: &Event, listeners: &HashMap<u16, String>) -> Bytes {
-    let object = EventObject::new(event, listeners);
+pub(super) fn frame(entry: &Entry, listeners: &HashMap<u16, String>) -> Bytes {
     // Numbers and texts: it cannot fail. JSON has no newline but in its blanks.
-    let json = serde_json::to_string(&object).unwrap_or_default();
+    let (kind, json) = match entry {
+        Entry::Read(event) => {
+            let object = EventObject::new(event, listeners);
+            (object.kind, serde_json::to_string(&object).unwrap_or_default())
+        }
+        Entry::Unreadable(entry) => {
+            let object = UnreadableObject::new(entry);
+            (UnreadableObject::KIND, serde_json::to_string(&object).unwrap_or_default())
+        }
+    };
     let mut frame = String::with_capacity(json.len() + 64);
-    let _ = write!(frame, "id: {}\nevent: {}\ndata: {json}\n\n", object.sequence, object.kind);
+    let _ = write!(frame, "id: {}\nevent: {kind}\ndata: {json}\n\n", entry.sequence());
     frame.into()
 }

@@ -11,5 +11,6 @@ mod metrics;
 mod reads;
 mod reports;
 mod settings;
+mod spoilt;
 mod sse;
 mod stream;

@@ -9,6 +9,7 @@ use crate::cli::AlarmExplainOptions;
 use crate::commands::page::json;
 use crate::commands::printed;
 use crate::failure::Failure;
+use crate::shown::event::unreadable;
 use crate::shown::story::{Story, no_such_occurrence};
 use crate::shown::time::Clock;
 use crate::store::reader::Reader;
@@ -46,6 +47,9 @@ pub(super) fn write(out: &mut impl Write, story: &Story<'_>) -> io::Result<()> {
     }
     if story.past.is_cut {
         writeln!(out, "(and more; `waterwatch alarm history` has all)")?;
+    }
+    if let Some(left_out) = unreadable(&story.past.unreadable) {
+        writeln!(out, "({left_out})")?;
     }
     writeln!(out, "{}", story.ending())
 }

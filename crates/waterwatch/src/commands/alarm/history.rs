@@ -8,6 +8,7 @@ use waterwatch_core::alarm::{Event, State};
 
 use super::output;
 use crate::cli::AlarmHistoryOptions;
+use crate::commands::events::complain;
 use crate::commands::page::json;
 use crate::commands::page::table::{self, Paint, numbers, words};
 use crate::commands::printed;
@@ -54,6 +55,7 @@ pub(super) fn run(options: &AlarmHistoryOptions) -> Result<(), Failure> {
         return Err(super::unknown(source, None));
     }
     let (mut out, terminal) = output();
+    complain(&page.unreadable);
     let done = if look.json {
         json::array(&mut out, page.events.iter().map(|event| EventObject::new(event, &page.listeners)))
     } else {
@@ -70,7 +72,7 @@ pub(super) fn write(
     clock: &Clock,
     terminal: bool,
 ) -> io::Result<()> {
-    let Some(last) = page.events.last() else {
+    let Some(last) = page.last() else {
         return writeln!(out, "nothing is recorded there");
     };
     let columns = [
@@ -103,7 +105,7 @@ pub(super) fn write(
     table::write(out, columns, &page.events, terminal, texts, paint)?;
     match window {
         _ if !page.is_cut => Ok(()),
-        Window::After(_) => writeln!(out, "\nthere are more: go on with --after {}", last.sequence),
+        Window::After(_) => writeln!(out, "\nthere are more: go on with --after {last}"),
         Window::Newest | Window::Before(_) => {
             writeln!(out, "\nthere are earlier ones: --limit shows more, --after 0 begins with the first")
         }

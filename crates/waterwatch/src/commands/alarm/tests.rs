@@ -120,6 +120,7 @@ impl Played {
                 .filter(|event| event.occurrence == Some(occurrence))
                 .cloned()
                 .collect(),
+            unreadable: Vec::new(),
             since: Vec::new(),
             heard_at_ms: None,
             is_cut: false,
@@ -453,7 +454,7 @@ fn a_story_for_a_program() {
     let mut out = Vec::new();
     json::object(&mut out, &Story::new(&played.key, &past, &clock).object()).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
-    {"source":"123","station_id":123,"point":"alarm1","priority":"high","occurrence":4702,"is_open":true,"state":"unacknowledged","quality":"good","lines":[{"sequence":4702,"time":"2026-11-24T01:10:00Z","kind":"raised","count":null,"text":"raised: its report from 10.20.0.7 said that the contact is on."}],"is_cut":false,"now":"It is on, and nobody has acknowledged it."}
+    {"source":"123","station_id":123,"point":"alarm1","priority":"high","occurrence":4702,"is_open":true,"state":"unacknowledged","quality":"good","lines":[{"sequence":4702,"time":"2026-11-24T01:10:00Z","kind":"raised","count":null,"text":"raised: its report from 10.20.0.7 said that the contact is on."}],"is_cut":false,"unreadable":[],"now":"It is on, and nobody has acknowledged it."}
     "#);
 }
 
@@ -631,7 +632,7 @@ fn all_facts_of_one_alarm() {
 fn the_ledger_as_a_table() {
     let mut played = Played::new(station(123), Point::Alarm1);
     played.at(0, Input::Contact(true)).blind(1, 2).at(5, Input::Shelve(order(65))).at(65, Input::Time);
-    let page = Page { events: played.events, is_cut: true, next: None, listeners: HashMap::new() };
+    let page = Page { events: played.events, is_cut: true, ..Page::default() };
     let table = |window| {
         let mut out = Vec::new();
         history::write(&mut out, &page, window, &clock(70), false).unwrap();

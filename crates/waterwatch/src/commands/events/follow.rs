@@ -17,6 +17,7 @@ use crate::cli::EventsOptions;
 use crate::commands::alarm;
 use crate::failure::Failure;
 use crate::http_client::{HttpClient, HttpError};
+use crate::shown::text::plain;
 
 /// The wait after a connection that ended, and the longest one.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -46,7 +47,31 @@ pub(super) type See<'a> = dyn FnMut(&str, &Told) -> bool + 'a;
 #[derive(Deserialize)]
 struct Page {
     events: Vec<Value>,
+    /// Those that the server cannot read; an older one has none.
+    #[serde(default)]
+    unreadable: Vec<Value>,
     next: Option<String>,
+}
+
+impl Page {
+    /// All of them, in the order of the ledger.
+    fn entries(self) -> Vec<Value> {
+        let mut entries = self.events;
+        entries.extend(self.unreadable);
+        entries.sort_by_key(sequence);
+        entries
+    }
+}
+
+/// An entry that the server cannot read.
+#[derive(Deserialize)]
+struct Unreadable {
+    sequence: i64,
+    why: String,
+}
+
+fn sequence(entry: &Value) -> Option<i64> {
+    entry["sequence"].as_i64()
 }
 
 /// How a connection ended.
@@ -142,7 +167,7 @@ impl<'a> Follower<'a> {
     /// the past. Whether anybody wants more.
     fn begin(&mut self, client: &HttpClient, see: &mut See<'_>) -> Result<bool, HttpError> {
         let newest: Page = client.get(&EVENTS, &[("limit", "1")])?;
-        let newest = newest.events.first().and_then(|event| event["sequence"].as_i64()).unwrap_or(0);
+        let newest = newest.entries().last().and_then(sequence).unwrap_or(0);
         if let Some(since) = self.options.since {
             let since = since.to_string();
             let mut after = "0".to_owned();
@@ -151,12 +176,13 @@ impl<'a> Follower<'a> {
                     vec![("since", &since), ("after", &after), ("limit", PAGE)];
                 query.extend(self.filters.iter().map(|(name, value)| (*name, value.as_str())));
                 let page: Page = client.get(&EVENTS, &query)?;
-                for event in &page.events {
-                    if !self.see(&event.to_string(), see) {
+                let next = page.next.clone();
+                for entry in page.entries() {
+                    if !self.see(&entry.to_string(), see) {
                         return Ok(false);
                     }
                 }
-                match page.next {
+                match next {
                     Some(next) => after = next,
                     None => break,
                 }
@@ -200,8 +226,22 @@ impl<'a> Follower<'a> {
                 self.seen = told.sequence;
                 see(event, &told)
             }
-            // Something else that a newer server sends.
-            _ => true,
+            Ok(_) => true,
+            Err(_) => {
+                self.pass_over(event);
+                true
+            }
+        }
+    }
+
+    /// One that the server cannot read is named. All else is something that a newer
+    /// server sends.
+    fn pass_over(&mut self, entry: &str) {
+        if let Ok(Unreadable { sequence, why }) = serde_json::from_str(entry)
+            && sequence > self.seen
+        {
+            self.seen = sequence;
+            complain(&format!("an entry of the ledger cannot be read, and is left out: {}", plain(&why)));
         }
     }
 }
@@ -332,6 +372,23 @@ mod tests {
         assert!(asked[1].starts_with(&format!("{page}0&limit=1000 ")), "{}", asked[1]);
         assert!(asked[2].starts_with(&format!("{page}9&limit=1000 ")), "{}", asked[2]);
         assert!(asked[3].contains("last-event-id: 12\r\n"), "{}", asked[3]);
+    }
+
+    #[test]
+    fn an_entry_that_the_server_cannot_read_is_passed_over_once() {
+        let unreadable =
+            |of: i64| format!(r#"{{"sequence": {of}, "received_at": null, "why": "kind is x"}}"#);
+        let page =
+            |events: &[i64], of: i64| page(events, &format!(r#"null, "unreadable": [{}]"#, unreadable(of)));
+        let sent = format!("id: 14\nevent: unreadable\ndata: {}\n\n", unreadable(14));
+        let (seen, _, asked) = followed(
+            &["--since", "2026-11-24T01:10:00Z"],
+            vec![page(&[], 12), page(&[11, 13], 12), stream(&[13], &sent), stream(&[99], "")],
+        );
+        assert_eq!(seen, [11, 13, 99]);
+        for (asked, last) in asked[2..].iter().zip([13, 14]) {
+            assert!(asked.contains(&format!("last-event-id: {last}\r\n")), "{asked}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use waterwatch_core::alarm::Kind;
 
 use super::Story;
 use crate::shown::alarm::station_id;
+use crate::shown::event::UnreadableObject;
 use crate::shown::time::rfc3339;
 use crate::shown::words::{AlarmPoint, AlarmPriority, AlarmState, EventKind, PointQuality};
 
@@ -38,6 +39,8 @@ pub struct StoryObject {
     pub lines: Vec<LineObject>,
     /// Whether there were more entries than are told.
     pub is_cut: bool,
+    /// Entries about the alarm, or about what the server heard meanwhile, that cannot be read and are not told.
+    pub unreadable: Vec<UnreadableObject>,
     /// How it stands now: the last sentence.
     pub now: String,
 }
@@ -82,6 +85,7 @@ impl Story<'_> {
             quality: self.quality().name(),
             lines: lines.collect(),
             is_cut: self.past.is_cut,
+            unreadable: self.past.unreadable.iter().map(UnreadableObject::new).collect(),
             now: self.ending(),
         }
     }

@@ -7,8 +7,9 @@ use rusqlite::{OptionalExtension, ToSql, Transaction, named_params};
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Event, Kind as EventKind, Point, Priority};
 
+use super::entries::{Entry, Names, UnreadableEntry, split};
 use super::{KnownAlarm, LastContact, Raises, ReadError, Reader, ServerRows, Suppressed, Which, of_station};
-use crate::store::alarm_rows::{self, EVENT_COLUMNS, HAPPENED_BEFORE, Source};
+use crate::store::alarm_rows::{self, HAPPENED_BEFORE, Source};
 use crate::store::alarms::AlarmKey;
 use crate::store::schema::Kind;
 
@@ -67,6 +68,9 @@ const LOOKED_AT_MAX: i64 = 20_000;
 pub struct Page {
     /// Its entries, the newest last.
     pub events: Vec<Event>,
+    /// Those among them that cannot be read, the newest last: each takes the place of an
+    /// entry, and is passed over by nobody who goes from page to page.
+    pub unreadable: Vec<UnreadableEntry>,
     /// Whether there are more beyond: later ones after [`Window::After`],
     /// else earlier ones.
     pub is_cut: bool,
@@ -86,6 +90,9 @@ pub struct Past {
     pub before: Vec<Event>,
     /// What belongs to it, the newest last.
     pub events: Vec<Event>,
+    /// What may belong to it, or be about its alarm, and cannot be read: in the order of
+    /// the ledger.
+    pub unreadable: Vec<UnreadableEntry>,
     /// What the same alarm went through since, if none was asked for by name and
     /// none is open.
     pub since: Vec<Event>,
@@ -154,22 +161,13 @@ impl Sieve {
     }
 }
 
-/// How many bytes an entry takes, about.
-fn weight(event: &Event) -> usize {
-    let stations = event.stations.as_ref().map_or(0, |stations| size_of_val(&**stations));
-    size_of::<Event>() + stations + event.reason.as_ref().map_or(0, |reason| reason.len())
-}
-
-/// What it is read by.
-type Names<'a> = &'a [(&'a str, &'a dyn ToSql)];
-
 impl Reader {
     /// A part of the ledger. What is asked of source, point, occurrence and time is
     /// found by indexes; among what is found so, at most 20,000 entries are looked at
-    /// for the rest.
+    /// for the rest. Of an entry that cannot be read it is asked as far as its columns say.
     ///
     /// # Errors
-    /// If an entry cannot be read, or SQLite cannot read the file.
+    /// If SQLite cannot read the file.
     pub fn events(&self, asked: &Asked) -> Result<Page, ReadError> {
         self.look(|moment| {
             if self.kind != Kind::Ours {
@@ -249,7 +247,7 @@ impl Reader {
                 None => None,
             };
             let limit = i64::try_from(*entries_max).unwrap_or(i64::MAX).saturating_add(1);
-            let mut events = Vec::new();
+            let mut entries: Vec<Entry> = Vec::new();
             let bytes_max = asked.bytes_max.unwrap_or(usize::MAX);
             // Where a part ended that has too much for a page.
             let mut full: Vec<i64> = Vec::new();
@@ -268,29 +266,30 @@ impl Reader {
                 names.push((":limit", &limit));
                 query += &format!(" ORDER BY sequence {order} LIMIT :limit");
                 let (part, is_full) = self.entries_within(moment, &query, &names, bytes_max)?;
-                full.extend(part.last().map(|last| last.sequence).filter(|_| is_full));
-                events.extend(part);
+                full.extend(part.last().map(Entry::sequence).filter(|_| is_full));
+                entries.extend(part);
             }
             // Beyond it the other part may have entries, and this one has more before.
             let bound = if order == "ASC" { full.into_iter().min() } else { full.into_iter().max() };
             if let Some(bound) = bound {
                 let is_beyond = |sequence| if order == "ASC" { sequence > bound } else { sequence < bound };
-                events.retain(|event| !is_beyond(event.sequence));
+                entries.retain(|entry| !is_beyond(entry.sequence()));
             }
-            events.sort_by_key(|event| event.sequence);
-            events.dedup_by_key(|event| event.sequence);
+            entries.sort_by_key(Entry::sequence);
+            entries.dedup_by_key(|entry| entry.sequence());
             if order == "DESC" {
-                events.reverse();
+                entries.reverse();
             }
-            let is_cut = bound.is_some() || events.len() > *entries_max;
-            events.truncate(*entries_max);
-            let last = if is_cut { events.last().map(|last| last.sequence) } else { looked_at };
+            let is_cut = bound.is_some() || entries.len() > *entries_max;
+            entries.truncate(*entries_max);
+            let last = if is_cut { entries.last().map(Entry::sequence) } else { looked_at };
             let next =
                 last.map(|last| if order == "ASC" { Window::After(last) } else { Window::Before(last) });
             if order == "DESC" {
-                events.reverse();
+                entries.reverse();
             }
-            Ok(Page { events, is_cut, next, listeners: self.listeners(moment)? })
+            let (events, unreadable) = split(entries);
+            Ok(Page { events, unreadable, is_cut, next, listeners: self.listeners(moment)? })
         })
     }
 
@@ -335,8 +334,10 @@ impl Reader {
             let mut past = match occurrence.or(last) {
                 Some(named) => {
                     let past = self.entries_about(moment, key, named)?;
-                    // Its first entry is the one that names it.
-                    if past.events.first().is_none_or(|first| first.sequence != named) {
+                    // Its first entry is the one that names it, whether it can be read or not.
+                    let is_named = past.events.first().is_some_and(|first| first.sequence == named)
+                        || past.unreadable.iter().any(|entry| entry.sequence == named);
+                    if !is_named {
                         return Ok(Err(last));
                     }
                     past
@@ -354,8 +355,11 @@ impl Reader {
             if occurrence.is_none() && past.alarm.as_ref().is_none_or(|alarm| alarm.occurrence.is_none()) {
                 self.add_since(moment, key, &mut past)?;
             }
+            past.unreadable.sort_by_key(|entry| entry.sequence);
+            past.unreadable.dedup_by_key(|entry| entry.sequence);
             let is_on = past.contact.as_ref().is_some_and(|contact| contact.is_on(key.1));
-            if past.occurrence.is_none() && past.since.is_empty() && past.alarm.is_none() && !is_on {
+            let is_empty = past.since.is_empty() && past.unreadable.is_empty();
+            if past.occurrence.is_none() && is_empty && past.alarm.is_none() && !is_on {
                 return Ok(Err(None));
             }
             past.server = self.server_of_source(moment, &key.0)?;
@@ -386,8 +390,10 @@ impl Reader {
             named_params! {
                 ":source": Source(&key.0), ":point": key.1.name(), ":after": after, ":max": since_max + 1
             },
+            &mut past.unreadable,
         )?;
-        past.since.extend(self.silences_with_others(moment, key, after, i64::MAX)?);
+        let with_others = self.silences_with_others(moment, key, (after, i64::MAX), &mut past.unreadable)?;
+        past.since.extend(with_others);
         past.since.sort_by_key(|event| std::cmp::Reverse(event.sequence));
         past.is_cut |= past.since.len() > Past::BEFORE_MAX;
         past.since.truncate(Past::BEFORE_MAX);
@@ -429,12 +435,14 @@ impl Reader {
         let (source, point) = (Source(&key.0), key.1.name());
         let entries_max = i64::try_from(Past::ENTRIES_MAX).unwrap_or(i64::MAX);
         let before_max = i64::try_from(Past::BEFORE_MAX).unwrap_or(i64::MAX);
+        let mut unreadable = Vec::new();
         let mut before = self.entries_of(
             moment,
             "source = :source AND point = :point AND sequence < :occurrence ORDER BY sequence DESC LIMIT :max",
             named_params! { ":source": source, ":point": point, ":occurrence": occurrence, ":max": before_max },
+            &mut unreadable,
         )?;
-        before.extend(self.silences_with_others(moment, key, 0, occurrence)?);
+        before.extend(self.silences_with_others(moment, key, (0, occurrence), &mut unreadable)?);
         before.sort_by_key(|event| event.sequence);
         before.drain(..before.len().saturating_sub(Past::BEFORE_MAX));
         let mut events = self.entries_of(
@@ -443,6 +451,7 @@ impl Reader {
             named_params! {
                 ":occurrence": occurrence, ":source": source, ":point": point, ":max": entries_max + 1
             },
+            &mut unreadable,
         )?;
         let is_cut = events.len() > Past::ENTRIES_MAX;
         events.truncate(Past::ENTRIES_MAX);
@@ -458,47 +467,22 @@ impl Reader {
             moment,
             &format!("{of_hearing} AND sequence < :begin ORDER BY sequence DESC LIMIT 1"),
             named_params! { ":server": server, ":begin": begin },
+            &mut unreadable,
         )?;
         hearing.extend(self.entries_of(
             moment,
             &format!("{of_hearing} AND sequence >= :begin ORDER BY sequence LIMIT :max"),
             named_params! { ":server": server, ":begin": begin, ":max": entries_max },
+            &mut unreadable,
         )?);
-        Ok(Past { occurrence: Some(occurrence), before, events, is_cut, hearing, ..Past::default() })
-    }
-
-    /// The entries that fit.
-    fn entries_of(
-        &self,
-        moment: &Transaction<'_>,
-        conditions: &str,
-        names: Names<'_>,
-    ) -> Result<Vec<Event>, ReadError> {
-        self.entries_within(moment, conditions, names, usize::MAX).map(|(events, _)| events)
-    }
-
-    /// The same, as far as they take no more than so many bytes, and one at least;
-    /// and whether that ended them.
-    fn entries_within(
-        &self,
-        moment: &Transaction<'_>,
-        conditions: &str,
-        names: Names<'_>,
-        bytes_max: usize,
-    ) -> Result<(Vec<Event>, bool), ReadError> {
-        let query = format!("SELECT {EVENT_COLUMNS} FROM alarm_event WHERE {conditions}");
-        let mut statement = moment.prepare(&query).map_err(|error| self.not_read(error))?;
-        let read =
-            statement.query_and_then(names, alarm_rows::event).map_err(|error| self.not_read(error))?;
-        let (mut events, mut bytes) = (Vec::new(), 0);
-        for event in read {
-            let event = event.map_err(|error| self.of_row(error))?;
-            bytes += weight(&event);
-            if bytes > bytes_max && !events.is_empty() {
-                return Ok((events, true));
-            }
-            events.push(event);
-        }
-        Ok((events, false))
+        Ok(Past {
+            occurrence: Some(occurrence),
+            before,
+            events,
+            unreadable,
+            is_cut,
+            hearing,
+            ..Past::default()
+        })
     }
 }

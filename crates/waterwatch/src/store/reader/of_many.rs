@@ -4,8 +4,8 @@ use rusqlite::{Transaction, named_params, params};
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::{AlarmSource, Event, Kind, Point, State};
 
+use super::entries::{Entry, UnreadableEntry, entry};
 use super::{ReadError, Reader};
-use crate::store::alarm_rows;
 use crate::store::alarm_rows::EVENT_COLUMNS;
 use crate::store::alarms::AlarmKey;
 use crate::store::station_list;
@@ -49,14 +49,14 @@ impl Reader {
     }
 
     /// What such entries say of an alarm, as if each had its own: that an
-    /// occurrence stands for it, and that its station was heard again. The
-    /// newest last.
+    /// occurrence stands for it, and that its station was heard again: after `after` and
+    /// before `before`, the newest last. Those that cannot be read are added to `unreadable`.
     pub(super) fn silences_with_others(
         &self,
         moment: &Transaction<'_>,
         (source, point): &AlarmKey,
-        after: i64,
-        before: i64,
+        (after, before): (i64, i64),
+        unreadable: &mut Vec<UnreadableEntry>,
     ) -> Result<Vec<Event>, ReadError> {
         let (AlarmSource::Station(id), Point::Comms) = (source, point) else { return Ok(Vec::new()) };
         let query = format!("SELECT {EVENT_COLUMNS} FROM alarm_event WHERE sequence = :sequence");
@@ -64,10 +64,16 @@ impl Reader {
         let mut events = Vec::new();
         for sequence in self.of_many_with(moment, *id, after, before)?.into_iter().rev() {
             let found = statement
-                .query_and_then(named_params! { ":sequence": sequence }, alarm_rows::event)
+                .query_and_then(named_params! { ":sequence": sequence }, entry)
                 .map_err(|error| self.not_read(error))?;
-            for event in found {
-                let event = event.map_err(|error| self.of_row(error))?;
+            for entry in found {
+                let event = match entry.map_err(|error| self.not_read(error))? {
+                    Entry::Read(event) => event,
+                    Entry::Unreadable(entry) => {
+                        unreadable.push(entry);
+                        continue;
+                    }
+                };
                 let (from, to) = match event.kind {
                     Kind::StandsFor => (State::Normal, State::Suppressed),
                     _ => (State::Suppressed, State::Normal),

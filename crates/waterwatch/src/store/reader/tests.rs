@@ -1,3 +1,5 @@
+mod spoilt;
+
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;

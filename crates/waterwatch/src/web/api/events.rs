@@ -13,7 +13,7 @@ use waterwatch_core::alarm::{AlarmSource, Kind as EventKind, Point};
 
 use super::words::Word;
 use crate::shown;
-use crate::shown::event::EventObject;
+use crate::shown::event::{EventObject, UnreadableObject};
 use crate::store::reader::{Asked, Page, Reader, Window};
 use crate::web::access::Caller;
 use crate::web::api::read;
@@ -73,6 +73,9 @@ pub(super) struct EventsQuery {
 pub(super) struct EventsObject {
     /// Its entries: the oldest first after `after`, else the newest first.
     events: Vec<EventObject>,
+    /// Those among them that this version cannot read, of a newer one or damaged, in the same order: each takes the
+    /// place of one.
+    unreadable: Vec<UnreadableObject>,
     /// Where to read on: the next `after`, if that was given, else the next `before`. Null: there is no more. A page
     /// with few entries, or none, may have one: so much is looked at for a page and no more.
     #[schema(example = "4711")]
@@ -118,14 +121,16 @@ pub(super) async fn events(
 fn object(page: &Page, is_newest_first: bool) -> EventsObject {
     let mut events: Vec<EventObject> =
         page.events.iter().map(|event| EventObject::new(event, &page.listeners)).collect();
+    let mut unreadable: Vec<_> = page.unreadable.iter().map(UnreadableObject::new).collect();
     if is_newest_first {
         events.reverse();
+        unreadable.reverse();
     }
     let next = page.next.and_then(|next| match next {
         Window::After(sequence) | Window::Before(sequence) => Some(sequence.to_string()),
         Window::Newest => None,
     });
-    EventsObject { events, next }
+    EventsObject { events, unreadable, next }
 }
 
 impl EventsQuery {
@@ -162,9 +167,7 @@ impl EventsQuery {
 /// moment later.
 pub(super) async fn newest(web: &Web, deadline: Deadline) -> Result<i64, Problem> {
     let asked = Asked { entries_max: 1, ..Asked::default() };
-    let last =
-        move |reader: &Reader| Ok(reader.events(&asked)?.events.last().map_or(0, |newest| newest.sequence));
-    read(web, deadline, last).await
+    read(web, deadline, move |reader: &Reader| Ok(reader.events(&asked)?.last().unwrap_or(0))).await
 }
 
 /// A sequence, which is never negative.

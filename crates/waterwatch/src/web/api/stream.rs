@@ -56,7 +56,7 @@ pub(super) struct StreamQuery {
 ///
 /// Server-sent events: `id` is the entry's sequence, `event` its kind, `data` the entry. Whoever was cut off sends the
 /// last id as `Last-Event-ID` (browsers do so by themselves), and misses and repeats nothing. An id without data
-/// says up to where there was nothing to tell. Every 15 s something comes. A reader who takes nothing for
+/// says up to where there was nothing to tell; an entry that this version cannot read is the event `unreadable`. Every 15 s something comes. A reader who takes nothing for
 /// `reply_timeout_s` is cut off. An id beyond the newest entry is 422: it is of another database.
 #[utoipa::path(get, path = "/events/stream", tag = "events",
     params(StreamQuery, ("Last-Event-ID" = Option<i64>, Header, description = "The last id that was seen")),

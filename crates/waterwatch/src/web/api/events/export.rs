@@ -11,7 +11,7 @@ use futures_util::stream;
 
 use super::newest;
 use crate::shown::csv::write_events;
-use crate::store::reader::{Asked, Reader, Window};
+use crate::store::reader::{Asked, Page, Reader, Window};
 use crate::web::api::read;
 use crate::web::problem::Problem;
 use crate::web::{Deadline, Web};
@@ -99,13 +99,15 @@ impl Export {
         let (end, with_header) = (self.end, !self.is_begun);
         let page = move |reader: &Reader| {
             let mut page = reader.events(&asked)?;
+            let (listeners, next) = (std::mem::take(&mut page.listeners), page.next);
+            let mut entries = Page::into_entries(page);
             match asked.window {
-                Window::After(_) => page.events.retain(|event| event.sequence <= end),
-                Window::Before(_) | Window::Newest => page.events.reverse(),
+                Window::After(_) => entries.retain(|entry| entry.sequence() <= end),
+                Window::Before(_) | Window::Newest => entries.reverse(),
             }
             let mut rows = Vec::new();
-            let written = write_events(&mut rows, with_header, &page.events, &page.listeners);
-            Ok(written.map(|()| Piece { rows, count: page.events.len(), next: page.next }))
+            let written = write_events(&mut rows, with_header, &entries, &listeners);
+            Ok(written.map(|()| Piece { rows, count: entries.len(), next }))
         };
         let written = read(&self.web, Deadline(Instant::now() + READ_WITHIN), page).await?;
         // Into memory, and each row has as many cells as the header.
