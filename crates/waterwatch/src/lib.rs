@@ -19,6 +19,7 @@ pub mod lane;
 pub mod live;
 pub mod log;
 pub mod metrics;
+mod mistakes;
 pub mod open_files;
 pub mod pulse;
 pub mod refused;

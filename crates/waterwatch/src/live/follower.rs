@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::mirror::Mirror;
 use super::publisher::Queue;
 use super::update::Update;
+use crate::mistakes;
 
 /// How long to wait before the whole is asked for after a failure, and twice as long
 /// after each that follows: a mistake that comes back must not keep the writer
@@ -100,6 +101,7 @@ impl Follower {
     fn follow(&self, update: Update) {
         // However it ends: nobody else takes it off the queue.
         let taken = self.queue.taken(&update);
+        mistakes::made_by("follower");
         let sequence = match &update {
             Update::Whole(whole) => Some(whole.sequence),
             Update::Recorded(recorded) => recorded.sequence,

@@ -22,6 +22,7 @@ use super::Web;
 use super::following::frame;
 use crate::live::{Live, NotShown};
 use crate::log::Seldom;
+use crate::mistakes;
 use crate::pulse::Pulse;
 use crate::store::reader::{Asked, Entry, ReadError, Reader, Window};
 use crate::store::readers::{Readers, ReadersError};
@@ -167,6 +168,7 @@ impl Feed {
             if given >= newest {
                 return;
             }
+            mistakes::made_by("feed");
             match self.read(given).await {
                 Ok((told, is_all)) => {
                     let last = told.last().map_or(given, |last| last.entry.sequence());

@@ -8,6 +8,8 @@ mod documented;
 mod events;
 mod limits;
 mod metrics;
+#[cfg(debug_assertions)]
+mod mistakes;
 mod reads;
 mod reports;
 mod settings;
