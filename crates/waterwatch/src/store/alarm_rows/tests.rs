@@ -1,8 +1,15 @@
 use proptest::prelude::*;
-use waterwatch_core::alarm::{Input, Ledger, Order, PointSettings, Priority, Subject};
+use rusqlite::params;
+use waterwatch_core::Origin;
+use waterwatch_core::alarm::{
+    Event, Input, Kind, Ledger, OnWhileHidden, Order, PointSettings, Priority, State, Subject,
+};
+use waterwatch_core::silence::Gap;
 
-use super::super::schema;
+use super::ledger::{FIRST_SINCE, LAST_RAISE, gaps_query};
 use super::*;
+use crate::store::schema::{self, COUNT_MAX};
+use crate::store::{Batch, peer};
 
 fn database() -> Connection {
     let mut connection = Connection::open_in_memory().unwrap();
