@@ -5,14 +5,18 @@
 //! after a reopening. What is due is handed out again and again until it is
 //! recorded.
 
+mod blind;
+mod recorded;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use waterwatch_core::alarm::{Alarm, AlarmSource, Ledger, Point};
+use waterwatch_core::alarm::{Alarm, AlarmSource, Point};
 use waterwatch_core::identity::Hearing;
 use waterwatch_core::silence::{Deadlines, ListeningClock, Now};
-use waterwatch_core::{Settings, StationId, StationLife, StationSettings};
+use waterwatch_core::{Settings, StationId, StationSettings};
 
+use self::blind::{Blind, Note};
 use super::dues::Dues;
 use super::expected::Expected;
 use super::new_stations::NewStations;
@@ -22,7 +26,7 @@ use super::silent::Silent;
 use super::standing::Standing;
 use crate::refused::Refused;
 use crate::store::sweep::Marks;
-use crate::store::{AlarmKey, AllowFrom, Batch, Slot, Store};
+use crate::store::{AlarmKey, AllowFrom, Slot, Store};
 
 /// How many deadlines of stations are looked at in one turn, at most: so that
 /// a fleet that falls silent at once does not hold up a commit.
@@ -81,27 +85,6 @@ pub struct Watch {
     pub(super) handed_out: Vec<StationId>,
     /// What silent stations send, and is refused.
     pub(super) sending: Sending,
-}
-
-/// A time in which nobody was heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Blind {
-    /// How long it was. Its entry says so exactly, since the next start counts
-    /// with it; of several that became one, the entry begins so long before
-    /// the end of the last.
-    lasted_ms: i64,
-    /// When it ended; steady.
-    to_ms: i64,
-    reason: &'static str,
-    /// Nothing could be stored at the last turn.
-    unstored: bool,
-}
-
-/// What the ledger is to say of the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Note {
-    Blind { from_ms: i64, to_ms: i64, reason: &'static str },
-    ClockJumped { from_ms: i64, to_ms: i64 },
 }
 
 impl Watch {
@@ -373,20 +356,6 @@ impl Watch {
         self.expected.turn(now.wall_ms, &self.clock, &self.settings);
     }
 
-    /// The wall jumped. Jumps that follow each other until they are recorded are
-    /// one, so that a clock that flaps fills nothing.
-    fn jumped(&mut self, by_ms: i64) {
-        let to_ms = self.turn.wall_ms;
-        let before_ms = match self.notes.last() {
-            Some(Note::ClockJumped { from_ms, to_ms }) => to_ms - from_ms,
-            _ => 0,
-        };
-        if before_ms != 0 {
-            self.notes.pop();
-        }
-        self.notes.push(Note::ClockJumped { from_ms: to_ms - by_ms - before_ms, to_ms });
-    }
-
     /// By how much the first of all that is due is late, in milliseconds; `None` if
     /// nothing is.
     pub(super) fn late_ms(&self) -> Option<i64> {
@@ -428,47 +397,6 @@ impl Watch {
         !self.notes.is_empty()
             || self.blind.is_some_and(|blind| blind.unstored)
             || self.alive_ms.is_none_or(|alive_ms| self.turn.steady_ms - alive_ms >= Self::ALIVE_EVERY_MS)
-    }
-
-    /// Whether a blind time goes into the next batch. The first that is stored
-    /// after it has it, so that no crash can make us forget it; others that
-    /// follow closely wait and become one.
-    fn tells_blind(&self) -> bool {
-        let lately = |told_ms| self.turn.steady_ms - told_ms < Self::BLIND_EVERY_MS;
-        self.blind.is_some() && !self.blind_told_ms.is_some_and(lately)
-    }
-
-    /// Writes what is to be said of the server itself; all that there is if it
-    /// is the last batch. Gives by how much the clock on the wall has jumped
-    /// since that was last recorded.
-    pub(super) fn tell(&self, batch: &mut Batch, is_last: bool) -> i64 {
-        batch.is_alive = is_last || self.is_alive_due();
-        let mut ledger = Ledger { sequence: &mut batch.sequence, events: &mut batch.events };
-        let mut jumped_ms = 0;
-        for note in &self.notes {
-            match *note {
-                Note::Blind { from_ms, to_ms, reason } => ledger.was_blind(from_ms, to_ms, reason),
-                Note::ClockJumped { from_ms, to_ms } => {
-                    ledger.clock_jumped(from_ms, to_ms);
-                    jumped_ms += to_ms - from_ms;
-                }
-            }
-        }
-        if let Some(blind) = self.blind.filter(|_| is_last || self.tells_blind()) {
-            // As the wall shows it now: it may have jumped meanwhile.
-            let to_ms = self.turn.wall_ms - (self.turn.steady_ms - blind.to_ms);
-            ledger.was_blind(to_ms - blind.lasted_ms, to_ms, blind.reason);
-        }
-        jumped_ms
-    }
-
-    /// What was to be said of the server is recorded.
-    fn told(&mut self, blind: bool) {
-        self.notes.clear();
-        if blind {
-            self.blind = None;
-            self.blind_told_ms = Some(self.turn.steady_ms);
-        }
     }
 
     /// Stations whose next report may end something: from now on each is looked
@@ -516,168 +444,6 @@ impl Watch {
             });
         }
         overdue[..overdue.len().min(stations_max)].to_vec()
-    }
-
-    /// The batch is recorded: `store` answers with it.
-    pub fn recorded<S: Store>(&mut self, batch: &Batch, store: &S) {
-        self.told(self.tells_blind());
-        self.sequence = batch.sequence;
-        self.new_stations.recorded(store, batch.vacated());
-        self.sending.recorded(batch);
-        if batch.is_alive {
-            self.alive_ms = Some(self.turn.steady_ms);
-        }
-        let now_ms = self.clock.at(self.turn);
-        for &(id, slot) in &batch.forgotten {
-            self.forget(id, slot);
-        }
-        for change in batch.changes.iter().filter(|change| change.slot.is_none()) {
-            self.expected.recorded(change.id, &self.settings, store);
-            if let Some((slot, _)) = store.find(change.id) {
-                self.put(store, slot, now_ms);
-            }
-        }
-        for (key, alarm) in &batch.alarms {
-            if let (AlarmSource::Station(id), Point::Comms) = key {
-                self.expected.recorded(*id, &self.settings, store);
-            }
-            self.dues.set(key, alarm.as_ref().and_then(Alarm::due_ms));
-            self.awaited.set(key, alarm.as_ref().and_then(Alarm::reports_needed_from_ms));
-            if let Some(slot) = self.mark(store, key, alarm.as_ref(), now_ms) {
-                // It is heard again.
-                self.put(store, slot, now_ms);
-            }
-        }
-        for together in &batch.silent_together {
-            for &id in &together.stations {
-                if let Some((slot, _)) = store.find(id) {
-                    self.silent.insert(slot, self.settings.of(id).area, now_ms);
-                    self.needed.insert(slot);
-                }
-            }
-        }
-        self.standing.recorded(batch, store, &self.settings);
-        for (id, life) in &batch.lives {
-            self.visits.set(id, life.as_ref().and_then(StationLife::due_ms));
-            self.expected.recorded(*id, &self.settings, store);
-            if let Some(slot) = self.mark_needed(store, *id)
-                && !store.lives().is_retired(*id)
-                && self.unwatched.contains(slot)
-            {
-                self.unwatched.remove(slot);
-                self.put(store, slot, now_ms);
-            }
-        }
-        for (id, _) in &batch.contests {
-            self.mark_needed(store, *id);
-        }
-        self.found();
-        self.settle(&batch.said, store);
-        self.settle_overdue(store);
-    }
-
-    /// A station is forgotten. Its place may be another one's already.
-    fn forget(&mut self, id: StationId, slot: Option<Slot>) {
-        self.sending.forget(id);
-        let Some(slot) = slot else { return };
-        // It had one if that is unsaid in the same batch.
-        let area = self.settings.of(id).area;
-        self.silent.remove(slot, area);
-        self.standing.change_area(area, None);
-        self.deadlines.remove(slot);
-        self.overdue.retain(|overdue| *overdue != slot);
-        for marks in [&mut self.needed, &mut self.unwatched] {
-            marks.remove(slot);
-        }
-    }
-
-    /// Nothing was to be recorded: whoever was handed out as overdue and gave
-    /// no cause for anything is not handed out again.
-    pub fn nothing_followed<S: Store>(&mut self, store: &S) {
-        let now_ms = self.clock.at(self.turn);
-        self.expected.ask_again(now_ms, now_ms + Self::ASK_AGAIN_MS);
-        self.standing.looked();
-        self.found();
-        if self.overdue.is_empty() {
-            return;
-        }
-        self.settle_overdue(store);
-        // Nobody is left but by a mistake of ours: it must neither keep the
-        // writer busy nor hide the others.
-        let later_ms = self.clock.at(self.turn) + Self::ASK_AGAIN_MS;
-        for slot in std::mem::take(&mut self.overdue) {
-            self.deadlines.put(slot, later_ms, later_ms);
-        }
-    }
-
-    /// Of those that were handed out as overdue, whoever was heard has another
-    /// deadline, whoever is silent has none, and the others still wait to be
-    /// recorded.
-    fn settle_overdue<S: Store>(&mut self, store: &S) {
-        let now_ms = self.clock.at(self.turn);
-        for slot in std::mem::take(&mut self.overdue) {
-            if self.is_unwatched(store, slot) {
-                continue;
-            }
-            match self.silent_at_ms(store, slot) {
-                Some(deadline_ms) if deadline_ms > now_ms => self.deadlines.put(slot, deadline_ms, now_ms),
-                Some(_) if !self.silent.contains(slot) => self.overdue.push(slot),
-                Some(_) | None => {}
-            }
-        }
-    }
-
-    /// Remembers what an alarm means for its station's reports; `since_ms` is when
-    /// it fell silent, in listening time, if it is and was not before. Gives the
-    /// station's place if it is silent no more.
-    fn mark<S: Store>(
-        &mut self,
-        store: &S,
-        key: &AlarmKey,
-        alarm: Option<&Alarm>,
-        since_ms: i64,
-    ) -> Option<Slot> {
-        let (AlarmSource::Station(id), point) = key else { return None };
-        let slot = self.mark_needed(store, *id)?;
-        if *point != Point::Comms {
-            return None;
-        }
-        let area = self.settings.of(*id).area;
-        if alarm.is_some_and(|alarm| alarm.contact) {
-            self.silent.insert(slot, area, since_ms);
-            return None;
-        }
-        self.silent.remove(slot, area).then_some(slot)
-    }
-
-    /// Remembers whether each report of this station must be looked at. Gives its
-    /// place if it is known.
-    fn mark_needed<S: Store>(&mut self, store: &S, id: StationId) -> Option<Slot> {
-        let (slot, _) = store.find(id)?;
-        if needs_reports(store, id, self.turn.wall_ms) {
-            self.needed.insert(slot);
-        } else {
-            self.needed.remove(slot);
-        }
-        Some(slot)
-    }
-
-    /// Whether a station is retired; remembers that it has no deadline then.
-    fn is_unwatched<S: Store>(&mut self, store: &S, slot: Slot) -> bool {
-        let is_retired = store.lives().is_retired(store.station(slot).0);
-        if is_retired {
-            self.unwatched.insert(slot);
-        }
-        is_retired
-    }
-
-    fn put<S: Store>(&mut self, store: &S, slot: Slot, now_ms: i64) {
-        if self.is_unwatched(store, slot) {
-            return;
-        }
-        if let Some(deadline_ms) = self.silent_at_ms(store, slot) {
-            self.deadlines.put(slot, deadline_ms, now_ms);
-        }
     }
 
     /// A station's deadline may be another one than when it was put there.
