@@ -12,14 +12,16 @@
 
 mod alive;
 mod checkpoint;
+mod committing;
 mod file;
 mod folding;
 mod load;
 mod opening;
+mod ours;
 mod recording;
 mod rows;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,23 +29,23 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use jiff::tz::TimeZone;
+use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, ffi};
 use waterwatch_core::settings::{Fleet, ScopeSays};
 use waterwatch_core::silence::Gap;
 use waterwatch_core::{Span, Station, StationId};
 
 use self::alive::Alive;
 use self::checkpoint::Checkpointer;
-use self::file::{Doubt, Found, OurFiles};
-use self::folding::{Folding, Journal};
+use self::file::{Doubt, OurFiles};
+use self::folding::Journal;
 use self::load::Loaded;
 use self::opening::{Log, connect, keep_a_copy};
 use super::alarm_rows;
 use super::alarms::{AlarmKey, Alarms};
 use super::board::Board;
 use super::contests::Contests;
-use super::last_date::{self, LastDate};
+use super::last_date::LastDate;
 use super::lives::Lives;
 use super::lock::{DataLock, folder_of, make_private};
 use super::schema::{self, Kind};
@@ -63,17 +65,9 @@ const STATE_PERIOD: Duration = Duration::from_secs(60);
 /// The least time between two transactions that only fold: each costs a sync.
 const TEND_EVERY: Duration = Duration::from_millis(50);
 
-/// Bytes of the journal that are deleted in one transaction, at most, and not
-/// counting the last commit of them: it holds up a commit.
-const DROP_BYTES_MAX: u64 = 2 << 20;
-
 /// Bytes of the log that are moved into the database at the end: a slow disk
 /// takes a second or two for them.
 const CLOSE_BYTES_MAX: u64 = 32 << 20;
-
-/// Rows that a transaction of the end writes: the end is checked for after
-/// each.
-const SETTLE_ROWS: usize = 65_536;
 
 /// Rows of the settings that cannot be meant and are named in the log, each:
 /// a table that was filled by a wrong program must not fill the log.
@@ -228,233 +222,6 @@ impl SqliteStore {
         self.span_rows = loaded.span_rows;
         Unreadable::complain(&loaded.unreadable);
         self.unreadable = loaded.unreadable;
-    }
-
-    /// Refuses to write if another file has our name.
-    fn check_still_ours(&mut self) -> Result<(), StoreError> {
-        match self.files.look() {
-            Found::Ours => Ok(()),
-            Found::LogGone => Err(self.save_deleted_log()),
-            Found::LogIndexGone => Err(StoreError::OutcomeUnknown(format!(
-                "{}-shm was deleted or replaced; it is made anew",
-                self.files.path.display()
-            ))),
-            Found::Lost(what) => {
-                self.open = None;
-                Err(StoreError::Lost(match self.files.save_log() {
-                    Some(saved) => format!("{what}; {saved}"),
-                    None => what,
-                }))
-            }
-            Found::Unknown(error) => {
-                Err(StoreError::Unavailable(format!("cannot look at {}: {error}", self.files.path.display())))
-            }
-        }
-    }
-
-    /// A log that was deleted goes on taking commits that nobody will find.
-    /// As long as we have it open, what is in it can be saved.
-    fn save_deleted_log(&self) -> StoreError {
-        let Some(open) = &self.open else { return closed() };
-        let busy: i64 =
-            match open.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)) {
-                Ok(busy) => busy,
-                Err(error) => {
-                    return StoreError::OutcomeUnknown(format!(
-                        "its log is gone, and could not be saved: {error}"
-                    ));
-                }
-            };
-        if busy != 0 {
-            // Kept open, for it is the only way to what is in the log.
-            return StoreError::Unavailable(
-                "its log was deleted, and a program that reads the database keeps it from being saved; \
-                 close that program"
-                    .to_owned(),
-            );
-        }
-        StoreError::OutcomeUnknown(format!(
-            "{} was deleted or replaced; it is made anew",
-            self.files.log.display()
-        ))
-    }
-
-    fn commit_with_what_is_due(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        self.check_still_ours()?;
-        self.tend_log()?;
-        let folding = self.folding();
-        self.write(Some(batch), &folding)
-    }
-
-    fn fold_what_is_due(&mut self) -> Result<bool, StoreError> {
-        self.check_still_ours()?;
-        self.tend_log()?;
-        let folding = self.folding();
-        if folding.is_empty() {
-            // The hand moves on all the same.
-            self.folded(&folding);
-            self.wrote = Instant::now();
-            return Ok(false);
-        }
-        self.write(None, &folding).map(|()| true)
-    }
-
-    fn fold_all(&mut self, until: Instant) -> Result<(), StoreError> {
-        if self.journal.commits.is_empty() {
-            return Ok(());
-        }
-        self.check_still_ours()?;
-        let now = Instant::now();
-        self.status.begin(now, self.sequence);
-        self.state.begin(now, self.sequence);
-        while self.status.behind() > 0 || self.state.behind() > 0 {
-            let all = self.stations.places();
-            let status = self.status.slice_to(&self.stations, all, SETTLE_ROWS);
-            let state = self.state.slice_to(&self.stations, all, SETTLE_ROWS);
-            self.write(None, &Folding { status, state, drop_to: None })?;
-            if Instant::now() >= until {
-                tracing::info!("the journal is left to the next start");
-                return Ok(());
-            }
-        }
-        let drop_to = self.droppable(u64::MAX);
-        self.write(None, &Folding { drop_to, ..Folding::default() })
-    }
-
-    /// Leaves a mark for the next start if the log may be spoiled, should
-    /// there be no other way for this process than to end.
-    fn noted<T>(&self, done: Result<T, StoreError>) -> Result<T, StoreError> {
-        if matches!(done, Err(StoreError::OutcomeUnknown(_))) {
-            Doubt::about(&self.files.path).leave();
-        }
-        done
-    }
-
-    /// One transaction: what is due to be folded, and the batch if there is
-    /// one. In this order, for a station in both ends as the batch has it.
-    fn write(&mut self, batch: Option<&Batch>, folding: &Folding) -> Result<(), StoreError> {
-        let recorded = self.record(batch, folding);
-        self.wrote = Instant::now();
-        let recorded = recorded.map_err(|error| {
-            self.disk_was_full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
-            classify(&error)
-        })?;
-        self.disk_was_full = false;
-        self.span_rows = recorded.span_rows;
-        self.folds += u64::from(!folding.is_empty());
-        self.fold_time += recorded.fold_time;
-        self.folded(folding);
-        if let Some(batch) = batch {
-            self.remember(batch, recorded.journaled);
-            if !self.unreadable.is_empty() {
-                let written: HashSet<&AlarmKey> = batch.alarms.iter().map(|(key, _)| key).collect();
-                self.unreadable.retain(|row| row.alarm.as_ref().is_none_or(|key| !written.contains(key)));
-            }
-        }
-        Ok(())
-    }
-
-    /// What was folded is no longer behind.
-    fn folded(&mut self, folding: &Folding) {
-        let now = Instant::now();
-        let stations = self.stations.places();
-        for &slot in &folding.state.slots {
-            forget_spans(&mut self.spans, self.stations.at(slot).0);
-        }
-        let round_is_over = self.status.written(&folding.status, stations, now, self.sequence);
-        if self.state.written(&folding.state, stations, now, self.sequence) {
-            self.journal.begin_round();
-        }
-        if let Some(drop_to) = folding.drop_to {
-            self.journal.dropped(drop_to);
-        }
-        if (round_is_over || self.status.behind() == 0) && self.stations.is_out_of_order() {
-            self.stations.put_in_order();
-            self.status.begin(now, self.sequence);
-            self.state.begin(now, self.sequence);
-        }
-    }
-
-    /// The batch is recorded: its copies become the state.
-    fn remember(&mut self, batch: &Batch, journaled: Option<u64>) {
-        let now = Instant::now();
-        let mut spans = 0;
-        for (place, span) in &batch.spans {
-            let change = &batch.changes[*place as usize];
-            if !batch.writes_at_once(change) {
-                self.spans.insert((change.id, span.sequence), *span);
-                spans += 1;
-            }
-        }
-        for &(id, _) in &batch.forgotten {
-            if let Some(slot) = self.stations.remove(id) {
-                self.status.unmark(slot);
-                self.state.unmark(slot);
-            }
-            forget_spans(&mut self.spans, id);
-        }
-        for change in &batch.changes {
-            let Some(slot) = change.slot else {
-                self.stations.add(change.id, change.station);
-                continue;
-            };
-            if batch.writes_at_once(change) {
-                self.status.unmark(slot);
-                self.state.unmark(slot);
-                forget_spans(&mut self.spans, change.id);
-            } else {
-                if self.state.behind() == 0 {
-                    self.journal.begin_round();
-                }
-                self.state.mark(slot, now, self.sequence);
-                // The same minute is the same row.
-                let before = self.stations.at(slot).1.received_at_ms;
-                if !last_date::is_same(before, change.station.received_at_ms) {
-                    self.status.mark(slot, now, self.sequence);
-                }
-            }
-            self.stations.set(slot, change.station);
-        }
-        if let Some(bytes) = journaled {
-            self.journal.written(batch.sequence, bytes, spans);
-        }
-        self.alarms.apply(batch);
-        self.lives.apply(&batch.lives);
-        self.contests.apply(&batch.contests);
-        self.tokens.apply(&batch.tokens);
-        self.alive.recorded(batch);
-        self.knew_no_alarms &= !batch.has_found;
-        self.sequence = batch.sequence;
-    }
-
-    /// What a transaction now should fold.
-    fn folding(&self) -> Folding {
-        let now = Instant::now();
-        let hurry = self.journal.hurry(self.limits.journal_bytes_max);
-        Folding {
-            // The journal goes only once both have passed.
-            status: self.status.slice(
-                &self.stations,
-                now,
-                self.journal.hurry_all(self.limits.journal_bytes_max),
-            ),
-            state: self.state.slice(&self.stations, now, hurry),
-            drop_to: self.droppable(DROP_BYTES_MAX),
-        }
-    }
-
-    /// Up to which commit the journal may be deleted.
-    fn droppable(&self, bytes_max: u64) -> Option<i64> {
-        let folded_to = self.status.folded_to(self.sequence).min(self.state.folded_to(self.sequence));
-        self.journal.droppable(folded_to, bytes_max)
-    }
-
-    fn tend_log(&mut self) -> Result<(), StoreError> {
-        let Some(Open { checkpointer, connection }) = &mut self.open else { return Err(closed()) };
-        if self.disk_was_full {
-            checkpointer.make_room(connection)?;
-        }
-        checkpointer.tend(connection)
     }
 }
 
@@ -639,12 +406,6 @@ impl Store for SqliteStore {
     }
 }
 
-fn forget_spans(spans: &mut BTreeMap<(StationId, i64), Span>, id: StationId) {
-    while let Some((&key, _)) = spans.range((id, i64::MIN)..=(id, i64::MAX)).next() {
-        spans.remove(&key);
-    }
-}
-
 /// Reads what is recorded. What no server wrote is not guessed at, and what may be an
 /// alarm is one.
 fn load(connection: &Connection, path: &Path, zone: &TimeZone) -> anyhow::Result<Loaded> {
@@ -655,31 +416,6 @@ fn load(connection: &Connection, path: &Path, zone: &TimeZone) -> anyhow::Result
             path.display()
         )
     })
-}
-
-fn closed() -> StoreError {
-    StoreError::OutcomeUnknown("the database is closed".to_owned())
-}
-
-/// What is certain after an error of SQLite's.
-fn classify(error: &rusqlite::Error) -> StoreError {
-    let text = error.to_string();
-    let Some(sqlite) = error.sqlite_error() else { return StoreError::OutcomeUnknown(text) };
-    match sqlite.code {
-        // SQLite rolls back and forgets what it wrote. Should the last frame
-        // be in the log all the same, a crash may bring the batch back: more
-        // is stored then than was acknowledged, never less.
-        ErrorCode::DiskFull => StoreError::Unavailable("the disk is full".to_owned()),
-        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
-            StoreError::Unavailable("another program holds a lock on the database".to_owned())
-        }
-        // The log's index could not grow: no room for it either.
-        _ if sqlite.extended_code == ffi::SQLITE_IOERR_SHMSIZE => {
-            StoreError::Unavailable("the disk is full".to_owned())
-        }
-        ErrorCode::ReadOnly => StoreError::Unavailable("the database is read-only".to_owned()),
-        _ => StoreError::OutcomeUnknown(text),
-    }
 }
 
 #[cfg(test)]

@@ -16,8 +16,8 @@ use anyhow::Context;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::super::StoreError;
-use super::classify;
 use super::opening::sync_in_full;
+use super::ours::classify;
 use crate::log::Seldom;
 
 /// Bytes of the log for each page in it: SQLite's default page and its frame.

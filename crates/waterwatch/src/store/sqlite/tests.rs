@@ -9,6 +9,7 @@ use super::*;
 use crate::command::What;
 use crate::store::Form;
 use crate::store::reader::Reader;
+use crate::store::sqlite::folding::Folding;
 use crate::store::sqlite::opening::SYNCHRONOUS_FULL;
 use crate::writer::draft::Draft;
 use crate::writer::watch::Watch;
