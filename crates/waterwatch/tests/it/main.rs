@@ -20,6 +20,7 @@ mod hostile;
 mod house;
 mod identity;
 mod import;
+mod imports;
 mod kill;
 mod ledger;
 mod lifecycle;

@@ -74,10 +74,12 @@ pub(super) fn changes(before: &StationSays, after: &StationSays) -> Vec<Change> 
     both.filter(|Change { from, to, .. }| from != to).collect()
 }
 
-/// Whether a change that was meant for `read` may be made of what is said `now`: nothing
-/// of it has been touched by somebody else.
-pub(super) fn is_untouched(read: &StationSays, now: &StationSays, wanted: &[Wanted]) -> bool {
-    changes(read, now).iter().all(|change| wanted.iter().all(|wanted| wanted.field != change.field))
+/// Whether somebody else has said something other than is `wanted` in one of its fields,
+/// since `read`: who said the same contradicts nobody.
+pub(super) fn is_contradicted(read: &StationSays, now: &StationSays, wanted: &[Wanted]) -> bool {
+    let contradicts =
+        |change: &Change| wanted.iter().any(|wanted| wanted.field == change.field && wanted.to != change.to);
+    changes(read, now).iter().any(contradicts)
 }
 
 /// A line for each change.
@@ -140,9 +142,9 @@ mod tests {
         );
         assert!(super::changes(&after, &super::after(&after, &wish).unwrap()).is_empty(), "once is enough");
 
-        let touched = |fields: &[(&str, Said<'_>)]| !is_untouched(&before, &says(fields), &wish);
-        assert!(!touched(&[("name", Said::Text("South")), ("area", Said::Text("A"))]));
-        assert!(touched(&[("name", Said::Text("North")), ("area", Said::Text("B"))]));
-        assert!(touched(&[("name", Said::Text("North")), ("grace_s", Said::Number(5))]), "also to the same");
+        let contradicts = |fields: &[(&str, Said<'_>)]| is_contradicted(&before, &says(fields), &wish);
+        assert!(!contradicts(&[("name", Said::Text("South")), ("area", Said::Text("A"))]));
+        assert!(contradicts(&[("name", Said::Text("North")), ("area", Said::Text("B"))]));
+        assert!(!contradicts(&[("name", Said::Text("North")), ("grace_s", Said::Number(5))]), "the same");
     }
 }

@@ -39,12 +39,16 @@ pub(super) fn run(options: &StationImportOptions) -> Result<(), Failure> {
     let mut told = Told::new(order.json, places.len());
     let done = import(&input, &places, &remote, *dry_run, &mut told);
     let (changed, all) = (told.changed, count(places.len() as u64, "station"));
+    let others = match told.by_others {
+        0 => String::new(),
+        number => format!("; somebody else said the same of {number} meanwhile"),
+    };
     match done {
         Ok(()) => printed(told.end(&match (dry_run, changed) {
             (true, 0) => format!("nothing would change: {all} read"),
-            (false, 0) => format!("nothing to change: {all} read"),
+            (false, 0) => format!("nothing to change: {all} read{others}"),
             (true, changed) => format!("{changed} of {all} would change"),
-            (false, changed) => format!("{changed} of {all} changed"),
+            (false, changed) => format!("{changed} of {all} changed{others}"),
         })),
         Err(failure) => {
             printed(told.cut())?;
@@ -95,11 +99,12 @@ fn import(
             }
         }
         let same = page.len() - meant.len();
-        let (done, failure) = match dry_run {
-            true => (would_change(&meant)?, None),
+        let (done, by_others, failure) = match dry_run {
+            true => (would_change(&meant)?, 0, None),
             false => put_all(remote, &meant),
         };
-        told.tell(&done, same).or_else(|error| told.gone(error))?;
+        told.by_others += by_others;
+        told.tell(&done, same + by_others).or_else(|error| told.gone(error))?;
         if let Some(failure) = failure {
             return Err(failure);
         }
@@ -119,6 +124,8 @@ struct Told {
     out: Out,
     bar: ProgressBar,
     changed: u64,
+    /// Of how many somebody else said the same first.
+    by_others: usize,
 }
 
 enum Out {
@@ -136,7 +143,7 @@ impl Told {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} stations, {eta} left") {
             bar.set_style(style);
         }
-        Told { out, bar, changed: 0 }
+        Told { out, bar, changed: 0, by_others: 0 }
     }
 
     fn tell(&mut self, done: &Done, same: usize) -> io::Result<()> {

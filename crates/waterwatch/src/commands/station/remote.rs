@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use waterwatch_core::StationId;
 
-use super::change::{Change, Wanted, after, changes, is_untouched};
+use super::change::{Change, Wanted, after, changes, is_contradicted};
 use super::tries::{PAUSE, Tries, is_away};
 use crate::cli::OrderOptions;
 use crate::commands::order::Order;
@@ -113,22 +113,28 @@ impl Remote {
         Ok(found.unwrap_or_else(|| Read::nothing(station)))
     }
 
-    /// Has this said, of whom that was read, and says what became other. Whoever else
-    /// changes something of it meanwhile is not written over; whatever else they change
-    /// stays. What is not done for certain is tried again, and so is what may be done.
+    /// Has this said, of whom that was read, and says what it changed itself: nothing, where
+    /// others said the same first. Whoever else changes something of it meanwhile is not
+    /// written over; whatever else they change stays. What is not done for certain is tried
+    /// again, and so is what may be done.
     pub(super) fn change(&self, read: &Read, wanted: &[Wanted]) -> Result<Vec<Change>, Failure> {
         let look = format!("waterwatch station show {}", read.station);
         let mut current = read.clone();
         let (mut tries, mut others_first) = (Tries::new(self.first_pause), 0);
+        // What a request would have changed of which no answer came.
+        let mut open = None;
         loop {
             let says = after(&current.says, wanted)?;
             if says == current.says {
-                break;
+                return Ok(open.unwrap_or_default());
             }
             let error = match self.put(&current, &says) {
-                Ok(()) => break,
+                Ok(()) => return Ok(changes(&current.says, &says)),
                 Err(error) => error,
             };
+            if error.is_open() {
+                open = Some(changes(&current.says, &says));
+            }
             let is_tried_again = if matches!(&error, HttpError::Refused(refusal) if refusal.status == 412) {
                 others_first += 1;
                 others_first < OTHERS_FIRST_MAX
@@ -145,15 +151,13 @@ impl Remote {
                 Err(_) if error.is_open() => return Err(error.of_a_change(&look)),
                 Err(error) => return Err(error.into()),
             };
-            let done = after(&current.says, wanted)? == current.says;
-            if !done && !is_untouched(&read.says, &current.says, wanted) {
+            if is_contradicted(&read.says, &current.says, wanted) {
                 return Err(Failure::Failed(anyhow!(
                     "station {}: somebody else has changed the same settings meanwhile; look at them, and say it again",
                     read.station
                 )));
             }
         }
-        Ok(changes(&read.says, &after(&read.says, wanted)?))
     }
 
     fn put(&self, current: &Read, says: &StationSays) -> Result<(), HttpError> {

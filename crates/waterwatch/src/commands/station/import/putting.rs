@@ -23,20 +23,21 @@ pub(super) struct Meant {
 /// Stations of which something became other, and what.
 pub(super) type Done = Vec<(StationId, Vec<Change>)>;
 
-/// Makes them all, and says which are made, in their order. After one that fails no more
-/// are begun.
-pub(super) fn put_all(remote: &Remote, meant: &[Meant]) -> (Done, Option<Failure>) {
+/// Makes them all, and says which are made, in their order, and how many others had made
+/// first. After one that fails no more are begun.
+pub(super) fn put_all(remote: &Remote, meant: &[Meant]) -> (Done, usize, Option<Failure>) {
     let next = AtomicUsize::new(0);
     let has_failed = AtomicBool::new(false);
-    let ended = Mutex::new((Vec::new(), None));
+    let ended = Mutex::new((Vec::new(), 0, None));
     let work = || {
         while !has_failed.load(Ordering::Relaxed) {
             let Some(one) = meant.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
             let made = remote.change(&one.read, &one.wanted);
             let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
-            let (done, failure) = &mut *ended;
+            let (done, by_others, failure) = &mut *ended;
             match made {
                 // Whoever else said the same meanwhile was first.
+                Ok(changes) if changes.is_empty() => *by_others += 1,
                 Ok(changes) => done.push((one.read.station, changes)),
                 Err(error) => {
                     has_failed.store(true, Ordering::Relaxed);
@@ -50,7 +51,8 @@ pub(super) fn put_all(remote: &Remote, meant: &[Meant]) -> (Done, Option<Failure
             scope.spawn(work);
         }
     });
-    let (mut done, failure): (Done, _) = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (mut done, by_others, failure): (Done, _, _) =
+        ended.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_unstable_by_key(|(station, _)| *station);
-    (done, failure)
+    (done, by_others, failure)
 }

@@ -84,16 +84,23 @@ fn what_was_not_done_is_tried_again_and_what_may_have_been_is_looked_at() {
         &[(PUT, 503, r#"{"detail": "no room"}"#), (LOOK, 200, NOTHING), (PUT, 200, "{}")],
         // Done, and the answer was lost.
         &[(PUT, 504, r#"{"detail": "not known"}"#), (LOOK, 200, NORTH)],
-        &[(PUT, 412, r#"{"detail": "changed"}"#), (LOOK, 200, NORTH)],
         // It restarts, before or after it was done, and again while it is looked at.
         &[(PUT, RESTARTS, ""), (LOOK, 200, NOTHING), (PUT, 200, "{}")],
         &[(PUT, HANGS_UP, ""), (LOOK, RESTARTS, ""), (LOOK, 200, NORTH)],
-        &[(PUT, 412, r#"{"detail": "changed"}"#), (LOOK, 503, r#"{"detail": "busy"}"#), (LOOK, 200, NORTH)],
+        // It took its time: it was on its way while the second request was.
+        &[(PUT, HANGS_UP, ""), (LOOK, 200, NOTHING), (PUT, 412, r#"{"detail": "x"}"#), (LOOK, 200, NORTH)],
         // Somebody has changed something else.
         &[(PUT, 412, r#"{"detail": "changed"}"#), (LOOK, 200, OTHER), (PUT, 200, "{}")],
     ] {
         let changed = named(script);
         assert_eq!(changed.as_deref(), Ok(&name[..]), "{script:?}");
+    }
+    for script in [
+        &[(PUT, 412, r#"{"detail": "changed"}"#), (LOOK, 200, NORTH)][..],
+        &[(PUT, 412, r#"{"detail": "changed"}"#), (LOOK, 503, r#"{"detail": "busy"}"#), (LOOK, 200, NORTH)],
+        &[(PUT, 503, r#"{"detail": "no room"}"#), (LOOK, 200, NORTH)],
+    ] {
+        assert_eq!(named(script).as_deref(), Ok(&[][..]), "others said the same: {script:?}");
     }
     let touched = named(&[(PUT, 412, r#"{"detail": "changed"}"#), (LOOK, 200, SOUTH)]);
     assert!(touched.unwrap_err().contains("somebody else has changed the same settings meanwhile"));
