@@ -1,4 +1,4 @@
-//! Imports beside each other.
+//! Imports beside each other, and through restarts of the server.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -8,7 +8,7 @@ use std::thread;
 
 use tempfile::TempDir;
 
-use crate::harness::{Server, open, stderr, stdout, waterwatch};
+use crate::harness::{Running, Server, open, stderr, stdout, wait_for, waterwatch};
 use crate::orders::done;
 
 /// A file that says something of so many stations in each of these columns.
@@ -94,4 +94,34 @@ fn two_imports_of_other_settings_at_once_undo_nothing_of_each_other() {
     assert_eq!(entries(&server.data), [(2, STATIONS)]);
     let exported = done(&["station", "export", "--fields", "name,location"], folder.path());
     assert_eq!(exported.replace('\r', ""), file(STATIONS, &["name", "location"]));
+}
+
+#[test]
+fn an_import_goes_on_when_the_server_is_killed_and_started_again() {
+    const STATIONS: usize = 3_000;
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let server = Server::start(folder, &[]);
+    let http = server.api().address.to_string();
+    let text = file(STATIONS, &["name"]);
+    std::fs::write(folder.join("all.csv"), &text).unwrap();
+    let mut import = waterwatch();
+    import.args(["station", "import", "all.csv"]).current_dir(folder);
+    let mut import = Running::start(import);
+    // A page is told once it is done: then the next one is under way.
+    let again = |server: Server, told: &str| {
+        wait_for(told, || import.printed().contains(told).then_some(()));
+        server.kill();
+        let so_far: usize = entries(&folder.join("data.sqlite")).iter().map(|(_, stations)| stations).sum();
+        assert!(so_far < STATIONS, "it was killed too late");
+        Server::start(folder, &["--http", &http])
+    };
+    let server = again(server, "station 1000: ");
+    let server = again(server, "station 2000: ");
+    let ended = import.wait();
+    assert!(ended.success(), "{}", import.logged());
+    assert!(import.printed().ends_with(&format!("\n{STATIONS} of {STATIONS} stations changed\n")));
+    assert_eq!(entries(&server.data), [(1, STATIONS)], "each was done once");
+    let exported = done(&["station", "export", "--fields", "name"], folder);
+    assert_eq!(exported.replace('\r', ""), text);
 }
