@@ -31,6 +31,7 @@ pub mod shown;
 pub mod small_file;
 pub mod station_says;
 pub mod store;
+pub mod terminal;
 pub mod tokens;
 pub mod web;
 pub mod writer;

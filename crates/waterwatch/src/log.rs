@@ -3,13 +3,14 @@
 //! It is written by a thread of its own. Whoever reads it may be slow, gone,
 //! or a full disk: lines are dropped then, and nothing else happens.
 
-use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
+
+use crate::terminal;
 
 /// Lines that wait for a slow reader; the newest are dropped beyond.
 const LINES_WAITING_MAX: usize = 4096;
@@ -32,7 +33,7 @@ pub enum LogFormat {
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct LogOptions {
     /// How the log on standard error is written [default: text]
-    #[arg(long, env = "WATERWATCH_LOG_FORMAT", value_name = "FORMAT")]
+    #[arg(long, env = "WATERWATCH_LOG_FORMAT", value_name = "FORMAT", ignore_case = true)]
     pub log_format: Option<LogFormat>,
 }
 
@@ -52,7 +53,9 @@ pub fn start(format: LogFormat) {
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
     match format {
-        LogFormat::Text => builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Text => {
+            builder.with_target(false).with_ansi(terminal::has_colours(&std::io::stderr())).init();
+        }
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }
 }

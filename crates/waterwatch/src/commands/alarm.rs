@@ -8,7 +8,7 @@ mod order;
 mod show;
 pub(super) mod table;
 
-use std::io::{BufWriter, IsTerminal, StdoutLock, stdout};
+use std::io::{BufWriter, StdoutLock, stdout};
 
 use anyhow::anyhow;
 use waterwatch_core::alarm::{AlarmSource, Point};
@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::shown;
 use crate::store::AlarmKey;
 use crate::store::reader::{ReadError, Reader};
+use crate::terminal::has_colours;
 
 /// Prints what was asked of the alarms, or has it done and says what came of it.
 ///
@@ -39,10 +40,10 @@ pub fn run(command: &AlarmCommand) -> Result<(), Failure> {
     }
 }
 
-/// Standard output, and whether it is a terminal.
+/// Standard output, and whether it is a terminal that has colours.
 pub(super) fn output() -> (BufWriter<StdoutLock<'static>>, bool) {
     let out = stdout().lock();
-    let terminal = out.is_terminal();
+    let terminal = has_colours(&out);
     (BufWriter::new(out), terminal)
 }
 

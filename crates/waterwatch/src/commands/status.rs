@@ -19,6 +19,7 @@ use crate::shown::station::{self, Station};
 use crate::shown::time::Clock;
 use crate::shown::{left_out, notice_of};
 use crate::store::reader::{self, Reader, Which};
+use crate::terminal::has_cursor;
 
 use super::alarm::output;
 use super::page::json;
@@ -52,12 +53,13 @@ struct Picture {
 /// If there is no database of ours, or it cannot be read.
 pub fn run(options: &StatusOptions) -> Result<(), Failure> {
     let (mut out, terminal) = output();
+    let begins_anew = has_cursor(&io::stdout());
     let mut picture = read(options).map_err(Failure::of_database)?;
     if !options.watch {
         return printed(show(&mut out, &picture, options, terminal));
     }
     loop {
-        if let Err(error) = show_again(&mut out, &picture, options, terminal) {
+        if let Err(error) = show_again(&mut out, &picture, options, (terminal, begins_anew)) {
             return printed(Err(error));
         }
         // Freed first: two pictures of a million stations are one too many.
@@ -129,17 +131,17 @@ fn show_again(
     out: &mut impl Write,
     picture: &Picture,
     options: &StatusOptions,
-    terminal: bool,
+    (terminal, begins_anew): (bool, bool),
 ) -> io::Result<()> {
     if options.json {
         json::array_line(out, picture.stations.iter().map(|station| station.object(&picture.clock)))?;
         return out.flush();
     }
-    if terminal {
+    if begins_anew {
         out.write_all(CLEAR.as_bytes())?;
     }
     show(out, picture, options, terminal)?;
-    if !terminal {
+    if !begins_anew {
         writeln!(out)?;
     }
     out.flush()

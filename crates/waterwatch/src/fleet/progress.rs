@@ -2,13 +2,13 @@
 //! terminal, and a plain line now and then for a file or a pipe.
 
 use std::cell::RefCell;
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
 use super::tally::Tally;
+use crate::terminal::has_cursor;
 
 /// How often the counts are looked at: a person sees it move, and a rate
 /// over it does not jump about.
@@ -30,7 +30,7 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(stations: u32) -> Progress {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = has_cursor(&std::io::stderr()).then(|| {
             let style = ProgressStyle::with_template("{spinner} {wide_msg}").expect("a constant template");
             ProgressBar::new_spinner().with_style(style)
         });

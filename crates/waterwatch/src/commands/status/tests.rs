@@ -249,7 +249,7 @@ fn only_a_terminal_gets_colours() {
     };
     for (terminal, begin) in [(true, "\x1b[2J\x1b[HSTATION"), (false, "STATION")] {
         let mut out = Vec::new();
-        show_again(&mut out, &picture(stations(), Vec::new()), &options, terminal).unwrap();
+        show_again(&mut out, &picture(stations(), Vec::new()), &options, (terminal, terminal)).unwrap();
         assert!(String::from_utf8_lossy(&out).starts_with(begin));
     }
 }
