@@ -8,6 +8,7 @@ mod events;
 mod order;
 mod station;
 mod token;
+mod words;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::config::ServeOptions;
 use crate::log::LogOptions;
 use crate::server_address::ServerAddress;
+use crate::shown::time;
 
 pub use self::alarm::{
     AlarmCommand, AlarmExplainOptions, AlarmHistoryOptions, AlarmListOptions, AlarmShowOptions, LookOptions,
@@ -106,6 +108,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct CompletionsOptions {
     /// Which shell
+    #[arg(ignore_case = true)]
     pub shell: Shell,
 }
 
@@ -211,10 +214,10 @@ pub struct DataOption {
     pub file: PathBuf,
 }
 
-/// Reads `60s`, `5m`, `1h 30m`: a positive span of time.
+/// Reads `60s`, `5m`, `1h 30m`, `2d`: a positive span of time.
 fn duration(text: &str) -> Result<Duration, String> {
-    let span: jiff::SignedDuration =
-        text.parse().map_err(|_| format!("\"{text}\" is no span of time; write it like 60s, 5m or 1h"))?;
+    let span = time::lasting(text)
+        .ok_or_else(|| format!("\"{text}\" is no span of time; write it like 90s, 30m, 2h, 1d 12h or 1w"))?;
     Duration::try_from(span)
         .ok()
         .filter(|span| !span.is_zero())

@@ -5,9 +5,8 @@ use jiff::Timestamp;
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::{AlarmSource, Point, Priority, State};
 
-use super::DataOption;
 use super::order::{AlarmAckOptions, AlarmAsideOptions, AlarmBackOptions, AlarmNoteOptions};
-use crate::shown::text::names;
+use super::{DataOption, words};
 use crate::shown::time;
 
 /// What `waterwatch alarm` does.
@@ -67,17 +66,17 @@ pub enum AlarmCommand {
 /// Options of `waterwatch alarm list`.
 #[derive(Debug, Args)]
 pub struct AlarmListOptions {
-    /// Only in this state: unacknowledged or UNACK, and so on; may be repeated
-    #[arg(long, value_name = "STATE", value_parser = state)]
+    /// Only in this state: unacknowledged or UNACK, and so on; several with commas, or repeated
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = words::state(), hide_possible_values = true)]
     pub state: Vec<State>,
-    /// Only of this priority: critical, high, medium or low; may be repeated
-    #[arg(long, value_name = "PRIORITY", value_parser = priority)]
+    /// Only of this priority: critical, high, medium or low; several with commas, or repeated
+    #[arg(long, value_name = "PRIORITY", value_delimiter = ',', value_parser = words::priority(), hide_possible_values = true)]
     pub priority: Vec<Priority>,
     /// Only of this station (or area/NAME, or server)
     #[arg(long, visible_alias = "station", value_name = "SOURCE", value_parser = source)]
     pub source: Option<AlarmSource>,
     /// Only of this area and its stations
-    #[arg(long, value_name = "AREA")]
+    #[arg(long, value_name = "AREA", value_parser = area)]
     pub area: Option<String>,
     /// Only those whose contact is on
     #[arg(long)]
@@ -108,9 +107,9 @@ pub struct AlarmHistoryOptions {
     #[arg(long, visible_alias = "station", value_name = "SOURCE", value_parser = source)]
     pub source: Option<AlarmSource>,
     /// Only of this point: alarm1, alarm2, comms or identity of stations, comms of areas, comms or new_stations of the server
-    #[arg(long, value_name = "POINT", value_parser = point)]
+    #[arg(long, value_name = "POINT", value_parser = words::point(), hide_possible_values = true)]
     pub point: Option<Point>,
-    /// From then on: 2026-11-24, "2026-11-24 02:10", 2026-11-24T01:10:00Z, or 2h for two hours ago
+    /// From then on: 2026-11-24, "2026-11-24 02:10", 2026-11-24T01:10:00Z, or how long ago: 2h, 3d
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     pub since: Option<Timestamp>,
     /// Up to then, written in the same ways
@@ -148,7 +147,7 @@ pub struct WhichAlarm {
     #[arg(value_parser = source)]
     pub source: AlarmSource,
     /// Which of its alarms: alarm1, alarm2, comms or identity of a station, comms of an area, comms or new_stations of the server
-    #[arg(value_parser = point)]
+    #[arg(value_parser = words::point(), hide_possible_values = true)]
     pub point: Point,
 }
 
@@ -163,17 +162,31 @@ pub struct LookOptions {
     pub json: bool,
 }
 
-/// Reads `123`, `area/North` or `server`.
+/// Reads `123`, `area/North` (or `area:North`, as the API has it) or `server`.
 pub(super) fn source(text: &str) -> Result<AlarmSource, String> {
-    if text == "server" {
+    if text.eq_ignore_ascii_case("server") {
         return Ok(AlarmSource::Server);
     }
-    match text.strip_prefix("area/") {
+    match of_area(text) {
         Some(name) if !name.is_empty() => Ok(AlarmSource::Area(name.into())),
         _ => station(text).map(AlarmSource::Station).map_err(|_| {
             format!("\"{text}\" has no alarms; write a station's id such as 123, area/NAME, or server")
         }),
     }
+}
+
+/// Reads the name of an area, also as the source that it is: `North`, `area/North`.
+pub(super) fn area(text: &str) -> Result<String, String> {
+    match of_area(text).unwrap_or(text) {
+        "" => Err("name an area, such as North".to_owned()),
+        name => Ok(name.to_owned()),
+    }
+}
+
+/// The name in `area/North` or `area:North`.
+fn of_area(text: &str) -> Option<&str> {
+    let (area, name) = text.split_once(['/', ':'])?;
+    area.eq_ignore_ascii_case("area").then_some(name)
 }
 
 /// Reads `123`.
@@ -183,27 +196,22 @@ pub(super) fn station(text: &str) -> Result<StationId, String> {
     })
 }
 
-pub(super) fn point(text: &str) -> Result<Point, String> {
-    Point::from_name(text).ok_or_else(|| {
-        format!(
-            "there is no point \"{text}\"; there are {}",
-            names(Point::ALL.iter().map(|point| point.name()))
-        )
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-pub(super) fn priority(text: &str) -> Result<Priority, String> {
-    let known = Priority::ALL.iter().find(|priority| priority.name() == text);
-    known.copied().ok_or_else(|| {
-        format!("\"{text}\" is none of {}", names(Priority::ALL.iter().map(|priority| priority.name())))
-    })
-}
-
-pub(super) fn state(text: &str) -> Result<State, String> {
-    let named =
-        State::ALL.iter().find(|state| text == state.name() || text.eq_ignore_ascii_case(state.short()));
-    named.copied().ok_or_else(|| {
-        let states = State::ALL.iter().map(|state| format!("{} ({})", state.name(), state.short()));
-        format!("there is no state \"{text}\"; there are {}", names(states))
-    })
+    #[test]
+    fn sources_and_areas_are_understood_as_people_and_the_api_write_them() {
+        let north = || Ok(AlarmSource::Area("North".into()));
+        for text in ["area/North", "area:North", "AREA:North"] {
+            assert_eq!(source(text), north(), "{text}");
+            assert_eq!(area(text).as_deref(), Ok("North"), "{text}");
+        }
+        assert_eq!(source("Server"), Ok(AlarmSource::Server));
+        assert_eq!(area("North: old part").as_deref(), Ok("North: old part"));
+        assert_eq!(area("area/area/x").as_deref(), Ok("area/x"), "whatever it is called");
+        for text in ["", "area/", "area:"] {
+            assert!(area(text).unwrap_err().contains("such as North") && source(text).is_err(), "{text}");
+        }
+    }
 }

@@ -6,8 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use waterwatch_core::alarm::Priority;
 
-use super::alarm::priority;
-use super::{DataOption, duration};
+use super::{DataOption, duration, words};
 use crate::http_client::ServerUrl;
 
 /// A quarter of an hour in which somebody should have answered.
@@ -29,7 +28,7 @@ pub struct CheckOptions {
     #[arg(long)]
     pub no_alarms: bool,
     /// Only alarms that are at least so urgent: critical, high, medium or low
-    #[arg(long, default_value = "low", value_name = "PRIORITY", value_parser = priority)]
+    #[arg(long, default_value = "low", value_name = "PRIORITY", value_parser = words::priority(), hide_possible_values = true)]
     pub priority: Priority,
     /// A warning once an alarm is that old, and nobody has acknowledged it [default: 15m]
     #[arg(long, value_name = "DURATION", value_parser = duration)]

@@ -4,8 +4,9 @@ use clap::Args;
 use jiff::Timestamp;
 use waterwatch_core::alarm::{AlarmSource, Kind, Point};
 
-use super::alarm::{point, source};
+use super::alarm::source;
 use super::order::ServerOptions;
+use super::words;
 use crate::shown::time;
 
 /// Options of `waterwatch events`.
@@ -17,13 +18,13 @@ pub struct EventsOptions {
     /// Only of this station (or area/NAME, or server)
     #[arg(long, visible_alias = "station", value_name = "SOURCE", value_parser = source)]
     pub source: Option<AlarmSource>,
-    /// Only of this point
-    #[arg(long, value_name = "POINT", value_parser = point)]
+    /// Only of this point: alarm1, alarm2, comms or identity of stations, comms of areas, comms or new_stations of the server
+    #[arg(long, value_name = "POINT", value_parser = words::point(), hide_possible_values = true)]
     pub point: Option<Point>,
-    /// Only of this kind, such as raised or acknowledged; may be repeated
-    #[arg(long, value_name = "KIND", value_parser = kind)]
+    /// Only of this kind, such as raised or acknowledged; several with commas, or repeated
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = words::kind(), hide_possible_values = true)]
     pub kind: Vec<Kind>,
-    /// From then on: 2026-11-24, "2026-11-24 02:10", 2026-11-24T01:10:00Z, or 2h for two hours ago
+    /// From then on: 2026-11-24, "2026-11-24 02:10", 2026-11-24T01:10:00Z, or how long ago: 2h, 3d
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     pub since: Option<Timestamp>,
     /// At most so many entries
@@ -38,11 +39,4 @@ pub struct EventsOptions {
     /// Print JSON: an array, or with --follow an object a line
     #[arg(long)]
     pub json: bool,
-}
-
-fn kind(text: &str) -> Result<Kind, String> {
-    let known = Kind::ALL.iter().find(|kind| kind.name() == text);
-    known
-        .copied()
-        .ok_or_else(|| format!("nothing of the kind \"{text}\" happens; docs/alarms.md names all kinds"))
 }

@@ -44,7 +44,7 @@ pub struct OrderOptions {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct EndOptions {
-    /// For how long from now on: 30m, 2h
+    /// For how long from now on: 30m, 2h, 3d
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub lasting: Option<Duration>,
     /// Until when: 2026-11-25, "2026-11-24 18:00", 2026-11-24T17:00:00Z

@@ -6,12 +6,12 @@ use clap::{Args, Subcommand, ValueEnum};
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::State;
 
-use super::DataOption;
-use super::alarm::{LookOptions, state, station};
+use super::alarm::{LookOptions, area, station};
 use super::order::{
     OrderOptions, StationForgetOptions, StationPauseOptions, StationResumeOptions, StationRetireOptions,
     StationVisitOptions,
 };
+use super::{DataOption, words};
 use crate::store::reader::communication::{Comms, Quality};
 
 /// What `waterwatch station` does.
@@ -72,17 +72,17 @@ pub enum StationCommand {
 /// Options of `waterwatch station list`.
 #[derive(Debug, Args)]
 pub struct StationListOptions {
-    /// Only those that are silent, late, new, up, paused or retired; may be repeated
-    #[arg(long, value_name = "COMMS", value_parser = comms)]
+    /// Only those that are silent, late, new, up, paused or retired; several with commas, or repeated
+    #[arg(long, value_name = "COMMS", value_delimiter = ',', value_parser = words::comms(), hide_possible_values = true)]
     pub comms: Vec<Comms>,
-    /// Only those whose contacts are of this quality: good, stale or never; may be repeated
-    #[arg(long, value_name = "QUALITY", value_parser = quality)]
+    /// Only those whose contacts are of this quality: good, stale or never; several with commas, or repeated
+    #[arg(long, value_name = "QUALITY", value_delimiter = ',', value_parser = words::quality(), hide_possible_values = true)]
     pub quality: Vec<Quality>,
-    /// Only those whose worst alarm is in this state: unacknowledged or UNACK, and so on; may be repeated
-    #[arg(long, value_name = "STATE", value_parser = state)]
+    /// Only those whose worst alarm is in this state: unacknowledged or UNACK, and so on; several with commas, or repeated
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = words::state(), hide_possible_values = true)]
     pub state: Vec<State>,
     /// Only those in this area
-    #[arg(long, value_name = "AREA")]
+    #[arg(long, value_name = "AREA", value_parser = area)]
     pub area: Option<String>,
     /// Only those that report without being configured
     #[arg(long)]
@@ -111,7 +111,7 @@ pub struct StationSetOptions {
     /// What is to be said: name="North lift", area=North, alarm1.label="High level"
     #[arg(value_name = "SETTING=VALUE")]
     pub settings: Vec<String>,
-    /// What is no longer to be said: its area or the fleet says it then; may be repeated
+    /// What is no longer to be said: its area or the fleet says it then; several with commas, or repeated
     #[arg(long, value_name = "SETTING", value_delimiter = ',')]
     pub clear: Vec<String>,
     /// Show what would change, and change nothing
@@ -126,13 +126,13 @@ pub struct StationSetOptions {
 #[derive(Debug, Args)]
 pub struct StationExportOptions {
     /// Only stations of this area
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "AREA", value_parser = area)]
     pub area: Option<String>,
     /// Also those that report and of which nothing is said, to be filled in
     #[arg(long, conflicts_with = "area")]
     pub unnamed: bool,
     /// As what
-    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    #[arg(long, value_enum, ignore_case = true, default_value_t = Format::Csv)]
     pub format: Format,
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
@@ -151,7 +151,7 @@ pub struct StationImportOptions {
     /// The file, or - for standard input
     pub file: PathBuf,
     /// As what it is read [default: as it begins]
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, ignore_case = true)]
     pub format: Option<Format>,
     /// Show what would change, and change nothing
     #[arg(long)]
@@ -179,14 +179,4 @@ pub struct StationShowOptions {
     /// Which database, and in which form
     #[command(flatten)]
     pub look: LookOptions,
-}
-
-fn comms(text: &str) -> Result<Comms, String> {
-    let known = Comms::ALL.into_iter().find(|comms| comms.name() == text);
-    known.ok_or_else(|| format!("\"{text}\" is none of silent, late, new, up, paused and retired"))
-}
-
-fn quality(text: &str) -> Result<Quality, String> {
-    let known = Quality::ALL.into_iter().find(|quality| quality.name() == text);
-    known.ok_or_else(|| format!("\"{text}\" is none of good, stale and never"))
 }

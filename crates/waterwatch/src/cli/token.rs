@@ -5,6 +5,7 @@ use waterwatch_core::token::{Right, Role};
 
 use super::alarm::LookOptions;
 use super::order::ServerOptions;
+use super::words;
 
 /// What `waterwatch token` does.
 #[derive(Debug, Subcommand)]
@@ -31,10 +32,10 @@ pub struct TokenAddOptions {
     /// What the ledger calls whoever has it: a person, or a program
     pub name: String,
     /// What it may do: viewer, operator or admin
-    #[arg(long, value_parser = role)]
+    #[arg(long, value_parser = words::role(), hide_possible_values = true)]
     pub role: Role,
     /// What it may do beyond that: acknowledge, report, or both with a comma
-    #[arg(long, value_name = "RIGHTS", value_delimiter = ',', value_parser = right)]
+    #[arg(long, value_name = "RIGHTS", value_delimiter = ',', value_parser = words::right(), hide_possible_values = true)]
     pub may: Vec<Right>,
     /// Which database, or which server
     #[command(flatten)]
@@ -66,12 +67,4 @@ pub struct TokenRevokeOptions {
     /// Print JSON instead of text
     #[arg(long)]
     pub json: bool,
-}
-
-fn role(text: &str) -> Result<Role, String> {
-    Role::from_name(text).ok_or_else(|| format!("\"{text}\" is none of viewer, operator and admin"))
-}
-
-fn right(text: &str) -> Result<Right, String> {
-    Right::from_name(text).ok_or_else(|| format!("\"{text}\" is none of acknowledge and report"))
 }

@@ -2,7 +2,7 @@
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
 /// What is not further ahead is now: the clock is read before the database,
 /// and that of a million stations takes some seconds.
@@ -105,6 +105,15 @@ pub fn span(seconds: i64) -> String {
     }
 }
 
+/// Reads how long something lasts, as a person writes it: `90s`, `1h 30m`, `1d 12h`, `2w`.
+/// A day has 24 hours, also where the clocks are changed. `None` if it is no such span: a
+/// month has no length of its own.
+#[must_use]
+pub fn lasting(text: &str) -> Option<SignedDuration> {
+    let span: Span = text.trim().parse().ok()?;
+    span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()
+}
+
 /// Reads a moment as a person writes it: a date or a local time in this
 /// machine's zone, a time with its own zone, or how long ago (`2h`).
 ///
@@ -139,8 +148,7 @@ fn moment_or_ago(text: &str, clock: &Clock) -> Result<Timestamp, String> {
     if let Some(moment) = moment(text, clock) {
         return moment;
     }
-    text.parse::<SignedDuration>()
-        .ok()
+    lasting(text.trim_end().strip_suffix("ago").unwrap_or(text))
         .filter(|ago| !ago.is_negative())
         .and_then(|ago| clock.now.checked_sub(ago).ok())
         .ok_or_else(|| {
@@ -169,6 +177,8 @@ mod tests {
             ("2026-11-24", "2026-11-23T23:00:00Z"),
             ("2h", "2026-11-23T23:46:00Z"),
             ("90s", "2026-11-24T01:44:30Z"),
+            ("1d 12h", "2026-11-22T13:46:00Z"),
+            ("2h ago", "2026-11-23T23:46:00Z"),
         ] {
             assert_eq!(moment_or_ago(text, &clock).unwrap().to_string(), time, "{text}");
         }
@@ -191,6 +201,20 @@ mod tests {
         assert_eq!(ahead(10_000), (None, "ahead".to_owned()));
         assert_eq!(clock.minute_and_age(1_795_484_760_000 + 60_000), "2026-11-24 02:47 (ahead of the clock)");
         assert_eq!(clock.minute(i64::MAX), "9223372036854775807 ms");
+    }
+
+    #[test]
+    fn spans_are_read_as_people_write_them() {
+        for (text, hours) in
+            [("2h", 2.0), ("1h 30m", 1.5), ("90m", 1.5), ("30d", 720.0), ("1d 12h", 36.0), ("1d12h", 36.0)]
+                .into_iter()
+                .chain([("2w", 336.0), ("1w 1d", 192.0), ("3 days", 72.0), ("1.5h", 1.5), ("PT2H", 2.0)])
+        {
+            assert_eq!(lasting(text).map(|span| span.as_secs_f64() / 3_600.0), Some(hours), "{text}");
+        }
+        for text in ["", "2", "1mo", "1y", "h", "soon", "2026-11-24", "999999999999999999d"] {
+            assert_eq!(lasting(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -72,6 +72,7 @@ pub(super) fn read(field: &str, text: &str) -> Result<Told, String> {
             Err(_) => return Err(format!("\"{}\" is no whole number", cut(text))),
         },
         Kind::Time => Told::Number(parse_moment(text)?.as_millisecond()),
+        Kind::Word => Told::Text(text.to_ascii_lowercase()),
         Kind::Text => Told::Text(text.to_owned()),
     };
     let mut says = StationSays::default();
@@ -116,6 +117,8 @@ enum Kind {
     Flag,
     Number,
     Time,
+    /// One of a closed set.
+    Word,
     Text,
 }
 
@@ -123,6 +126,7 @@ fn kind(field: &str) -> Kind {
     match field.rsplit('.').next().unwrap_or(field) {
         "enabled" | "latched" => Kind::Flag,
         "expected_by" => Kind::Time,
+        "priority" => Kind::Word,
         "chatter_raises" | "respond_within_min" => Kind::Number,
         name if name.ends_with("_s") => Kind::Number,
         _ => Kind::Text,
@@ -179,6 +183,7 @@ mod tests {
             let said = read(&field(name).unwrap(), text).unwrap_err();
             assert!(said.starts_with(complaint), "{said}");
         }
+        assert_eq!(read("points.alarm1.priority", "HIGH"), Ok(Told::Text("high".to_owned())));
         assert_eq!(read("tags", " a,b "), Ok(Told::Text("a, b".to_owned())));
         assert_eq!(
             field("alarm1.lable").unwrap_err(),
