@@ -8,6 +8,7 @@ mod api;
 mod backup;
 mod check;
 mod client;
+mod completions;
 mod config;
 mod crash;
 mod database;
