@@ -27,6 +27,9 @@ pub struct EventsOptions {
     /// From then on: 2026-11-24, "2026-11-24 02:10", 2026-11-24T01:10:00Z, or how long ago: 2h, 3d
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     pub since: Option<Timestamp>,
+    /// Only entries after this one; 0 begins with the first of all
+    #[arg(long, value_name = "SEQUENCE", value_parser = clap::value_parser!(i64).range(0..))]
+    pub after: Option<i64>,
     /// At most so many entries
     #[arg(
         long, default_value_t = 100, value_name = "N", conflicts_with = "follow",

@@ -2,6 +2,7 @@
 
 mod follow;
 mod remote;
+mod seen;
 mod stream;
 mod told;
 
@@ -33,7 +34,7 @@ pub fn run(options: &EventsOptions) -> Result<(), Failure> {
 }
 
 fn past(options: &EventsOptions) -> Result<(), Failure> {
-    let EventsOptions { source, point, kind, since, limit, server, json, follow: _ } = options;
+    let EventsOptions { source, point, kind, since, after: _, limit, server, json, follow: _ } = options;
     if server.server.is_some() {
         return elsewhere(options);
     }
@@ -42,7 +43,7 @@ fn past(options: &EventsOptions) -> Result<(), Failure> {
         point: *point,
         kinds: kind.clone(),
         since_ms: since.map(Timestamp::as_millisecond),
-        window: if since.is_some() { Window::After(0) } else { Window::Newest },
+        window: beginning(options).map_or(Window::Newest, Window::After),
         entries_max: *limit as usize,
         ..Asked::default()
     };
@@ -64,7 +65,7 @@ fn past(options: &EventsOptions) -> Result<(), Failure> {
     let done = if *json {
         json::array(&mut out, objects)
     } else {
-        write(&mut out, objects.map(Told::from), page.next.is_some())
+        write(&mut out, objects.map(Told::from), page.next.is_some(), options)
     };
     printed(done.and_then(|()| out.flush()))
 }
@@ -80,7 +81,7 @@ fn elsewhere(options: &EventsOptions) -> Result<(), Failure> {
     } else {
         // What cannot be told is something else that a newer server has.
         let told = events.iter().filter_map(|event| Told::deserialize(event).ok());
-        write(&mut out, told, has_more)
+        write(&mut out, told, has_more, options)
     };
     printed(done.and_then(|()| out.flush()))
 }
@@ -118,17 +119,30 @@ fn whole_page(reader: &Reader, mut asked: Asked) -> anyhow::Result<Page> {
     }
 }
 
-fn write(out: &mut impl Write, told: impl Iterator<Item = Told>, is_cut: bool) -> io::Result<()> {
+/// The entry behind which those begin that are asked for; `None`: it is the newest.
+fn beginning(options: &EventsOptions) -> Option<i64> {
+    options.after.or(options.since.map(|_| 0))
+}
+
+fn write(
+    out: &mut impl Write,
+    told: impl Iterator<Item = Told>,
+    is_cut: bool,
+    options: &EventsOptions,
+) -> io::Result<()> {
     let clock = Clock::system();
-    let mut is_empty = true;
+    let mut last = None;
     for told in told {
-        is_empty = false;
+        last = Some(told.sequence);
         writeln!(out, "{}", told.sentence(&clock))?;
     }
-    match (is_empty, is_cut) {
-        (true, _) => writeln!(out, "nothing is recorded there"),
-        (false, true) => writeln!(out, "\nthere are more: --limit shows more, --since others"),
-        (false, false) => Ok(()),
+    match (last, beginning(options)) {
+        (None, _) => writeln!(out, "nothing is recorded there"),
+        (Some(_), _) if !is_cut => Ok(()),
+        (Some(last), Some(_)) => writeln!(out, "\nthere are more: go on with --after {last}"),
+        (Some(_), None) => {
+            writeln!(out, "\nthere are earlier ones: --limit shows more, --after 0 begins with the first")
+        }
     }
 }
 

@@ -86,6 +86,55 @@ fn nobody_waits_for_what_a_mistyped_source_does() {
     drop(followers);
 }
 
+/// Puts a backup in the place of the database, as the documents say.
+fn restore(backup: &Path, data: &Path) {
+    for beside in ["-wal", "-shm"] {
+        let mut name = data.as_os_str().to_owned();
+        name.push(beside);
+        // It may have been put away at a clean end.
+        let _ = std::fs::remove_file(name);
+    }
+    std::fs::copy(backup, data).unwrap();
+}
+
+#[test]
+fn who_follows_is_told_that_an_older_backup_was_restored() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let server = Server::start(folder, &[]);
+    let api = server.api();
+    assert_eq!(server.say(b"123 1 0\n"), "OK\n");
+    let follower = following(&["--after", "0", "--source", "123", "--json"], folder);
+    wait_for("what happened before", || (!printed(&follower).is_empty()).then_some(()));
+    wait_for("its stream", || (api.metric("waterwatch_http_streams") == Some(1.0)).then_some(()));
+    assert!(run(&["backup", "older.sqlite"], folder).status.success());
+    let common = ledger(&server.data);
+    for _ in 0..3 {
+        assert_eq!(server.say(b"123 0 0\n123 0 1\n"), "OK\nOK\n");
+        assert_eq!(server.say(b"123 1 0\n"), "OK\n");
+    }
+    let lost = ledger(&server.data);
+    wait_for("what will be lost", || (printed(&follower) == lost).then_some(()));
+    let data = server.data.clone();
+    server.stop();
+    restore(&folder.join("older.sqlite"), &data);
+    let server = Server::start(folder, &[]);
+    server.api();
+    // Among these are the numbers of what was lost.
+    assert_eq!(server.say(b"123 0 0\n"), "OK\n");
+    assert_eq!(server.say(b"123 1 0\n"), "OK\n");
+    let last = *common.last().unwrap();
+    let restored = format!("what was shown after entry {last} is not in it; going on behind that entry");
+    wait_for("it to be said", || follower.logged().contains(&restored).then_some(()));
+    let now = ledger(&server.data);
+    let all: Vec<i64> = lost.iter().copied().chain(now[common.len()..].iter().copied()).collect();
+    assert!(all.len() > lost.len());
+    wait_for("all that happens now", || (printed(&follower) == all).then_some(()));
+    let output = run(&["events", "--follow", "--after", "999999"], folder);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("there is no entry 999999 yet, the newest is "), "{}", stderr(&output));
+}
+
 #[test]
 fn what_happened_is_read_without_a_server() {
     let folder = TempDir::new().unwrap();
@@ -101,7 +150,9 @@ fn what_happened_is_read_without_a_server() {
     let output = run(&["events", "--json", "--since", "1h"], folder);
     let all: Vec<Value> = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!(all.iter().filter(|event| event["kind"] == "raised").count(), 3);
-    assert!(stdout(&run(&["events", "--limit", "1"], folder)).contains("\nthere are more: "));
+    assert!(stdout(&run(&["events", "--limit", "1"], folder)).contains("\nthere are earlier ones: "));
+    let first = stdout(&run(&["events", "--after", "0", "--limit", "1"], folder));
+    assert!(first.contains("\nthere are more: go on with --after "), "{first}");
     for (arguments, code, says) in [
         (&["events", "--source", "7"][..], 1, "no such station"),
         (&["events", "--kind", "rised"], 2, "nothing of the kind \"rised\" happens"),
@@ -131,12 +182,14 @@ fn what_happened_elsewhere_is_what_its_database_has() {
     }
     let token = server.data.with_file_name("data.sqlite.token");
     let folder = folder.path();
-    let asked: [&[&str]; 5] = [
+    let asked: [&[&str]; 7] = [
         &["events"],
         &["events", "--limit", "4"],
         &["events", "--since", "1h", "--limit", "3", "--source", "123"],
         &["events", "--kind", "raised", "--kind", "returned", "--point", "alarm1"],
         &["events", "--json", "--limit", "2"],
+        &["events", "--after", "2", "--limit", "2", "--kind", "raised,returned"],
+        &["events", "--after", "0", "--since", "1h"],
     ];
     for arguments in asked {
         let here = run(arguments, folder);

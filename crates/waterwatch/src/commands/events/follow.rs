@@ -5,11 +5,13 @@ use std::io::{BufReader, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use anyhow::anyhow;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::value::Value;
 use waterwatch_core::alarm::{AlarmSource, Point};
 
+use super::seen::{Mark, Seen};
 use super::stream::Stream;
 use super::told::Told;
 use crate::backoff;
@@ -35,7 +37,11 @@ pub(super) struct Follower<'a> {
     /// What is wanted, as the server is asked for it.
     filters: Vec<(&'static str, String)>,
     /// The entry behind which it goes on.
-    seen: i64,
+    at: i64,
+    /// What was shown of late.
+    seen: Seen,
+    /// The server has just said that its ledger is the one that was followed until now.
+    is_known: bool,
     /// Somebody was told that the server is away.
     has_complained: bool,
 }
@@ -66,7 +72,6 @@ impl Page {
 /// An entry that the server cannot read.
 #[derive(Deserialize)]
 struct Unreadable {
-    sequence: i64,
     why: String,
 }
 
@@ -102,7 +107,14 @@ pub(super) fn filters(options: &EventsOptions) -> Vec<(&'static str, String)> {
 
 impl<'a> Follower<'a> {
     pub(super) fn new(options: &'a EventsOptions) -> Follower<'a> {
-        Follower { options, filters: filters(options), seen: 0, has_complained: false }
+        Follower {
+            options,
+            filters: filters(options),
+            at: 0,
+            seen: Seen::default(),
+            is_known: false,
+            has_complained: false,
+        }
     }
 
     /// Shows what happens until nobody wants more. A server that is away is waited for,
@@ -113,15 +125,15 @@ impl<'a> Follower<'a> {
         if let Some(source) = self.unknown(&client).map_err(failed)? {
             return Err(alarm::unknown(source, None));
         }
-        if !self.begin(&client, see).map_err(failed)? {
+        if !self.begin(&client, see)? {
             return Ok(());
         }
         let mut failures = 0;
         loop {
-            let (seen, began) = (self.seen, Instant::now());
+            let (at, began) = (self.at, Instant::now());
             // It may be elsewhere by now, on a port that it chose itself.
             let why = match HttpClient::of(&self.options.server) {
-                Ok(client) => match self.connection(&client, see) {
+                Ok(client) => match self.same_ledger(&client).and_then(|()| self.connection(&client, see)) {
                     Ok(Ended::Enough) => return Ok(()),
                     Ok(Ended::Cut(why)) => why,
                     // What the server says of us does not get better by asking again.
@@ -132,8 +144,9 @@ impl<'a> Follower<'a> {
                 },
                 Err(Failure::Failed(error) | Failure::WrongInput(error)) => format!("{error:#}"),
             };
+            self.is_known = false;
             // A stream that is well says something at least each so often.
-            if self.seen > seen || began.elapsed() >= LONGEST_WAIT {
+            if self.at > at || began.elapsed() >= LONGEST_WAIT {
                 failures = 0;
             }
             if failures == 1 {
@@ -165,31 +178,79 @@ impl<'a> Follower<'a> {
 
     /// Where it begins: behind the newest entry of all, and before that what is wanted of
     /// the past. Whether anybody wants more.
-    fn begin(&mut self, client: &HttpClient, see: &mut See<'_>) -> Result<bool, HttpError> {
-        let newest: Page = client.get(&EVENTS, &[("limit", "1")])?;
-        let newest = newest.entries().last().and_then(sequence).unwrap_or(0);
-        if let Some(since) = self.options.since {
-            let since = since.to_string();
-            let mut after = "0".to_owned();
-            loop {
-                let mut query: Vec<(&str, &str)> =
-                    vec![("since", &since), ("after", &after), ("limit", PAGE)];
-                query.extend(self.filters.iter().map(|(name, value)| (*name, value.as_str())));
-                let page: Page = client.get(&EVENTS, &query)?;
-                let next = page.next.clone();
-                for entry in page.entries() {
-                    if !self.see(&entry.to_string(), see) {
-                        return Ok(false);
-                    }
-                }
-                match next {
-                    Some(next) => after = next,
-                    None => break,
-                }
+    fn begin(&mut self, client: &HttpClient, see: &mut See<'_>) -> Result<bool, Failure> {
+        let newest = newest(client)?;
+        let newest_at = newest.as_ref().map_or(0, |newest| newest.sequence);
+        let EventsOptions { since, after, .. } = self.options;
+        if let Some(after) = after.filter(|after| *after > newest_at) {
+            return Err(Failure::Failed(anyhow!(
+                "there is no entry {after} yet, the newest is {newest_at}: the number is of another server, or an \
+                 older backup was restored"
+            )));
+        }
+        if since.is_some() || after.is_some() {
+            self.at = after.unwrap_or(0);
+            if !self.past(client, see)? {
+                return Ok(false);
             }
         }
-        self.seen = self.seen.max(newest);
+        self.at = self.at.max(newest_at);
+        newest.into_iter().for_each(|newest| self.seen.add(newest));
+        self.is_known = true;
         Ok(true)
+    }
+
+    /// Shows what was recorded behind the entry where it is. Whether anybody wants more.
+    fn past(&mut self, client: &HttpClient, see: &mut See<'_>) -> Result<bool, HttpError> {
+        let since = self.options.since.map(|since| since.to_string());
+        let mut after = self.at.to_string();
+        loop {
+            let mut query: Vec<(&str, &str)> = vec![("after", &after), ("limit", PAGE)];
+            query.extend(since.as_deref().map(|since| ("since", since)));
+            query.extend(self.filters.iter().map(|(name, value)| (*name, value.as_str())));
+            let page: Page = client.get(&EVENTS, &query)?;
+            let next = page.next.clone();
+            for entry in page.entries() {
+                if !self.see(&entry.to_string(), see) {
+                    return Ok(false);
+                }
+            }
+            match next {
+                Some(next) => after = next,
+                None => return Ok(true),
+            }
+        }
+    }
+
+    /// Goes back to where the ledger parts from what was shown: while the server was away
+    /// an older backup may have been restored, and other entries have those numbers now.
+    fn same_ledger(&mut self, client: &HttpClient) -> Result<(), HttpError> {
+        if std::mem::replace(&mut self.is_known, true) {
+            return Ok(());
+        }
+        let has = |mark: &Mark| -> Result<bool, HttpError> {
+            let after = (mark.sequence - 1).to_string();
+            let page: Page = client.get(&EVENTS, &[("after", &after), ("limit", "1")])?;
+            Ok(page.entries().first().and_then(Mark::of).as_ref() == Some(mark))
+        };
+        if self.seen.forget_what_is_gone(has)? {
+            return Ok(());
+        }
+        let restored = "another ledger is there than was shown, as when an older backup was restored";
+        let on = match self.seen.last() {
+            Some(last) => {
+                self.at = last;
+                format!("what was shown after entry {last} is not in it; going on behind that entry")
+            }
+            None => {
+                let newest = newest(client)?;
+                self.at = newest.as_ref().map_or(0, |newest| newest.sequence);
+                newest.into_iter().for_each(|newest| self.seen.add(newest));
+                "it has nothing of what was shown; going on with what happens from now on".to_owned()
+            }
+        };
+        complain(&format!("{restored}: {on}"));
+        Ok(())
     }
 
     /// Shows what comes by one connection.
@@ -199,7 +260,7 @@ impl<'a> Follower<'a> {
         let request = client
             .request(Method::GET, &STREAM, &query)
             .header("accept", "text/event-stream")
-            .header("last-event-id", self.seen.to_string());
+            .header("last-event-id", self.at.to_string());
         let response = client.open(request)?;
         let server = client.server();
         if std::mem::take(&mut self.has_complained) {
@@ -221,29 +282,27 @@ impl<'a> Follower<'a> {
 
     /// Shows an entry, unless it was seen.
     fn see(&mut self, event: &str, see: &mut See<'_>) -> bool {
-        match serde_json::from_str::<Told>(event) {
-            Ok(told) if told.sequence > self.seen => {
-                self.seen = told.sequence;
-                see(event, &told)
-            }
-            Ok(_) => true,
-            Err(_) => {
-                self.pass_over(event);
-                true
-            }
+        let Ok(entry) = serde_json::from_str::<Value>(event) else { return true };
+        let Some(mark) = Mark::of(&entry).filter(|mark| mark.sequence > self.at) else { return true };
+        if let Ok(told) = Told::deserialize(&entry) {
+            self.at = told.sequence;
+            self.seen.add(mark);
+            return see(event, &told);
         }
-    }
-
-    /// One that the server cannot read is named. All else is something that a newer
-    /// server sends.
-    fn pass_over(&mut self, entry: &str) {
-        if let Ok(Unreadable { sequence, why }) = serde_json::from_str(entry)
-            && sequence > self.seen
-        {
-            self.seen = sequence;
+        // Else it is something that a newer server sends.
+        if let Ok(Unreadable { why }) = Unreadable::deserialize(&entry) {
+            self.at = mark.sequence;
+            self.seen.add(mark);
             complain(&format!("an entry of the ledger cannot be read, and is left out: {}", plain(&why)));
         }
+        true
     }
+}
+
+/// The newest entry of all, if there is any.
+fn newest(client: &HttpClient) -> Result<Option<Mark>, HttpError> {
+    let page: Page = client.get(&EVENTS, &[("limit", "1")])?;
+    Ok(page.entries().first().and_then(Mark::of))
 }
 
 /// Says it to whoever may be there to read it.
@@ -252,149 +311,4 @@ fn complain(text: &str) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Read;
-    use std::net::{TcpListener, TcpStream};
-
-    use clap::Parser;
-
-    use super::*;
-    use crate::cli::{Cli, Command};
-    use crate::tokens::Secret;
-
-    /// A server that answers each connection with the next of these, and gives what it
-    /// was asked.
-    fn server(answers: Vec<String>) -> (String, thread::JoinHandle<Vec<String>>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let asked = thread::spawn(move || {
-            let answer = |answer: &String| {
-                let mut stream: TcpStream = listener.accept().unwrap().0;
-                let mut asked = Vec::new();
-                while !asked.ends_with(b"\r\n\r\n") {
-                    let mut byte = [0];
-                    stream.read_exact(&mut byte).unwrap();
-                    asked.extend(byte);
-                }
-                stream.write_all(answer.as_bytes()).unwrap();
-                String::from_utf8(asked).unwrap()
-            };
-            answers.iter().map(answer).collect()
-        });
-        (address, asked)
-    }
-
-    fn page(sequences: &[i64], next: &str) -> String {
-        let events: Vec<String> = sequences.iter().map(|sequence| event(*sequence)).collect();
-        let body = format!(r#"{{"events": [{}], "next": {next}}}"#, events.join(","));
-        format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{body}")
-    }
-
-    fn event(sequence: i64) -> String {
-        format!(r#"{{"sequence": {sequence}, "source": "7", "kind": "raised"}}"#)
-    }
-
-    fn stream(sequences: &[i64], end: &str) -> String {
-        let events: Vec<String> =
-            sequences.iter().map(|of| format!("id: {of}\nevent: raised\ndata: {}\n\n", event(*of))).collect();
-        let head =
-            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/event-stream\r\n\r\n: here\n\n";
-        format!("{head}{}{end}", events.concat())
-    }
-
-    const GONE: &str = "HTTP/1.1 401 No\r\nconnection: close\r\n\r\n{\"detail\": \"it was revoked\"}";
-
-    /// What is seen of it, how it ends, and what was asked.
-    fn followed(arguments: &[&str], answers: Vec<String>) -> (Vec<i64>, String, Vec<String>) {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("token");
-        std::fs::write(&file, Secret::random().unwrap().reveal()).unwrap();
-        let (address, asked) = server(answers);
-        let line = ["waterwatch", "events", "--follow", "--server", &address, "--token-file"];
-        let line: Vec<&str> =
-            line.into_iter().chain([file.to_str().unwrap()]).chain(arguments.iter().copied()).collect();
-        let Command::Events(options) = Cli::try_parse_from(line).unwrap().command else { panic!("others") };
-        let mut seen = Vec::new();
-        let done = Follower::new(&options).follow(&mut |_, told| {
-            seen.push(told.sequence);
-            told.sequence < 99
-        });
-        let end = match done {
-            Ok(()) => "enough".to_owned(),
-            Err(Failure::Failed(error) | Failure::WrongInput(error)) => error.to_string(),
-        };
-        (seen, end, asked.join().unwrap())
-    }
-
-    #[test]
-    fn each_connection_goes_on_behind_what_was_seen() {
-        let cut = format!("id: 13\nevent: raised\ndata: {}", &event(13)[..9]);
-        let (seen, end, asked) = followed(
-            &["--source", "area/North lift", "--kind", "raised", "--kind", "acknowledged"],
-            vec![
-                page(&[7], "null"),
-                page(&[10], "\"10\""),
-                stream(&[11, 12], &cut),
-                "HTTP/1.1 503 No\r\nconnection: close\r\n\r\n{\"detail\": \"it stops\"}".to_owned(),
-                stream(&[12, 13, 14], ""),
-                GONE.to_owned(),
-            ],
-        );
-        assert_eq!(seen, [11, 12, 13, 14]);
-        assert!(end.contains("it was revoked"), "{end}");
-        assert!(asked[0].starts_with("GET /api/v1/events?source=area%3ANorth+lift&limit=1 "), "{}", asked[0]);
-        assert!(asked[1].starts_with("GET /api/v1/events?limit=1 "), "{}", asked[1]);
-        let filters = "GET /api/v1/events/stream?source=area%3ANorth+lift&kind=raised%2Cacknowledged ";
-        let ids: Vec<&str> = asked[2..]
-            .iter()
-            .map(|asked| {
-                assert!(asked.starts_with(filters), "{asked}");
-                asked.lines().find_map(|line| line.strip_prefix("last-event-id: ")).unwrap()
-            })
-            .collect();
-        assert_eq!(ids, ["10", "12", "12", "14"]);
-    }
-
-    #[test]
-    fn what_happened_since_comes_first_and_once() {
-        let (seen, end, asked) = followed(
-            &["--since", "2026-11-24T01:10:00Z"],
-            // While it is read, more happens: 12 is in a page and comes by the stream as well.
-            vec![
-                page(&[11], "null"),
-                page(&[5, 9], "\"9\""),
-                page(&[11, 12], "null"),
-                stream(&[12, 99, 100], ""),
-            ],
-        );
-        assert_eq!((seen, end.as_str()), (vec![5, 9, 11, 12, 99], "enough"));
-        let page = "GET /api/v1/events?since=2026-11-24T01%3A10%3A00Z&after=";
-        assert!(asked[1].starts_with(&format!("{page}0&limit=1000 ")), "{}", asked[1]);
-        assert!(asked[2].starts_with(&format!("{page}9&limit=1000 ")), "{}", asked[2]);
-        assert!(asked[3].contains("last-event-id: 12\r\n"), "{}", asked[3]);
-    }
-
-    #[test]
-    fn an_entry_that_the_server_cannot_read_is_passed_over_once() {
-        let unreadable =
-            |of: i64| format!(r#"{{"sequence": {of}, "received_at": null, "why": "kind is x"}}"#);
-        let page =
-            |events: &[i64], of: i64| page(events, &format!(r#"null, "unreadable": [{}]"#, unreadable(of)));
-        let sent = format!("id: 14\nevent: unreadable\ndata: {}\n\n", unreadable(14));
-        let (seen, _, asked) = followed(
-            &["--since", "2026-11-24T01:10:00Z"],
-            vec![page(&[], 12), page(&[11, 13], 12), stream(&[13], &sent), stream(&[99], "")],
-        );
-        assert_eq!(seen, [11, 13, 99]);
-        for (asked, last) in asked[2..].iter().zip([13, 14]) {
-            assert!(asked.contains(&format!("last-event-id: {last}\r\n")), "{asked}");
-        }
-    }
-
-    #[test]
-    fn an_empty_ledger_is_followed_from_its_beginning() {
-        let (seen, _, asked) = followed(&[], vec![page(&[], "null"), stream(&[1], ""), GONE.to_owned()]);
-        assert_eq!(seen, [1]);
-        assert!(asked[1].contains("last-event-id: 0\r\n"), "{}", asked[1]);
-    }
-}
+mod tests;

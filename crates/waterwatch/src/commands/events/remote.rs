@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::Value;
 
+use super::beginning;
 use super::follow::{EVENTS, filters};
 use crate::cli::EventsOptions;
 use crate::http_client::{HttpClient, HttpError};
@@ -38,12 +39,13 @@ struct Unreadable {
 }
 
 impl Past {
-    /// Asks a server for as many as are wanted: the newest, or the first from a time on.
+    /// Asks a server for as many as are wanted: the newest, or the first from a time or an entry on.
     pub(super) fn of(options: &EventsOptions, client: &HttpClient) -> Result<Past, HttpError> {
         let mut past = Past { events: Vec::new(), unreadable: Vec::new(), has_more: false };
         let since = options.since.map(|since| since.to_string());
-        let direction = if since.is_some() { "after" } else { "before" };
-        let mut cursor = since.is_some().then(|| "0".to_owned());
+        let beginning = beginning(options);
+        let direction = if beginning.is_some() { "after" } else { "before" };
+        let mut cursor = beginning.map(|after| after.to_string());
         let most = options.limit as usize;
         loop {
             let found = past.events.len() + past.unreadable.len();
@@ -69,7 +71,7 @@ impl Past {
             }
             cursor = page.next;
         }
-        if since.is_none() {
+        if beginning.is_none() {
             past.events.reverse();
             past.unreadable.reverse();
         }
