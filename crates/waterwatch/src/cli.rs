@@ -20,6 +20,7 @@ use crate::log::LogOptions;
 use crate::server_address::ServerAddress;
 use crate::shown::time;
 
+pub use self::alarm::source as read_source;
 pub use self::alarm::{
     AlarmCommand, AlarmExplainOptions, AlarmHistoryOptions, AlarmListOptions, AlarmShowOptions, LookOptions,
     WhichAlarm,

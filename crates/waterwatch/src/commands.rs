@@ -5,6 +5,7 @@ pub mod alarm;
 pub mod backup;
 pub mod check;
 pub mod completions;
+mod elsewhere;
 pub mod events;
 pub mod import;
 mod order;

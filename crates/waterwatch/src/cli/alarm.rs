@@ -1,12 +1,15 @@
 //! The options of `waterwatch alarm …`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::{AlarmSource, Point, Priority, State};
 
-use super::order::{AlarmAckOptions, AlarmAsideOptions, AlarmBackOptions, AlarmNoteOptions};
+use super::order::{AlarmAckOptions, AlarmAsideOptions, AlarmBackOptions, AlarmNoteOptions, ServerOptions};
 use super::{DataOption, words};
+use crate::http_client::ServerUrl;
 use crate::shown::time;
 
 /// What `waterwatch alarm` does.
@@ -157,13 +160,32 @@ pub struct LookOptions {
     /// Which database
     #[command(flatten)]
     pub data: DataOption,
+    /// A running server to ask instead of the database, which cannot be read from here
+    #[arg(long, env = "WATERWATCH_SERVER_URL", value_name = "http://HOST:PORT")]
+    pub server: Option<ServerUrl>,
+    /// The file with the token that is shown to that server
+    #[arg(long, env = "WATERWATCH_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
     /// Print JSON instead of text
     #[arg(long)]
     pub json: bool,
 }
 
+impl LookOptions {
+    /// The server that is asked, if one was named.
+    #[must_use]
+    pub fn server(&self) -> Option<ServerOptions> {
+        let server = self.server.clone()?;
+        let data = DataOption { file: self.data.file.clone() };
+        Some(ServerOptions { data, server: Some(server), token_file: self.token_file.clone() })
+    }
+}
+
 /// Reads `123`, `area/North` (or `area:North`, as the API has it) or `server`.
-pub(super) fn source(text: &str) -> Result<AlarmSource, String> {
+///
+/// # Errors
+/// If it is none of these.
+pub fn source(text: &str) -> Result<AlarmSource, String> {
     if text.eq_ignore_ascii_case("server") {
         return Ok(AlarmSource::Server);
     }

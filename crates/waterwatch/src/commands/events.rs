@@ -1,7 +1,6 @@
 //! `waterwatch events`: the ledger as sentences, and what is added to it.
 
 mod follow;
-mod remote;
 mod seen;
 mod stream;
 mod told;
@@ -11,10 +10,10 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use self::follow::Follower;
-use self::remote::Past;
+use self::follow::{Follower, filters};
 use self::told::Told;
 use super::alarm::output;
+use super::elsewhere::{Elsewhere, Rows};
 use super::page::json;
 use super::printed;
 use crate::cli::EventsOptions;
@@ -72,15 +71,18 @@ fn past(options: &EventsOptions) -> Result<(), Failure> {
 
 /// The same where a server was named: its database is elsewhere.
 fn elsewhere(options: &EventsOptions) -> Result<(), Failure> {
-    let client = HttpClient::of(&options.server)?;
-    let Past { events, unreadable, has_more } = Past::of(options, &client)?;
+    let server = Elsewhere::at(HttpClient::of(&options.server)?);
+    let mut query = filters(options);
+    query.extend(options.since.map(|since| ("since", since.to_string())));
+    let Rows { rows, unreadable, has_more } =
+        server.events(&query, beginning(options), options.limit as usize)?;
     complain(&unreadable);
     let (mut out, _) = output();
     let done = if options.json {
-        json::array(&mut out, events.iter())
+        json::array(&mut out, rows.iter())
     } else {
         // What cannot be told is something else that a newer server has.
-        let told = events.iter().filter_map(|event| Told::deserialize(event).ok());
+        let told = rows.iter().filter_map(|event| Told::deserialize(event).ok());
         write(&mut out, told, has_more, options)
     };
     printed(done.and_then(|()| out.flush()))

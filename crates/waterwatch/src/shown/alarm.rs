@@ -136,7 +136,8 @@ pub fn of_no_station(picture: &Picture, now_ms: i64) -> Vec<Standing> {
     standings
 }
 
-fn sort(standings: &mut [Standing]) {
+/// The worst first, then the more urgent, then the older.
+pub fn sort(standings: &mut [Standing]) {
     standings.sort_by_cached_key(|standing| {
         (rank_if_known(standing.state), Reverse(standing.priority), standing.since_ms(), standing.key.clone())
     });

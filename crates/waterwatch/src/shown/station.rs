@@ -3,6 +3,7 @@
 
 mod detail;
 mod object;
+mod told;
 
 use waterwatch_core::alarm::{Alarm, AlarmSource, Aside, Point, State};
 use waterwatch_core::settings::StationSettings;
@@ -15,6 +16,7 @@ use crate::store::reader::{LastContact, Picture, ServerRows, StationAbout};
 
 pub use self::detail::{PointObject, StationDetailObject, StationInDetail};
 pub use self::object::{PausedObject, RetiredObject, StationObject, VisitObject};
+pub use self::told::ToldOf;
 
 /// One station as it stands.
 #[derive(Clone, Debug)]

@@ -16,8 +16,8 @@ use super::text::plain;
 use super::time::Clock;
 use super::{also_called, named};
 use crate::store::AlarmKey;
-use crate::store::reader::Past;
 use crate::store::reader::communication::{Comms, Quality};
+use crate::store::reader::{Past, StationAbout};
 
 pub use self::object::{LineObject, StoryObject};
 
@@ -50,6 +50,22 @@ pub struct Line {
     pub count: Option<usize>,
     /// The sentence.
     pub text: String,
+}
+
+/// `Station 123, alarm1 (high), occurrence 4711`, or `…, never raised`
+#[must_use]
+pub fn headline(
+    (source, point): &AlarmKey,
+    about: Option<&StationAbout>,
+    priority: Priority,
+    occurrence: Option<i64>,
+) -> String {
+    let mut name = named(source);
+    name[..1].make_ascii_uppercase();
+    name += &about.map(also_called).unwrap_or_default();
+    let which =
+        occurrence.map_or_else(|| "never raised".to_owned(), |occurrence| format!("occurrence {occurrence}"));
+    format!("{name}, {point} ({priority}), {which}")
 }
 
 impl<'a> Story<'a> {
@@ -89,15 +105,8 @@ impl<'a> Story<'a> {
 
     /// `Station 123, alarm1 (high), occurrence 4711`, or `…, never raised`
     pub fn headline(&self) -> String {
-        let (source, point) = self.key;
-        let mut name = named(source);
-        name[..1].make_ascii_uppercase();
-        name += &self.past.server.about.station(source).map(also_called).unwrap_or_default();
-        let which = self
-            .past
-            .occurrence
-            .map_or_else(|| "never raised".to_owned(), |occurrence| format!("occurrence {occurrence}"));
-        format!("{name}, {point} ({}), {which}", self.priority())
+        let about = self.past.server.about.station(&self.key.0);
+        headline(self.key, about, self.priority(), self.past.occurrence)
     }
 
     /// How urgent the alarm is now.

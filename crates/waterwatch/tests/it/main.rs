@@ -15,6 +15,7 @@ mod database;
 mod disk;
 mod disk_full;
 mod documented;
+mod elsewhere;
 mod follow;
 mod harness;
 mod hostile;

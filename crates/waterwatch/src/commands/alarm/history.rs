@@ -8,6 +8,7 @@ use waterwatch_core::alarm::{Event, State};
 
 use super::output;
 use crate::cli::AlarmHistoryOptions;
+use crate::commands::elsewhere::{Elsewhere, Query, Rows, event, written};
 use crate::commands::events::complain;
 use crate::commands::page::json;
 use crate::commands::page::table::{self, Paint, numbers, words};
@@ -33,6 +34,9 @@ pub(super) fn run(options: &AlarmHistoryOptions) -> Result<(), Failure> {
         (None, Some(_)) => Window::After(0),
         (None, None) => Window::Newest,
     };
+    if let Some(server) = Elsewhere::of(look)? {
+        return elsewhere(options, window, &server);
+    }
     let asked = Asked {
         source: source.clone(),
         point: *point,
@@ -59,6 +63,34 @@ pub(super) fn run(options: &AlarmHistoryOptions) -> Result<(), Failure> {
     let done = if look.json {
         json::array(&mut out, page.events.iter().map(|event| EventObject::new(event, &page.listeners)))
     } else {
+        write(&mut out, &page, window, &Clock::system(), terminal)
+    };
+    printed(done.and_then(|()| out.flush()))
+}
+
+/// The same where a server was named.
+fn elsewhere(options: &AlarmHistoryOptions, window: Window, server: &Elsewhere) -> Result<(), Failure> {
+    let AlarmHistoryOptions { source, point, since, until, limit, after: _, look } = options;
+    if let Some(source) = server.first_unknown(source.clone())? {
+        return Err(super::unknown(&source, None));
+    }
+    let mut query = Query::from_iter(source.as_ref().map(|source| ("source", written(source))));
+    query.extend(point.map(|point| ("point", point.name().to_owned())));
+    query.extend(since.map(|since| ("since", since.to_string())));
+    query.extend(until.map(|until| ("until", until.to_string())));
+    let beginning = match window {
+        Window::After(sequence) => Some(sequence),
+        Window::Newest | Window::Before(_) => None,
+    };
+    let Rows { rows, unreadable, has_more } = server.events(&query, beginning, *limit as usize)?;
+    complain(&unreadable);
+    let (mut out, terminal) = output();
+    let done = if look.json {
+        json::array(&mut out, rows.iter())
+    } else {
+        // What cannot be told is something else that a newer server has.
+        let events = rows.iter().filter_map(event).collect();
+        let page = Page { events, unreadable, is_cut: has_more, ..Page::default() };
         write(&mut out, &page, window, &Clock::system(), terminal)
     };
     printed(done.and_then(|()| out.flush()))

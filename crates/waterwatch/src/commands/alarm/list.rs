@@ -1,20 +1,76 @@
 //! `waterwatch alarm list`: the alarms that are not normal, worst first.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use serde_json::value::Value;
 use waterwatch_core::alarm::{AlarmSource, Point, State};
 
 use super::{output, table};
 use crate::cli::AlarmListOptions;
+use crate::commands::elsewhere::{Elsewhere, Query, listed, standing, written};
 use crate::commands::page::json;
 use crate::commands::{notice_if_read, printed};
 use crate::failure::Failure;
 use crate::shown::alarm::{self, Standing, is_hidden};
 use crate::shown::count;
 use crate::shown::time::Clock;
+use crate::store::AlarmKey;
 use crate::store::reader::{Picture, Raises, Reader, Which};
 
 pub(super) fn run(options: &AlarmListOptions) -> Result<(), Failure> {
+    match Elsewhere::of(&options.look)? {
+        Some(server) => elsewhere(options, &server),
+        None => here(options),
+    }
+}
+
+/// The same where a server was named.
+fn elsewhere(options: &AlarmListOptions, server: &Elsewhere) -> Result<(), Failure> {
+    let clock = Clock::system();
+    let AlarmListOptions { priority, source, area, active, .. } = options;
+    let asked = source.iter().cloned().chain(area.as_deref().map(super::area));
+    if let Some(source) = server.first_unknown(asked)? {
+        return Err(super::unknown(&source, None));
+    }
+    let rows = match source {
+        Some(source) => {
+            let of = |point: &Point| server.find(&["alarms", &written(source), point.name()], &Query::new());
+            let rows = Point::of(source).iter().map(of).collect::<Result<Vec<_>, _>>()?;
+            rows.into_iter().flatten().collect()
+        }
+        None => {
+            let mut query = Query::from_iter(listed("priority", priority.iter().map(|one| one.name())));
+            query.extend(area.clone().map(|area| ("area", area)));
+            query.extend(active.then(|| ("active", "true".to_owned())));
+            server.rows("alarms", &query, None, usize::MAX)?.rows
+        }
+    };
+    let standings: Option<Vec<Standing>> = rows.iter().map(standing).collect();
+    let mut standings = standings.ok_or_else(|| server.strange())?;
+    let is_in = |standing: &Standing, area: &str| match &standing.key.0 {
+        AlarmSource::Area(name) => &**name == area,
+        AlarmSource::Station(_) => {
+            standing.about.as_ref().and_then(|about| about.area.as_deref()) == Some(area)
+        }
+        AlarmSource::Server => false,
+    };
+    standings.retain(|standing| area.as_deref().is_none_or(|area| is_in(standing, area)));
+    alarm::sort(&mut standings);
+    let disabled = standings.iter().filter(|standing| !standing.is_enabled).count();
+    let list = List::of(standings, options, disabled);
+    let (mut out, terminal) = output();
+    let done = if options.look.json {
+        let rows: BTreeMap<AlarmKey, &Value> =
+            rows.iter().filter_map(|row| Some((standing(row)?.key, row))).collect();
+        json::array(&mut out, list.shown.iter().filter_map(|shown| rows.get(&shown.key)))
+    } else {
+        list.write(&mut out, options, &clock, terminal, None)
+    };
+    printed(done.and_then(|()| out.flush()))
+}
+
+fn here(options: &AlarmListOptions) -> Result<(), Failure> {
     let clock = Clock::system();
     let read = || -> anyhow::Result<_> {
         let reader = Reader::open(&options.look.data.file)?;
@@ -62,22 +118,8 @@ impl List {
             options.source.as_ref().is_none_or(|asked| asked == source)
                 && options.area.as_deref().is_none_or(|asked| area_of(source, picture) == Some(asked))
         };
-        let fits = |standing: &Standing| {
-            is_asked(&standing.key.0)
-                && (options.priority.is_empty() || options.priority.contains(&standing.priority))
-                && (standing.contact || !options.active)
-        };
-        let is_shown = |standing: &Standing| match standing.state {
-            _ if options.all => true,
-            None => standing.is_enabled && options.state.is_empty(),
-            Some(state) if options.state.is_empty() => state != State::Normal && !is_hidden(state),
-            Some(state) => options.state.contains(&state),
-        };
         let mut standings = alarm::worst_first(picture, now_ms);
-        standings.retain(|standing| standing.is_open() && fits(standing));
-        let disabled_on = standings.iter().filter(|standing| !standing.is_enabled).count();
-        let (shown, left_out): (Vec<Standing>, Vec<Standing>) = standings.into_iter().partition(is_shown);
-        let left_out = left_out.into_iter().filter(|standing| standing.is_enabled);
+        standings.retain(|standing| is_asked(&standing.key.0));
         let disabled = picture
             .stations
             .iter()
@@ -87,6 +129,25 @@ impl List {
                 Point::OF_STATION.iter().filter(|point| !settings.point(**point).enabled).count()
             })
             .sum();
+        List::of(standings, options, disabled)
+    }
+
+    /// Of alarms that were asked for, in their order, so many of whose points are disabled.
+    fn of(mut standings: Vec<Standing>, options: &AlarmListOptions, disabled: usize) -> List {
+        let fits = |standing: &Standing| {
+            (options.priority.is_empty() || options.priority.contains(&standing.priority))
+                && (standing.contact || !options.active)
+        };
+        let is_shown = |standing: &Standing| match standing.state {
+            _ if options.all => true,
+            None => standing.is_enabled && options.state.is_empty(),
+            Some(state) if options.state.is_empty() => state != State::Normal && !is_hidden(state),
+            Some(state) => options.state.contains(&state),
+        };
+        standings.retain(|standing| standing.is_open() && fits(standing));
+        let disabled_on = standings.iter().filter(|standing| !standing.is_enabled).count();
+        let (shown, left_out): (Vec<Standing>, Vec<Standing>) = standings.into_iter().partition(is_shown);
+        let left_out = left_out.into_iter().filter(|standing| standing.is_enabled);
         List {
             shown,
             left_out: left_out.map(|standing| standing.state).collect(),

@@ -2,24 +2,30 @@
 
 use std::io::{self, Write};
 
-use waterwatch_core::alarm::{Alarm, Aside, Chattering};
+use waterwatch_core::alarm::{Alarm, AlarmSource, Aside, Chattering};
 use waterwatch_core::settings::PointTexts;
 
 use super::{key, output, unknown};
 use crate::cli::AlarmShowOptions;
+use crate::commands::elsewhere::{Elsewhere, Query, standing, station as station_of, written};
 use crate::commands::page::json;
 use crate::commands::printed;
 use crate::failure::Failure;
 use crate::shown::alarm::{self, Standing};
+use crate::shown::station::Station;
 use crate::shown::text::plain;
 use crate::shown::time::Clock;
 use crate::shown::{also_called, named};
+use crate::store::AlarmKey;
 use crate::store::reader::communication::{Comms, Quality};
 use crate::store::reader::{Reader, StationAbout};
 
 pub(super) fn run(options: &AlarmShowOptions) -> Result<(), Failure> {
     let clock = Clock::system();
     let key = key(&options.alarm);
+    if let Some(server) = Elsewhere::of(&options.look)? {
+        return elsewhere(options, &key, &server, &clock);
+    }
     let read =
         || -> anyhow::Result<_> { Ok(Reader::open(&options.look.data.file)?.alarm(&key, &clock.zone)?) };
     let Some(one) = read().map_err(Failure::of_database)? else {
@@ -31,6 +37,32 @@ pub(super) fn run(options: &AlarmShowOptions) -> Result<(), Failure> {
         json::object(&mut out, &standing.object())
     } else {
         write(&mut out, &standing, comms, &clock)
+    };
+    printed(done.and_then(|()| out.flush()))
+}
+
+/// The same where a server was named.
+fn elsewhere(
+    options: &AlarmShowOptions,
+    key: &AlarmKey,
+    server: &Elsewhere,
+    clock: &Clock,
+) -> Result<(), Failure> {
+    let asked = written(&key.0);
+    let found = server.find(&["alarms", &asked, key.1.name()], &Query::new())?;
+    let row = found.ok_or_else(|| unknown(&key.0, Some(key.1)))?;
+    let mut standing = standing(&row).ok_or_else(|| server.strange())?;
+    let station = match key.0 {
+        AlarmSource::Station(_) => server.find(&["stations", &asked], &Query::new())?,
+        AlarmSource::Area(_) | AlarmSource::Server => None,
+    };
+    let station = station.and_then(|row| station_of(&row, clock));
+    standing.is_retired = station.as_ref().is_some_and(Station::is_retired);
+    let (mut out, _) = output();
+    let done = if options.look.json {
+        json::object(&mut out, &row)
+    } else {
+        write(&mut out, &standing, station.map(|station| station.heard()), clock)
     };
     printed(done.and_then(|()| out.flush()))
 }
@@ -104,7 +136,9 @@ pub(super) fn write(
         }
     }
     if let Some(Chattering { since_ms, raises, due_ms: _ }) = chatter.chattering {
-        fact("comes and goes", format!("since {}, {raises} raises", clock.minute_and_age(since_ms)))?;
+        // How many those were is not told to programs.
+        let raises = if raises > 0 { format!(", {raises} raises") } else { String::new() };
+        fact("comes and goes", format!("since {}{raises}", clock.minute_and_age(since_ms)))?;
     }
     for (what, aside) in [("out of service", &hidden.service), ("shelved", &hidden.shelf)] {
         if let Some(Aside { until_ms, by, reason, warned: _ }) = aside {

@@ -513,7 +513,12 @@ fn picture() -> Picture {
 }
 
 fn options(state: &[State], all: bool) -> AlarmListOptions {
-    let look = LookOptions { data: DataOption { file: "data.sqlite".into() }, json: false };
+    let look = LookOptions {
+        data: DataOption { file: "data.sqlite".into() },
+        server: None,
+        token_file: None,
+        json: false,
+    };
     let (state, priority) = (state.to_vec(), Vec::new());
     AlarmListOptions { state, priority, source: None, area: None, active: false, all, look }
 }

@@ -17,6 +17,7 @@ use super::told::Told;
 use crate::backoff;
 use crate::cli::EventsOptions;
 use crate::commands::alarm;
+use crate::commands::elsewhere::{Query, listed, written};
 use crate::failure::Failure;
 use crate::http_client::{HttpClient, HttpError};
 use crate::shown::text::plain;
@@ -25,7 +26,7 @@ use crate::shown::text::plain;
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
-pub(super) const EVENTS: [&str; 3] = ["api", "v1", "events"];
+const EVENTS: [&str; 3] = ["api", "v1", "events"];
 const STREAM: [&str; 4] = ["api", "v1", "events", "stream"];
 
 /// Entries that are asked for at once.
@@ -35,7 +36,7 @@ const PAGE: &str = "1000";
 pub(super) struct Follower<'a> {
     options: &'a EventsOptions,
     /// What is wanted, as the server is asked for it.
-    filters: Vec<(&'static str, String)>,
+    filters: Query,
     /// The entry behind which it goes on.
     at: i64,
     /// What was shown of late.
@@ -88,20 +89,10 @@ enum Ended {
 }
 
 /// What is wanted, as a server is asked for it.
-pub(super) fn filters(options: &EventsOptions) -> Vec<(&'static str, String)> {
-    let mut filters = Vec::new();
-    if let Some(source) = &options.source {
-        let source = match source {
-            AlarmSource::Area(name) => format!("area:{name}"),
-            source => source.to_string(),
-        };
-        filters.push(("source", source));
-    }
+pub(super) fn filters(options: &EventsOptions) -> Query {
+    let mut filters = Query::from_iter(options.source.as_ref().map(|source| ("source", written(source))));
     filters.extend(options.point.map(|point| ("point", Point::name(point).to_owned())));
-    if !options.kind.is_empty() {
-        let kinds: Vec<&str> = options.kind.iter().map(|kind| kind.name()).collect();
-        filters.push(("kind", kinds.join(",")));
-    }
+    filters.extend(listed("kind", options.kind.iter().map(|kind| kind.name())));
     filters
 }
 

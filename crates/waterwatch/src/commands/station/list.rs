@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 
+use serde_json::value::Value;
 use waterwatch_core::StationId;
 
 use super::said;
 use crate::cli::StationListOptions;
 use crate::commands::alarm::{self, area, first_unknown, output};
+use crate::commands::elsewhere::{Elsewhere, Query, Rows, listed, station as station_of};
 use crate::commands::page::json;
 use crate::commands::page::table::{self, Paint, numbers, optional, words};
 use crate::commands::{notice_if_read, printed};
@@ -22,9 +24,12 @@ pub(super) fn run(options: &StationListOptions) -> Result<(), Failure> {
     let StationListOptions { limit, after, look, .. } = options;
     let clock = Clock::system();
     let stations_max = limit.map_or(usize::MAX, |limit| limit as usize);
+    let filter = Filter(options);
+    if let Some(server) = Elsewhere::of(look)? {
+        return elsewhere(options, &server, stations_max, &clock);
+    }
     // One more shows that there are more. What is left out afterwards is not
     // known before, so all are read then.
-    let filter = Filter(options);
     let read_max = if filter.leaves_out() { usize::MAX } else { stations_max.saturating_add(1) };
     let which = Which::After { station: *after, stations_max: read_max };
     let read = || -> anyhow::Result<_> {
@@ -56,6 +61,43 @@ pub(super) fn run(options: &StationListOptions) -> Result<(), Failure> {
         let next = stations.last().filter(|_| is_cut).map(|last| last.contact.station_id);
         write(&mut out, &stations, next, &clock, terminal)
             .and_then(|()| notice.map_or(Ok(()), |notice| writeln!(out, "{notice}")))
+    };
+    printed(done.and_then(|()| out.flush()))
+}
+
+/// The same where a server was named.
+fn elsewhere(
+    options: &StationListOptions,
+    server: &Elsewhere,
+    stations_max: usize,
+    clock: &Clock,
+) -> Result<(), Failure> {
+    let StationListOptions { comms, quality, state, area, unnamed, q, after, limit: _, look } = options;
+    if let Some(area) = server.first_unknown(area.as_deref().map(alarm::area))? {
+        return Err(alarm::unknown(&area, None));
+    }
+    let mut query = Query::new();
+    query.extend(listed("comms", comms.iter().map(|one| one.name())));
+    query.extend(listed("quality", quality.iter().map(|one| one.name())));
+    query.extend(listed("state", state.iter().map(|one| one.name())));
+    query.extend(area.clone().map(|area| ("area", area)));
+    query.extend(unnamed.then(|| ("unnamed", "true".to_owned())));
+    query.extend(q.clone().map(|q| ("q", q)));
+    let Rows { rows, has_more, .. } =
+        server.rows("stations", &query, after.map(|after| after.to_string()), stations_max)?;
+    let stations: Option<Vec<(Station, &Value)>> =
+        rows.iter().map(|row| Some((station_of(row, clock)?, row))).collect();
+    let mut stations = stations.ok_or_else(|| server.strange())?;
+    let next = stations.last().filter(|_| has_more).map(|(last, _)| last.contact.station_id);
+    if !has_more && after.is_none() {
+        stations.sort_by_key(|(station, _)| station.is_retired());
+    }
+    let (mut out, terminal) = output();
+    let done = if look.json {
+        json::array(&mut out, stations.iter().map(|(_, row)| row))
+    } else {
+        let stations: Vec<Station> = stations.into_iter().map(|(station, _)| station).collect();
+        write(&mut out, &stations, next, clock, terminal)
     };
     printed(done.and_then(|()| out.flush()))
 }

@@ -8,6 +8,7 @@ use waterwatch_core::alarm::AlarmSource;
 use super::said;
 use crate::cli::StationShowOptions;
 use crate::commands::alarm::{output, table as alarms, unknown};
+use crate::commands::elsewhere::{Elsewhere, Query, detail};
 use crate::commands::page::json;
 use crate::commands::page::table::{self, numbers, words};
 use crate::commands::printed;
@@ -27,6 +28,9 @@ const SPANS_MAX: usize = 10;
 pub(super) fn run(options: &StationShowOptions) -> Result<(), Failure> {
     let clock = Clock::system();
     let (id, look) = (options.id, &options.look);
+    if let Some(server) = Elsewhere::of(look)? {
+        return elsewhere(options, &server, &clock);
+    }
     let read =
         || -> anyhow::Result<_> { Ok(Reader::open(&look.data.file)?.station(id, SPANS_MAX, &clock.zone)?) };
     let Some(detail) = read().map_err(Failure::of_database)? else {
@@ -37,6 +41,21 @@ pub(super) fn run(options: &StationShowOptions) -> Result<(), Failure> {
     let done =
         if look.json { json::object(&mut out, &shown.object()) } else { write(&mut out, &shown, terminal) };
     printed(done.and_then(|()| out.flush()))
+}
+
+/// The same where a server was named.
+fn elsewhere(options: &StationShowOptions, server: &Elsewhere, clock: &Clock) -> Result<(), Failure> {
+    let id = options.id;
+    let found = server.find(&["stations", &id.to_string()], &Query::new())?;
+    let row = found.ok_or_else(|| unknown(&AlarmSource::Station(id), None))?;
+    let (mut out, terminal) = output();
+    if options.look.json {
+        return printed(json::object(&mut out, &row).and_then(|()| out.flush()));
+    }
+    let told = detail(&row, SPANS_MAX, clock).ok_or_else(|| server.strange())?;
+    let (detail, station, points) = &told;
+    let shown = StationInDetail { detail, station: station.clone(), points: points.clone(), clock };
+    printed(write(&mut out, &shown, terminal).and_then(|()| out.flush()))
 }
 
 /// Writes it: what is known in lines, then its alarms and what was before.

@@ -3,12 +3,14 @@
 use std::io::{self, Write};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::Value;
 use waterwatch_core::Token;
-use waterwatch_core::token::Right;
+use waterwatch_core::token::{Revoked, Right, Role};
 
 use crate::cli::TokenListOptions;
 use crate::commands::alarm::output;
+use crate::commands::elsewhere::{Elsewhere, Query, read};
 use crate::commands::page::table::{self, Paint, optional, words};
 use crate::commands::page::{cut, json};
 use crate::commands::printed;
@@ -30,8 +32,23 @@ struct Object<'a> {
     revoked_by: Option<&'a str>,
 }
 
+/// The same as a server writes it.
+#[derive(Deserialize)]
+struct Told {
+    name: Box<str>,
+    role: String,
+    may: Vec<String>,
+    created_at: Option<Timestamp>,
+    created_by: Option<Box<str>>,
+    revoked_at: Option<Timestamp>,
+    revoked_by: Option<Box<str>>,
+}
+
 pub(super) fn run(options: &TokenListOptions) -> Result<(), Failure> {
     let TokenListOptions { all, look } = options;
+    if let Some(server) = Elsewhere::of(look)? {
+        return elsewhere(*all, look.json, &server);
+    }
     let read = || -> anyhow::Result<_> { Reader::open(&look.data.file)?.tokens() };
     let mut tokens = read().map_err(Failure::of_database)?;
     tokens.sort_by_key(|token| !token.is_valid());
@@ -48,6 +65,39 @@ pub(super) fn run(options: &TokenListOptions) -> Result<(), Failure> {
         write(&mut out, &tokens, hidden, &Clock::system(), terminal)
     };
     printed(done.and_then(|()| out.flush()))
+}
+
+/// The same where a server was named.
+fn elsewhere(all: bool, as_json: bool, server: &Elsewhere) -> Result<(), Failure> {
+    let rows = server.rows("tokens", &Query::new(), None, usize::MAX)?.rows;
+    let tokens: Option<Vec<(Token, &Value)>> = rows.iter().map(|row| Some((token(row)?, row))).collect();
+    let mut tokens = tokens.ok_or_else(|| server.strange())?;
+    tokens.sort_by_key(|(token, _)| !token.is_valid());
+    let valid = tokens.partition_point(|(token, _)| token.is_valid());
+    let hidden = if all { 0 } else { tokens.len() - valid };
+    tokens.truncate(tokens.len() - hidden);
+    let (mut out, terminal) = output();
+    let done = if as_json {
+        json::array(&mut out, tokens.iter().map(|(_, row)| row))
+    } else {
+        let tokens: Vec<Token> = tokens.into_iter().map(|(token, _)| token).collect();
+        write(&mut out, &tokens, hidden, &Clock::system(), terminal)
+    };
+    printed(done.and_then(|()| out.flush()))
+}
+
+/// A token of which a server tells this; `None` if it has words that are not known here.
+fn token(row: &Value) -> Option<Token> {
+    let told: Told = read(row)?;
+    let revoked = told.revoked_at.zip(told.revoked_by);
+    Some(Token {
+        name: told.name,
+        role: Role::from_name(&told.role)?,
+        rights: told.may.iter().map(|right| Right::from_name(right)).collect::<Option<_>>()?,
+        created_at_ms: told.created_at?.as_millisecond(),
+        created_by: told.created_by,
+        revoked: revoked.map(|(at, by)| Revoked { at_ms: at.as_millisecond(), by }),
+    })
 }
 
 fn object(token: &Token) -> Object<'_> {
@@ -102,7 +152,7 @@ fn write(
 #[cfg(test)]
 mod tests {
     use jiff::tz::TimeZone;
-    use waterwatch_core::token::{Revoked, Rights, Role};
+    use waterwatch_core::token::{Rights, Role};
 
     use super::*;
 

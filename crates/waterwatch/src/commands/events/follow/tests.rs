@@ -155,7 +155,8 @@ fn an_older_ledger_is_followed_from_where_it_parts_from_what_was_shown() {
 #[test]
 fn an_entry_that_the_server_cannot_read_is_passed_over_once() {
     let unreadable = |of: i64| format!(r#"{{"sequence": {of}, "received_at": null, "why": "kind is x"}}"#);
-    let with = |events: &[i64], of: i64| page(events, &format!(r#"null, "unreadable": [{}]"#, unreadable(of)));
+    let with =
+        |events: &[i64], of: i64| page(events, &format!(r#"null, "unreadable": [{}]"#, unreadable(of)));
     let sent = format!("id: 14\nevent: unreadable\ndata: {}\n\n", unreadable(14));
     let (seen, _, asked) = followed(
         &["--since", "2026-11-24T01:10:00Z"],
