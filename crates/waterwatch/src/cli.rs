@@ -40,7 +40,14 @@ pub use self::token::{TokenAddOptions, TokenCommand, TokenListOptions, TokenRevo
 
 /// Hears every remote water station, never loses an alarm it has acknowledged.
 #[derive(Debug, Parser)]
-#[command(name = "waterwatch", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "waterwatch",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done; 1 failed, or what was asked for is not there; 2 wrong usage or a wrong input file. \
+                  Those of check are 0 to 3, as Nagios has them."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -69,8 +76,8 @@ pub enum Command {
     Station(StationCommand),
     /// Show what happened, entry by entry, and follow what happens
     ///
-    /// What happened is read in the database. To follow, the running server is asked; while it is away it
-    /// is waited for, and nothing is left out or shown twice.
+    /// What happened is read in the database, unless --server names a server to ask. To follow, the running
+    /// server is asked; while it is away it is waited for, and nothing is left out or shown twice.
     #[command(after_help = "Example: waterwatch events --follow --since 24h --source area/North")]
     Events(EventsOptions),
     /// Say who may speak to the HTTP API

@@ -41,7 +41,7 @@ pub enum StationCommand {
     /// cannot be meant, nothing is changed. Imported again, the same changes nothing.
     #[command(after_help = "Example: waterwatch station import north.csv --dry-run")]
     Import(StationImportOptions),
-    /// Until a time its silence is no alarm; its contacts go on
+    /// Let a station be silent until a time: that is no alarm; its contacts go on
     ///
     /// For one that is paused already this says anew until when.
     #[command(
@@ -57,12 +57,12 @@ pub enum StationCommand {
     /// anew until when.
     #[command(after_help = "Example: waterwatch station visit 123 --for 2h --reason \"yearly inspection\"")]
     Visit(StationVisitOptions),
-    /// It is no more: nothing of it is an alarm. Its history stays
+    /// Say that a station is no more: nothing of it is an alarm. Its history stays
     ///
     /// Should it report again, it is back.
     #[command(after_help = "Example: waterwatch station retire 123 --reason \"the well is filled in\"")]
     Retire(StationRetireOptions),
-    /// Nobody has named it, and nobody misses it: nothing of it is kept but the ledger
+    /// Forget a station that nobody has named: nothing of it is kept but the ledger
     ///
     /// For ids that somebody invented or mistyped. Should it report again, it is new.
     #[command(after_help = "Example: waterwatch station forget 999999")]
