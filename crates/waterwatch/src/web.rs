@@ -7,6 +7,7 @@
 
 pub mod access;
 mod api;
+mod asker;
 mod extract;
 mod feed;
 mod following;

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast};
 use tokio::time::timeout_at;
 
 use super::Web;
+use super::asker::Asker;
 use super::feed::Told;
 use crate::metrics::OpenStream;
 use crate::shown::event::{EventObject, UnreadableObject};
@@ -19,7 +20,7 @@ use crate::store::reader::{Asked, Entry, Page, Reader, Window};
 use crate::store::readers::ReadersError;
 
 /// How often something is said where nothing happens, so that nobody on the way takes
-/// the connection for dead, and that we notice who is gone.
+/// the connection for dead, and that we notice who is gone without a word.
 const QUIET_MAX: Duration = Duration::from_secs(15);
 
 /// After how long whoever was cut off should come back, in milliseconds.
@@ -41,6 +42,7 @@ pub(super) struct Following {
     web: Web,
     /// By whose token.
     token: Box<str>,
+    asker: Asker,
     asked: Asked,
     told: broadcast::Receiver<Arc<Told>>,
     /// All up to there is sent, held, or not asked for.
@@ -69,6 +71,7 @@ impl Following {
         web: Web,
         place: OwnedSemaphorePermit,
         token: Box<str>,
+        asker: Asker,
         asked: Asked,
         position: i64,
     ) -> Following {
@@ -81,6 +84,7 @@ impl Following {
         Following {
             web,
             token,
+            asker,
             asked,
             told,
             position,
@@ -95,13 +99,15 @@ impl Following {
     /// What is to be sent next; `None`: that was all, also if it could not be believed any
     /// more. Whoever follows comes back then, and goes on from where they were.
     pub(super) async fn next(&mut self) -> Option<Bytes> {
-        let (web, token) = (self.web.clone(), self.token.clone());
+        let (web, token, asker) = (self.web.clone(), self.token.clone(), self.asker.clone());
         let next = tokio::select! {
             biased;
             () = web.stopping.cancelled() => None,
             // One that is revoked ends what it has begun.
             () = web.tokens.revoked(&token) => None,
             () = web.feed.until_stale() => None,
+            // Their place is another's at once: whoever reloads a page comes back for it.
+            () = asker.gone() => None,
             next = self.recorded() => next,
         };
         self.quiet_until = Instant::now() + QUIET_MAX;

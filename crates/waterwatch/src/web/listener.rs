@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::Peer;
+use super::asker::Asker;
 use super::places::{Place, Places, Taken};
 use super::timely::Timely;
 use crate::config::Limits;
@@ -93,7 +95,8 @@ pub(super) async fn serve(
     // Without a timer the timeout would be none: a head that never ends, or never
     // begins, would hold its connection for ever.
     http.timer(TokioTimer::new())
-        // Whoever has asked and says no more (`nc -N`) still hears the answer.
+        // Whoever has asked and says no more (`nc -N`) still hears the answer. So nobody here
+        // notices who goes away meanwhile; what is sent for ever asks its `Asker`.
         .half_close(true)
         .header_read_timeout(Duration::from_secs(limits.http_head_timeout_s))
         .max_headers(HEADERS_MAX)
@@ -132,9 +135,12 @@ pub(super) async fn serve(
         }
         let router = router.clone();
         let standing = place.standing();
+        let stream = Arc::new(stream);
+        let asker = Asker::of(&stream);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
             request.extensions_mut().insert(standing.clone());
+            request.extensions_mut().insert(asker.clone());
             router.clone().oneshot(request.map(Body::new))
         });
         let io = TokioIo::new(Timely::new(stream, take_within));

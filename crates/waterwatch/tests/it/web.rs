@@ -11,6 +11,7 @@ mod metrics;
 #[cfg(debug_assertions)]
 mod mistakes;
 mod reads;
+mod reloads;
 mod reports;
 mod settings;
 mod spoilt;

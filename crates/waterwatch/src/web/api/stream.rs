@@ -18,6 +18,7 @@ use crate::shown;
 use crate::shown::event::EventObject;
 use crate::store::reader::Asked;
 use crate::web::access::Caller;
+use crate::web::asker::Asker;
 use crate::web::extract::{List, QueryString, source_schema};
 use crate::web::following::Following;
 use crate::web::problem::{Kind, Problem};
@@ -56,8 +57,9 @@ pub(super) struct StreamQuery {
 ///
 /// Server-sent events: `id` is the entry's sequence, `event` its kind, `data` the entry. Whoever was cut off sends the
 /// last id as `Last-Event-ID` (browsers do so by themselves), and misses and repeats nothing. An id without data
-/// says up to where there was nothing to tell; an entry that this version cannot read is the event `unreadable`. Every 15 s something comes. A reader who takes nothing for
-/// `reply_timeout_s` is cut off. An id beyond the newest entry is 422: it is of another database.
+/// says up to where there was nothing to tell; an entry that this version cannot read is the event `unreadable`. Every
+/// 15 s something comes. A reader who takes nothing for `reply_timeout_s` is cut off; one who ends the connection, or
+/// only their side of it, is gone. An id beyond the newest entry is 422: it is of another database.
 #[utoipa::path(get, path = "/events/stream", tag = "events",
     params(StreamQuery, ("Last-Event-ID" = Option<i64>, Header, description = "The last id that was seen")),
     responses((status = 200, description = "The entries, as they are recorded", body = EventObject, content_type = "text/event-stream"),
@@ -66,6 +68,7 @@ pub(super) struct StreamQuery {
 pub(super) async fn stream(
     State(web): State<Web>,
     Extension(deadline): Extension<Deadline>,
+    Extension(asker): Extension<Asker>,
     caller: Caller,
     headers: HeaderMap,
     QueryString(query): QueryString<StreamQuery>,
@@ -95,7 +98,7 @@ pub(super) async fn stream(
         .feed
         .place()
         .ok_or_else(|| Problem::new(Kind::Unavailable, "too many streams are open (http_streams_max)"))?;
-    let following = Following::new(web, place, caller.0.name.clone(), asked, position);
+    let following = Following::new(web, place, caller.0.name.clone(), asker, asked, position);
     let frames = stream::unfold(following, async |mut following| {
         let frame = following.next().await?;
         Some((Ok::<_, std::convert::Infallible>(frame), following))

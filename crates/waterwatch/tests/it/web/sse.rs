@@ -108,6 +108,21 @@ impl Stream {
         (all, self.last_id)
     }
 
+    /// Sends more, as nobody does who follows.
+    pub fn say(&mut self, bytes: &[u8]) {
+        self.socket.write_all(bytes).expect("the server takes it");
+    }
+
+    /// Says that nothing more is said, and goes on listening.
+    pub fn half_close(&self) {
+        self.socket.shutdown(std::net::Shutdown::Write).expect("it is open");
+    }
+
+    /// Ends it as a phone does whose program is killed: without a word of farewell.
+    pub fn reset(self) {
+        rustix::net::sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO)).expect("an option");
+    }
+
     /// Reads more; `false` at the end, however it came.
     fn read(&mut self) -> bool {
         let mut piece = [0; 16 * 1024];
