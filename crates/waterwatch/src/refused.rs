@@ -1,4 +1,4 @@
-//! What lines were refused of late: a station that sends, and is refused, looks
+//! What lines and reports were refused of late: a station that sends, and is refused, looks
 //! silent, and whoever looks for the reason finds it here.
 //!
 //! In memory alone, and bounded whatever is sent.
@@ -51,9 +51,12 @@ pub struct RefusedLine {
     pub at_ms: i64,
     /// Where it came from.
     pub origin: Origin,
+    /// With which token it came; none comes over the line protocol.
+    pub token: Option<Box<str>>,
     /// The code of the reply.
     pub code: &'static str,
-    /// Its beginning, with all escaped that is not printable.
+    /// Its beginning, with all escaped that is not printable; of a whole report its
+    /// station.
     pub text: String,
 }
 
@@ -74,14 +77,34 @@ pub struct LastRefusal {
 impl Refused {
     /// Keeps that a line was refused, of this station if it could be told.
     pub fn note(&self, station: Option<StationId>, line: &[u8], origin: Origin, refusal: Refusal) {
-        let at_ms = Timestamp::now().as_millisecond();
         let text = line[..line.len().min(LINE_BYTES_KEPT)].escape_ascii().to_string();
+        self.keep(station, (text, None), origin, refusal);
+    }
+
+    /// Keeps which of the reports that came together were refused, by whichever door. Each
+    /// was whole: which station it was of says what is wrong.
+    pub fn note_reports(&self, verdict: &[(usize, Refusal)], origin: Origin, token: Option<&str>) {
+        for (_, refusal) in verdict {
+            let station = refusal.station_id();
+            let text = station.map_or(String::new(), |id| id.to_string());
+            self.keep(station, (text, token.map(Into::into)), origin, *refusal);
+        }
+    }
+
+    fn keep(
+        &self,
+        station: Option<StationId>,
+        (text, token): (String, Option<Box<str>>),
+        origin: Origin,
+        refusal: Refusal,
+    ) {
+        let at_ms = Timestamp::now().as_millisecond();
         let after_sequence = self.sequence.load(Ordering::Relaxed);
         let mut kept = self.kept();
         if kept.lines.len() == LINES_MAX {
             kept.lines.pop_front();
         }
-        kept.lines.push_back(RefusedLine { at_ms, origin, code: refusal.code(), text });
+        kept.lines.push_back(RefusedLine { at_ms, origin, token, code: refusal.code(), text });
         let Some(id) = station else { return };
         if kept.lately.len() == STATIONS_MAX && !kept.lately.contains_key(&id) {
             kept.before = std::mem::take(&mut kept.lately);

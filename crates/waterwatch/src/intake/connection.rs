@@ -332,11 +332,7 @@ impl Connection {
         for (_, refusal) in refusals.iter().chain(&verdict) {
             tracing::debug!(peer = %self.peer, code = refusal.code(), "refused a line: {refusal}");
         }
-        for (_, refusal) in &verdict {
-            let station = refusal.station_id();
-            let line = station.map_or(String::new(), |id| id.to_string());
-            self.speaker.refused().note(station, line.as_bytes(), self.origin, *refusal);
-        }
+        self.speaker.refused().note_reports(&verdict, self.origin, None);
         let all_ok = refusals.is_empty() && verdict.is_empty();
         let ok_bytes = lines * wire::OK_LINE.len();
         let mut written = 0;

@@ -7,6 +7,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 use waterwatch_core::alarm::{Kind, Point, Priority, State};
 use waterwatch_core::token::{Right, Role};
+use waterwatch_core::wire::Refusal;
 
 use crate::store::reader::communication::{Comms, Quality};
 
@@ -40,6 +41,8 @@ words! {
     TokenRole: Role::ALL.iter().map(|role| role.name());
     /// What no role alone allows.
     TokenRight: Right::ALL.iter().map(|right| right.name());
+    /// Why a line or a report is refused: docs/protocol.md tells each of them.
+    RefusalCode: Refusal::CODES;
     /// How a station is heard.
     CommsState: Comms::ALL.map(Comms::name);
     /// What a point is worth: `good` is so, `stale` was so when it was last heard of, `never` was never heard of.

@@ -1,4 +1,4 @@
-//! The lines that were refused of late.
+//! The lines and reports that were refused of late.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::words::{Code, Word};
 use crate::refused::RefusedLine;
+use crate::shown::words;
 use crate::web::Web;
 use crate::web::extract::{List, QueryString};
 
@@ -21,21 +23,21 @@ use crate::web::extract::{List, QueryString};
 pub(super) struct Asked {
     /// Only with these codes, with commas between them.
     #[serde(default)]
-    #[param(value_type = Option<Vec<String>>, style = Form, explode = false, min_items = 1)]
-    code: List<String>,
+    #[param(value_type = Option<Vec<words::RefusalCode>>, style = Form, explode = false, min_items = 1)]
+    code: List<Word<Code>>,
     /// Only from this address.
     #[param(value_type = Option<String>, example = "10.20.0.7")]
     peer: Option<IpAddr>,
 }
 
-/// The lines that were refused of late.
+/// The lines and reports that were refused of late.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RefusedObject {
     /// The newest first, 256 at most; forgotten when the server ends.
     lines: Vec<RefusedLineObject>,
 }
 
-/// One line that was refused.
+/// One line that was refused, or a report that came over HTTP.
 #[derive(Debug, Serialize, ToSchema)]
 struct RefusedLineObject {
     /// When it came.
@@ -46,17 +48,22 @@ struct RefusedLineObject {
     peer: Option<String>,
     /// The address that heard it; null if that is not known.
     listener: Option<String>,
+    /// The name of the token with which it came; null over the line protocol.
+    #[schema(example = "gateway")]
+    token: Option<String>,
     /// The code of the reply; docs/protocol.md lists them.
-    #[schema(example = "fields")]
+    #[schema(value_type = words::RefusalCode, example = "fields")]
     code: &'static str,
-    /// Its beginning, 80 bytes at most, escaped where it is not printable ASCII.
+    /// Its beginning, 80 bytes at most, escaped where it is not printable ASCII; of a whole report, which is refused
+    /// for its station, the station's id.
     #[schema(example = "123;0;1")]
     text: String,
 }
 
 /// The last lines that were refused
 ///
-/// A station that sends what is refused looks silent: here is what it sends, and from where.
+/// A station that sends what is refused looks silent: here is what it sends, and from where. Reports over HTTP that
+/// are refused by themselves are among them; a request that is refused as a whole is not.
 #[utoipa::path(get, path = "/refused", tag = "reports", params(Asked), responses((status = 200, body = RefusedObject)))]
 pub(super) async fn refused(
     State(web): State<Web>,
@@ -64,7 +71,7 @@ pub(super) async fn refused(
 ) -> Json<RefusedObject> {
     let is_asked = |line: &RefusedLine| {
         let codes = &asked.code.0;
-        let is_code = codes.is_empty() || codes.iter().any(|code| code == line.code);
+        let is_code = codes.is_empty() || codes.iter().any(|Word(Code(code))| *code == line.code);
         is_code && asked.peer.is_none_or(|peer| line.origin.address() == Some(peer.to_canonical()))
     };
     let lines = web.lane.refused().lines().into_iter().rev().filter(is_asked);
@@ -72,11 +79,12 @@ pub(super) async fn refused(
 }
 
 fn object(line: RefusedLine, listeners: &HashMap<u16, String>) -> RefusedLineObject {
-    let RefusedLine { at_ms, origin, code, text } = line;
+    let RefusedLine { at_ms, origin, token, code, text } = line;
     RefusedLineObject {
         received_at: Timestamp::from_millisecond(at_ms).ok(),
         peer: origin.address().map(|address| address.to_string()),
         listener: listeners.get(&origin.listener).cloned(),
+        token: token.map(Into::into),
         code,
         text,
     }

@@ -13,6 +13,7 @@ use utoipa::openapi::{Ref, RefOr};
 use waterwatch_core::{Origin, Report, StationId};
 
 use crate::lane::Reports;
+use crate::web::access::Caller;
 use crate::web::extract::{NumberOrText, json_body, number_or_text, read};
 use crate::web::problem::{Kind, Problem};
 use crate::web::{Deadline, Peer, Web};
@@ -102,6 +103,7 @@ pub(super) async fn report(
     State(web): State<Web>,
     Extension(Peer(peer)): Extension<Peer>,
     Extension(Deadline(deadline)): Extension<Deadline>,
+    caller: Caller,
     Sent(sent): Sent,
 ) -> Result<Answer<ReportsObject>, Problem> {
     if !(1..=REPORTS_MAX).contains(&sent.len()) {
@@ -120,6 +122,7 @@ pub(super) async fn report(
         speaker.submit(reports, origin, room).await
     };
     let verdict = timeout_at(deadline.into(), submitted).await.ok().flatten().ok_or_else(not_stored)?;
+    web.lane.refused().note_reports(&verdict, origin, Some(&caller.0.name));
     let mut results: Vec<ReportObject> = sent.iter().map(|_| ReportObject::default()).collect();
     for (place, refusal) in verdict {
         results[place] =

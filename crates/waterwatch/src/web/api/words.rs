@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use waterwatch_core::alarm::{Kind, Priority, State};
+use waterwatch_core::wire::Refusal;
 
 use crate::shown::text::names;
 use crate::store::reader::communication::{Comms, Quality};
@@ -11,6 +12,10 @@ use crate::store::reader::communication::{Comms, Quality};
 /// A word of those that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Word<T>(pub(super) T);
+
+/// Why a line is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Code(pub(super) &'static str);
 
 /// What has a name in queries.
 pub(super) trait Named: Copy + 'static {
@@ -57,6 +62,12 @@ impl Named for Priority {
 impl Named for Kind {
     fn all() -> impl Iterator<Item = (Kind, &'static str)> {
         Kind::ALL.iter().map(|kind| (*kind, kind.name()))
+    }
+}
+
+impl Named for Code {
+    fn all() -> impl Iterator<Item = (Code, &'static str)> {
+        Refusal::CODES.into_iter().map(|code| (Code(code), code))
     }
 }
 
