@@ -10,6 +10,7 @@ pub mod communication;
 mod contact;
 mod entries;
 mod ledger;
+mod named;
 mod of_many;
 mod one;
 mod raises;

@@ -10,6 +10,7 @@ mod limits;
 mod metrics;
 #[cfg(debug_assertions)]
 mod mistakes;
+mod names;
 mod reads;
 mod reloads;
 mod reports;

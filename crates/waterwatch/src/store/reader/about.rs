@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Row, Rows, Transaction, params};
+use rusqlite::{Row, Rows, Transaction};
 use waterwatch_core::StationId;
 use waterwatch_core::alarm::{AlarmSource, Point};
 use waterwatch_core::settings::{PointTexts, RESPOND_WITHIN_MIN};
@@ -92,45 +92,7 @@ impl Reader {
             if self.kind == Kind::Ours { self.about_of(moment, ids, None) } else { Ok(About::default()) }
         })
     }
-
-    /// Stations whose name begins like this, letters of ASCII in either case, by
-    /// name and id; those after `after`, at most so many. By an index, so that it
-    /// costs what it gives.
-    ///
-    /// # Errors
-    /// If SQLite cannot read the file.
-    pub fn stations_named(
-        &self,
-        prefix: &str,
-        after: Option<(&str, StationId)>,
-        stations_max: usize,
-    ) -> Result<Vec<(StationId, Box<str>)>, ReadError> {
-        if self.kind != Kind::Ours {
-            return Ok(Vec::new());
-        }
-        let (after_name, after_id) = after.map_or((prefix, i64::MIN), |(name, id)| (name, id.get()));
-        let stations_max = i64::try_from(stations_max).unwrap_or(i64::MAX);
-        // No name is behind it that begins like this.
-        let end = format!("{prefix}{}", char::MAX);
-        self.look(|moment| {
-            let read = || -> rusqlite::Result<Vec<(i64, Box<str>)>> {
-                let mut statement = moment.prepare_cached(NAMED)?;
-                let rows = statement.query_map(params![after_name, after_id, end, stations_max], |row| {
-                    Ok((row.get(0)?, row.get(1)?))
-                })?;
-                rows.collect()
-            };
-            let rows = read().map_err(|error| self.not_read(error))?;
-            Ok(rows.into_iter().filter_map(|(id, name)| Some((StationId::new(id)?, name))).collect())
-        })
-    }
 }
-
-/// Where the names begin is found by the index, and so is where they end.
-pub(super) const NAMED: &str = "SELECT station_id, name FROM station_settings
-    WHERE name COLLATE NOCASE >= ?1 AND name COLLATE NOCASE < ?3
-    AND (name COLLATE NOCASE > ?1 OR station_id > ?2)
-    ORDER BY name COLLATE NOCASE, station_id LIMIT ?4";
 
 const STATIONS: &str =
     "SELECT station_id, name, area, location, access_note, telephones, expected_by FROM station_settings";

@@ -1,5 +1,7 @@
 //! The stations: all of them, one, and what it went on saying.
 
+mod by_name;
+
 use axum::Json;
 use axum::extract::{Extension, State};
 use jiff::Timestamp;
@@ -11,7 +13,7 @@ use waterwatch_core::alarm::{AlarmSource, Point, State as AlarmState};
 use super::alarms::limit;
 use super::read;
 use super::words::Word;
-use crate::live::{StationQuery, StationRow, View, Within};
+use crate::live::{StationQuery, StationRow, View};
 use crate::shown::span::TimelineObject;
 use crate::shown::station::{PausedObject, RetiredObject, StationDetailObject, StationInDetail, VisitObject};
 use crate::shown::time::{Clock, rfc3339};
@@ -108,10 +110,6 @@ struct StationRowObject {
     retired: Option<RetiredObject>,
 }
 
-/// Stations that are found by name, at most: of more, none is left out without a
-/// word.
-const NAMED_MAX: usize = 10_000;
-
 /// The stations
 ///
 /// By their ids. Those that were never heard are there if anything is known of them.
@@ -122,28 +120,20 @@ pub(super) async fn list(
     QueryString(asked): QueryString<StationsQuery>,
 ) -> Result<Json<StationsObject>, Problem> {
     let after = asked.after.as_deref().map(station_after);
-    let within = match asked.q {
-        Some(q) => Some(within(&web, deadline, q).await?),
-        None => None,
-    };
     let query = StationQuery {
         comms: asked.comms.0.into_iter().map(|Word(comms)| comms).collect(),
         quality: asked.quality.0.into_iter().map(|Word(quality)| quality).collect(),
         state: asked.state.0.into_iter().map(|Word(state)| state).collect(),
         area: asked.area.map(Into::into),
         unnamed: asked.unnamed,
-        within,
+        within: None,
         after: after.transpose()?,
         limit: limit(asked.limit)?,
     };
-    let clock = Clock::system();
-    let (mut stations, has_more) = web
-        .look(deadline, move |view| {
-            let page = view.stations(&query, clock.now_ms());
-            let stations = page.stations.iter().map(|row| StationRowObject::new(view, row, &clock));
-            (stations.collect::<Vec<StationRowObject>>(), page.has_more)
-        })
-        .await?;
+    let Page { mut stations, has_more } = match &asked.q {
+        Some(called) => by_name::page(&web, deadline, query, called).await?,
+        None => look(&web, deadline, query).await?,
+    };
     let ids: Vec<StationId> =
         stations.iter().filter_map(|station| StationId::new(station.station_id)).collect();
     let about = read(&web, deadline, move |reader| reader.about_these(&ids)).await?;
@@ -157,24 +147,21 @@ pub(super) async fn list(
     Ok(Json(StationsObject { stations, next }))
 }
 
-/// The stations whose id or name begins like this.
-async fn within(web: &Web, deadline: Deadline, q: String) -> Result<Within, Problem> {
-    let q = q.trim().to_owned();
-    if q.is_empty() || q.chars().count() > 100 {
-        return Err(Problem::unfit("q", "it must have 1 to 100 characters"));
-    }
-    let is_number = q.bytes().all(|byte| byte.is_ascii_digit());
-    let id_prefix = is_number.then(|| q.as_str().into());
-    let named = read(web, deadline, move |reader| reader.stations_named(&q, None, NAMED_MAX + 1)).await?;
-    if named.len() > NAMED_MAX {
-        return Err(Problem::unfit(
-            "q",
-            format!("more than {NAMED_MAX} names begin like this; write more of it"),
-        ));
-    }
-    let mut ids: Vec<StationId> = named.into_iter().map(|(id, _)| id).collect();
-    ids.sort_unstable();
-    Ok(Within { id_prefix, ids })
+/// What is published of a page of stations.
+#[derive(Debug, Default)]
+struct Page {
+    stations: Vec<StationRowObject>,
+    has_more: bool,
+}
+
+async fn look(web: &Web, deadline: Deadline, query: StationQuery) -> Result<Page, Problem> {
+    let see = move |view: &View<'_>| {
+        let clock = Clock::system();
+        let page = view.stations(&query, clock.now_ms());
+        let stations = page.stations.iter().map(|row| StationRowObject::new(view, row, &clock));
+        Page { stations: stations.collect(), has_more: page.has_more }
+    };
+    web.look(deadline, see).await
 }
 
 impl StationRowObject {
