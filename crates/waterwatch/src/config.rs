@@ -163,7 +163,11 @@ impl std::str::FromStr for Range {
         text.parse::<IpNet>()
             .or_else(|_| text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical())))
             .map(Range)
-            .map_err(|_| format!("\"{text}\" is no address range; write it like 10.20.0.0/16 or 10.20.0.7"))
+            .map_err(|_| {
+                // No address is longer.
+                let begin: String = text.chars().take(100).collect();
+                format!("\"{begin}\" is no address range; write it like 10.20.0.0/16 or 10.20.0.7")
+            })
     }
 }
 

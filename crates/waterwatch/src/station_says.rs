@@ -194,7 +194,7 @@ impl StationSays {
 
 /// A field that no scope has may be one of a station.
 fn known_here(unfit: Unfit) -> Unfit {
-    if !unfit.is_unknown() {
+    if !unfit.is_unknown() || unfit.name.starts_with("points.") {
         return unfit;
     }
     Unfit { wanted: format!("{}, {}", OWN_FIELDS.join(", "), unfit.wanted), ..unfit }

@@ -8,6 +8,7 @@
 pub mod access;
 mod api;
 mod asker;
+mod body;
 mod extract;
 mod feed;
 mod following;

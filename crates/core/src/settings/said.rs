@@ -43,6 +43,9 @@ pub enum Said<'a> {
     Text(&'a str),
 }
 
+/// How much of a text is repeated that cannot be meant: enough to find it.
+const SAID_CHARS_SHOWN: usize = 100;
+
 /// What is written for a setting and cannot be meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfit {
@@ -207,7 +210,12 @@ impl fmt::Display for Said<'_> {
         match self {
             Said::Flag(flag) => flag.fmt(f),
             Said::Number(number) => number.fmt(f),
-            Said::Text(text) => write!(f, "the text \"{}\"", text.escape_debug()),
+            Said::Text(text) => {
+                let mut chars = text.chars();
+                let begin: String = chars.by_ref().take(SAID_CHARS_SHOWN).collect();
+                let more = if chars.next().is_some() { "…" } else { "" };
+                write!(f, "the text \"{}{more}\"", begin.escape_debug())
+            }
         }
     }
 }

@@ -66,11 +66,7 @@ impl ScopeSays {
     pub fn fields() -> Vec<String> {
         let mut fields = vec!["period_s".to_owned(), "grace_s".to_owned()];
         for &point in Point::OF_STATION {
-            let has = |setting: &Setting| {
-                point.is_contact() || !matches!(setting, Setting::OnDelay | Setting::OffDelay)
-            };
-            let settings = Setting::ALL.into_iter().filter(has).map(Setting::name);
-            fields.extend(settings.chain(TEXTS).map(|name| format!("points.{point}.{name}")));
+            fields.extend(names_of(point).map(|name| format!("points.{point}.{name}")));
         }
         fields
     }
@@ -113,7 +109,8 @@ impl ScopeSays {
             }
             _ => {
                 let setting = Setting::ALL.into_iter().find(|setting| setting.name() == name);
-                let setting = setting.ok_or_else(|| unknown(name))?;
+                let wanted = || names_of(point).collect::<Vec<_>>().join(", ");
+                let setting = setting.ok_or_else(|| Unfit::unknown(name.to_owned(), wanted()))?;
                 self.overrides.points[point as usize].say(point, setting, said)?;
             }
         }
@@ -152,6 +149,14 @@ impl ScopeSays {
         }
         told
     }
+}
+
+/// What can be said of a point.
+fn names_of(point: Point) -> impl Iterator<Item = &'static str> {
+    let has = move |setting: &Setting| {
+        point.is_contact() || !matches!(setting, Setting::OnDelay | Setting::OffDelay)
+    };
+    Setting::ALL.into_iter().filter(has).map(Setting::name).chain(TEXTS)
 }
 
 fn unknown(field: &str) -> Unfit {

@@ -1,6 +1,8 @@
 //! What is wrong with a field, in words for people: what reads JSON and queries speaks
 //! of types that only programmers know.
 
+use super::problem::{Kind, Problem};
+
 /// A field that is wrong.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Wrong {
@@ -8,6 +10,19 @@ pub(super) struct Wrong {
     pub(super) field: Option<String>,
     /// What it is, and what it must be.
     pub(super) detail: String,
+}
+
+/// How much of a field's place is named: whoever nests a thousand arrays knows
+/// where.
+const FIELD_CHARS_MAX: usize = 100;
+
+/// The same as a problem.
+pub(super) fn unfit(path: &str, message: &str) -> Problem {
+    let Wrong { field, detail } = of_field(path, message);
+    match field {
+        Some(field) => Problem::unfit(field.chars().take(FIELD_CHARS_MAX).collect::<String>(), detail),
+        None => Problem::new(Kind::Unfit, detail),
+    }
 }
 
 /// Says what `message` of serde says of what is at `path`; what our own readers say is
@@ -133,7 +148,7 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use super::*;
-    use crate::web::extract::read;
+    use crate::web::body::read;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]

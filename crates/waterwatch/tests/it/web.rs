@@ -5,6 +5,7 @@ mod access;
 mod commands;
 mod described;
 mod documented;
+mod echoes;
 mod events;
 mod limits;
 mod metrics;

@@ -20,12 +20,12 @@ use super::alarms::limit;
 use super::order::{ByQuery, DoneObject, obey};
 use super::read;
 use crate::command::What;
-use crate::said_json::{Object, object, said};
+use crate::said_json::{object, said};
 use crate::said_tag::SaidTag;
 use crate::station_says::NAME_CHARS_MAX;
 use crate::store::reader::{Reader, SaidForFleet};
 use crate::web::access::Caller;
-use crate::web::extract::{Json, NamePath, QueryString, StationParams, StationPath, printable};
+use crate::web::extract::{JsonObject, NamePath, QueryString, StationParams, StationPath, printable};
 use crate::web::problem::Problem;
 use crate::web::{Deadline, Web};
 
@@ -80,7 +80,7 @@ pub(super) async fn put_station(
     StationPath(station): StationPath,
     QueryString(ByQuery { on_behalf_of }): QueryString<ByQuery>,
     IfMatch(if_said): IfMatch,
-    Json(Object(body)): Json<Object>,
+    JsonObject(body): JsonObject,
 ) -> Result<Answer<DoneObject>, Problem> {
     let what = What::SetStation { station, says: Box::new(said(&body)?), if_said };
     obey(&web, &caller, on_behalf_of.as_deref(), what).await
@@ -202,7 +202,7 @@ pub(super) async fn put_area(
     NamePath(name): NamePath,
     QueryString(ByQuery { on_behalf_of }): QueryString<ByQuery>,
     IfMatch(if_said): IfMatch,
-    Json(Object(body)): Json<Object>,
+    JsonObject(body): JsonObject,
 ) -> Result<Answer<DoneObject>, Problem> {
     let what = What::SetArea { area: area_name(&name)?, says: Box::new(said(&body)?), if_said };
     obey(&web, &caller, on_behalf_of.as_deref(), what).await
@@ -254,7 +254,7 @@ pub(super) async fn put_fleet(
     caller: Caller,
     QueryString(ByQuery { on_behalf_of }): QueryString<ByQuery>,
     IfMatch(if_said): IfMatch,
-    Json(Object(body)): Json<Object>,
+    JsonObject(body): JsonObject,
 ) -> Result<Answer<DoneObject>, Problem> {
     let what = What::SetFleet { says: Box::new(said(&body)?), if_said };
     obey(&web, &caller, on_behalf_of.as_deref(), what).await

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waterwatch_core::Token;
-use waterwatch_core::token::{Right, Rights, Role};
+use waterwatch_core::token::{Right, Rights, Role, TOKEN_NAME_CHARS_MAX};
 
 use super::alarms::limit;
 use super::order::{DoneObject, ask, obey};
@@ -16,7 +16,7 @@ use crate::tokens::Secret;
 use crate::web::Web;
 use crate::web::access::Caller;
 use crate::web::extract::{Json, NamePath, QueryString};
-use crate::web::problem::Problem;
+use crate::web::problem::{Kind, Problem};
 
 /// Which tokens are asked for.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -138,9 +138,15 @@ pub(super) async fn add(
         Right::from_name(right).ok_or_else(unknown)
     });
     let rights = rights.collect::<Result<Rights, Problem>>()?;
+    if Secret::parse(&order.name).is_some() {
+        return Err(Problem::unfit(
+            "name",
+            "this is the secret of a token, and the ledger shows names: choose one",
+        ));
+    }
     let secret = Secret::random().map_err(|error| {
         tracing::error!(%error, "the system gives no random numbers");
-        Problem::new(crate::web::problem::Kind::Internal, "the system gives no random numbers")
+        Problem::new(Kind::Internal, "the system gives no random numbers")
     })?;
     let name = order.name.trim().to_owned();
     let what = What::AddToken { name: name.clone().into(), role, rights, digest: secret.digest() };
@@ -159,5 +165,13 @@ pub(super) async fn revoke(
     caller: Caller,
     NamePath(name): NamePath,
 ) -> Result<Answer<DoneObject>, Problem> {
+    if Secret::parse(&name).is_some() {
+        let detail = "this is the secret of a token, and is not looked for: write its name; GET /api/v1/tokens has all";
+        return Err(Problem::new(Kind::NotFound, detail));
+    }
+    if name.chars().count() > TOKEN_NAME_CHARS_MAX {
+        let detail = format!("a token's name has up to {TOKEN_NAME_CHARS_MAX} characters");
+        return Err(Problem::new(Kind::NotFound, detail));
+    }
     obey(&web, &caller, None, What::RevokeToken { name: name.into() }).await
 }

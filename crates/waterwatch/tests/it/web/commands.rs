@@ -244,7 +244,12 @@ fn what_cannot_be_meant_is_named_and_changes_nothing() {
         ("/api/v1/alarms/77/alarm1/note", json!({"text": "x"}), 404, None),
         (shelve, json!([]), 422, None),
         ("/api/v1/alarms/7/alarm1/acknowledge", json!([occurrence]), 422, None),
-        ("/api/v1/alarms/acknowledge", json!({"occurrences": [["7", "alarm1", occurrence]]}), 422, None),
+        (
+            "/api/v1/alarms/acknowledge",
+            json!({"occurrences": [["7", "alarm1", occurrence]]}),
+            422,
+            Some("occurrences[0]"),
+        ),
         ("/api/v1/alarms/7/alarm1/acknowledge", json!({"occurrence": 1.5}), 422, Some("occurrence")),
         ("/api/v1/alarms/7/alarm1/acknowledge", json!({"occurrence": "one"}), 422, Some("occurrence")),
         ("/api/v1/alarms/7/alarm3/acknowledge", json!({"occurrence": occurrence}), 404, None),

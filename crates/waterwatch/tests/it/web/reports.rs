@@ -49,7 +49,7 @@ fn a_report_that_is_wrong_is_named_and_none_of_its_request_is_stored() {
         (json!({"station_id": 2, "alarm1": true, "alarm2": true, "level_mm": 7}), 422, Some("level_mm")),
         (json!([]), 422, None),
         // Not by their places.
-        (json!([[7, true, false]]), 422, None),
+        (json!([[7, true, false]]), 422, Some("[0]")),
         (json!("1 0 0"), 422, None),
         (json!(vec![&good; 1001]), 422, None),
     ] {

@@ -225,6 +225,7 @@ fn a_setting_that_cannot_be_meant_is_named_and_nothing_of_it_is_taken() {
         (json!({"name": "x", "period_s": true}), "period_s"),
         (json!({"name": "x", "tags": "pump, old"}), "tags"),
         (json!({"name": "x", "tags": ["pump", "a,b"]}), "tags[1]"),
+        (json!({"name": "x", "tags": [[]]}), "tags[0]"),
         (json!({"name": "x", "tags": vec!["a"; 21]}), "tags"),
         (json!({"name": "x", "allow_from": ["10.0.0.1", "10.0.0.1 10.0.0.2"]}), "allow_from[1]"),
         (json!({"name": "x", "expected_by": 1_795_482_600_000_i64}), "expected_by"),
