@@ -118,6 +118,8 @@ pub enum What {
     Forget {
         /// Which station.
         station: StationId,
+        /// Only if one of these is the tag of what is said of it; `None`: whatever is said.
+        if_said: Option<Box<[SaidTag]>>,
     },
     /// Make a token for the HTTP API.
     AddToken {
@@ -190,7 +192,7 @@ impl What {
             | What::EndVisit { station }
             | What::SetStation { station, .. }
             | What::Retire { station, .. }
-            | What::Forget { station } => Some(*station),
+            | What::Forget { station, .. } => Some(*station),
             What::AddToken { .. } | What::RevokeToken { .. } => None,
         }
     }

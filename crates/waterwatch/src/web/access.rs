@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -92,7 +92,13 @@ struct Takes {
     query: Vec<Method>,
     /// Methods that read a body.
     body: Vec<Method>,
+    /// Methods that go by a condition, and which.
+    conditions: Vec<(Method, HeaderName)>,
 }
+
+/// What says that something is to be done only if it is still, or not yet, there. Who only
+/// looks may say it in vain.
+const CONDITIONS: [HeaderName; 2] = [header::IF_MATCH, header::IF_NONE_MATCH];
 
 impl Takes {
     fn add(&mut self, item: &PathItem) {
@@ -100,14 +106,20 @@ impl Takes {
         let methods = [Method::GET, Method::PUT, Method::POST, Method::DELETE];
         for (method, operation) in methods.into_iter().zip([get, put, post, delete]) {
             let Some(operation) = operation else { continue };
-            let mut parameters = operation.parameters.iter().flatten();
-            let is_in_query = |parameter: &RefOr<Parameter>| match parameter {
-                RefOr::T(parameter) => parameter.parameter_in == ParameterIn::Query,
-                RefOr::Ref(_) => false,
-            };
-            if parameters.any(is_in_query) {
+            let parameters = operation.parameters.iter().flatten();
+            let described = parameters.filter_map(|parameter| match parameter {
+                RefOr::T(parameter) => Some(parameter),
+                RefOr::Ref(_) => None,
+            });
+            let described: Vec<&Parameter> = described.collect();
+            if described.iter().any(|parameter| parameter.parameter_in == ParameterIn::Query) {
                 self.query.push(method.clone());
             }
+            let is_read = |condition: &HeaderName| {
+                described.iter().any(|parameter| parameter.name.eq_ignore_ascii_case(condition.as_str()))
+            };
+            let conditions = CONDITIONS.into_iter().filter(is_read);
+            self.conditions.extend(conditions.map(|condition| (method.clone(), condition)));
             if operation.request_body.is_some() {
                 self.body.push(method);
             }
@@ -122,6 +134,16 @@ impl Takes {
             let name = query.split(['=', '&']).next().unwrap_or_default();
             let name: String = name.chars().take(60).collect();
             return Err(Problem::unfit(name, "nothing is read of this page's address behind the `?`"));
+        }
+        let is_said = |condition: &HeaderName| {
+            request.headers().contains_key(condition)
+                && !self.conditions.iter().any(|(of, read)| of == method && read == condition)
+        };
+        if *method != Method::GET
+            && let Some(condition) = CONDITIONS.into_iter().find(is_said)
+        {
+            let problem = Problem::new(Kind::BadRequest, "nothing here goes by this condition: leave it out");
+            return Err(problem.of_field(condition.to_string()));
         }
         let has_body = request.headers().contains_key(header::TRANSFER_ENCODING)
             || request.headers().get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");

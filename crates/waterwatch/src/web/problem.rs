@@ -130,6 +130,12 @@ impl Problem {
         Problem::new(Kind::Unfit, detail).of_field(field)
     }
 
+    /// Whether it is of this kind.
+    #[must_use]
+    pub fn is(&self, kind: Kind) -> bool {
+        self.status == kind.words().0.as_u16()
+    }
+
     /// What it is about, and what to do.
     #[must_use]
     pub fn detail(&self) -> &str {

@@ -138,8 +138,8 @@ impl Draft {
                 self.retire(store, ground.watch.settings(), *station, (by, reason))?;
                 Ok(self.done())
             }
-            What::Forget { station } => {
-                self.forget(ground, *station, by)?;
+            What::Forget { station, if_said } => {
+                self.forget(ground, *station, (by, if_said.as_deref()))?;
                 Ok(self.done())
             }
             What::AddToken { name, role, rights, digest } => {

@@ -9,6 +9,8 @@ use waterwatch_core::station_life::Input;
 
 use super::command::NotObeyed;
 use super::draft::{Draft, Ground};
+use super::saying::Who;
+use crate::said_tag::SaidTag;
 use crate::store::{NewSays, Store};
 
 impl Draft {
@@ -18,11 +20,14 @@ impl Draft {
         &mut self,
         ground: &Ground<'_, S>,
         id: StationId,
-        by: &str,
+        (by, if_said): Who<'_>,
     ) -> Result<(), NotObeyed> {
         let store = ground.store;
         // By the rows: what is said may be what cannot be meant, and is in no settings.
         match self.station_says(store, id) {
+            Ok(says) if if_said.is_some_and(|tags| !tags.contains(&SaidTag::of(&says.told()))) => {
+                return Err(Rejected::SaidOtherwise.into());
+            }
             Ok(says) if says.is_empty() => {}
             Err(error) if !error.root_cause().is::<Unfit>() => return Err(NotObeyed::unread(&error)),
             Ok(_) | Err(_) => return Err(Rejected::StationNamed { station: id }.into()),

@@ -30,7 +30,7 @@ impl AreasSaid<'_> {
 }
 
 /// Who says it, and only if one of these is the tag of what is said there until then.
-type Who<'a> = (&'a str, Option<&'a [SaidTag]>);
+pub(super) type Who<'a> = (&'a str, Option<&'a [SaidTag]>);
 
 impl Draft {
     /// People say this of a station, in place of all that they said of it.

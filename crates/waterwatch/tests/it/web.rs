@@ -3,6 +3,7 @@
 
 mod access;
 mod commands;
+mod conditions;
 mod described;
 mod documented;
 mod echoes;

@@ -195,7 +195,7 @@ proptest! {
                     let id = StationId::new(*number).unwrap();
                     if reference.find(id).is_some() {
                         for store in [&mut reference, &mut store] {
-                            let batch = lives::ordered(store, now_ms, &[What::Forget { station: id }]);
+                            let batch = lives::ordered(store, now_ms, &[What::Forget { station: id, if_said: None }]);
                             store.commit(&batch).unwrap();
                         }
                     }

@@ -3,7 +3,7 @@
 mod holds;
 pub(super) mod listed;
 mod schema;
-mod tag;
+pub(super) mod tag;
 
 use axum::Json as Answer;
 use axum::extract::{Extension, State};
@@ -15,7 +15,7 @@ use waterwatch_core::settings::{Said, text};
 
 use self::holds::{From, HoldsObject};
 use self::schema::{ScopeSaid, StationSaid};
-use self::tag::{IfMatch, IfMatchParams, Tagged};
+use self::tag::{IfMatchParams, IfNoneMatchParams, OnlyIf, Tagged};
 use super::alarms::limit;
 use super::order::{ByQuery, DoneObject, obey};
 use super::read;
@@ -70,7 +70,7 @@ pub(super) async fn station(
 /// In place of all that was said of it: what is left out comes from its area or the fleet. It need not have been heard
 /// yet. An empty object says nothing of it any more. It holds once it is answered.
 #[utoipa::path(put, path = "/stations/{id}", tag = "settings", request_body = StationSaid,
-    params(StationParams, ByQuery, IfMatchParams),
+    params(StationParams, ByQuery, IfMatchParams, IfNoneMatchParams),
     responses((status = 200, body = DoneObject),
         (status = 409, body = Problem, content_type = "application/problem+json"),
         (status = 412, body = Problem, content_type = "application/problem+json")))]
@@ -79,11 +79,11 @@ pub(super) async fn put_station(
     caller: Caller,
     StationPath(station): StationPath,
     QueryString(ByQuery { on_behalf_of }): QueryString<ByQuery>,
-    IfMatch(if_said): IfMatch,
+    only: OnlyIf,
     JsonObject(body): JsonObject,
 ) -> Result<Answer<DoneObject>, Problem> {
-    let what = What::SetStation { station, says: Box::new(said(&body)?), if_said };
-    obey(&web, &caller, on_behalf_of.as_deref(), what).await
+    let what = What::SetStation { station, says: Box::new(said(&body)?), if_said: only.said() };
+    only.told(obey(&web, &caller, on_behalf_of.as_deref(), what).await)
 }
 
 /// Which areas are asked for.
@@ -192,7 +192,7 @@ pub(super) async fn area(
 ///
 /// In place of all that was said for its stations. It need not have any yet. It holds once it is answered.
 #[utoipa::path(put, path = "/areas/{area}", tag = "settings", request_body = ScopeSaid,
-    params(AreaParams, ByQuery, IfMatchParams),
+    params(AreaParams, ByQuery, IfMatchParams, IfNoneMatchParams),
     responses((status = 200, body = DoneObject),
         (status = 409, body = Problem, content_type = "application/problem+json"),
         (status = 412, body = Problem, content_type = "application/problem+json")))]
@@ -201,11 +201,11 @@ pub(super) async fn put_area(
     caller: Caller,
     NamePath(name): NamePath,
     QueryString(ByQuery { on_behalf_of }): QueryString<ByQuery>,
-    IfMatch(if_said): IfMatch,
+    only: OnlyIf,
     JsonObject(body): JsonObject,
 ) -> Result<Answer<DoneObject>, Problem> {
-    let what = What::SetArea { area: area_name(&name)?, says: Box::new(said(&body)?), if_said };
-    obey(&web, &caller, on_behalf_of.as_deref(), what).await
+    let what = What::SetArea { area: area_name(&name)?, says: Box::new(said(&body)?), if_said: only.said() };
+    only.told(obey(&web, &caller, on_behalf_of.as_deref(), what).await)
 }
 
 /// As the writer takes it.
@@ -245,7 +245,7 @@ pub(super) async fn fleet(
 ///
 /// Over what the configuration says, and in place of all that people said for it. It holds once it is answered.
 #[utoipa::path(put, path = "/settings", tag = "settings", request_body = ScopeSaid,
-    params(ByQuery, IfMatchParams),
+    params(ByQuery, IfMatchParams, IfNoneMatchParams),
     responses((status = 200, body = DoneObject),
         (status = 409, body = Problem, content_type = "application/problem+json"),
         (status = 412, body = Problem, content_type = "application/problem+json")))]
@@ -253,9 +253,9 @@ pub(super) async fn put_fleet(
     State(web): State<Web>,
     caller: Caller,
     QueryString(ByQuery { on_behalf_of }): QueryString<ByQuery>,
-    IfMatch(if_said): IfMatch,
+    only: OnlyIf,
     JsonObject(body): JsonObject,
 ) -> Result<Answer<DoneObject>, Problem> {
-    let what = What::SetFleet { says: Box::new(said(&body)?), if_said };
-    obey(&web, &caller, on_behalf_of.as_deref(), what).await
+    let what = What::SetFleet { says: Box::new(said(&body)?), if_said: only.said() };
+    only.told(obey(&web, &caller, on_behalf_of.as_deref(), what).await)
 }

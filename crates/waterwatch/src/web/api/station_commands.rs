@@ -7,6 +7,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::order::{ByOrder, ByQuery, DoneObject, Person, Reason, ReasonOrder, UntilOrder, obey};
+use super::settings::tag::{IfMatch, IfMatchParams};
 use crate::command::What;
 use crate::web::Web;
 use crate::web::access::Caller;
@@ -97,15 +98,18 @@ pub(super) async fn end_visit(
 ///
 /// An id that somebody invented or mistyped: nothing of it is kept but the ledger. Should it report again, it is new.
 #[utoipa::path(delete, path = "/stations/{id}", tag = "stations",
-    params(StationParams, ByQuery),
-    responses((status = 200, body = DoneObject), (status = 409, body = Problem, content_type = "application/problem+json")))]
+    params(StationParams, ByQuery, IfMatchParams),
+    responses((status = 200, body = DoneObject),
+        (status = 409, body = Problem, content_type = "application/problem+json"),
+        (status = 412, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn forget(
     State(web): State<Web>,
     caller: Caller,
     StationPath(station): StationPath,
     QueryString(ByQuery { on_behalf_of }): QueryString<ByQuery>,
+    IfMatch(if_said): IfMatch,
 ) -> Result<Answer<DoneObject>, Problem> {
-    obey(&web, &caller, on_behalf_of.as_deref(), What::Forget { station }).await
+    obey(&web, &caller, on_behalf_of.as_deref(), What::Forget { station, if_said }).await
 }
 
 /// Retire a station

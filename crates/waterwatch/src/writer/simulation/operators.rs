@@ -204,7 +204,7 @@ impl World {
         let lasts_ms = self.rng.i64(-MINUTE_MS..9 * HOUR_MS);
         let until_ms = now_ms + lasts_ms;
         match self.rng.u8(0..9) {
-            8 => What::Forget { station },
+            8 => What::Forget { station, if_said: None },
             0..2 => What::Pause { station, until_ms, reason: "it is winter".into() },
             2 => What::Resume { station },
             3..5 => {

@@ -68,7 +68,8 @@ fn what_is_not_stored_is_not_counted_and_what_is_stored_is_counted_once() {
 fn those_that_were_forgotten_had_come_in_all_the_same() {
     let mut turns = turns().with_new_stations_max(3);
     turns.pass(1, &["1 0 0", "2 0 0"]);
-    let forget = crate::command::What::Forget { station: waterwatch_core::StationId::new(1).unwrap() };
+    let forget =
+        crate::command::What::Forget { station: waterwatch_core::StationId::new(1).unwrap(), if_said: None };
     turns.order(forget);
     assert_eq!(turns.pass(1, &["3 0 0", "4 0 0"]), [RAISED]);
 }

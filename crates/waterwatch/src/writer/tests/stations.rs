@@ -302,7 +302,7 @@ fn a_station_that_is_retired_when_it_was_expected_is_not_missed() {
 }
 
 fn forget(number: i64) -> What {
-    What::Forget { station: station(number) }
+    What::Forget { station: station(number), if_said: None }
 }
 
 #[test]

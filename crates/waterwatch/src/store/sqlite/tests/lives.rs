@@ -89,7 +89,9 @@ fn of_a_station_that_is_forgotten_the_ledger_alone_is_left() {
     let all = rows(&folder.path().join("data.sqlite"), &["status", "state", "span", "alarm"]);
     assert!(all.iter().any(|row| row.starts_with("span: Text(\"1 ")), "{all:?}");
 
-    store.commit(&ordered(&store, BEGAN_MS + 5_000, &[What::Forget { station: one }])).unwrap();
+    store
+        .commit(&ordered(&store, BEGAN_MS + 5_000, &[What::Forget { station: one, if_said: None }]))
+        .unwrap();
     assert!(store.find(one).is_none() && store.lives().is_empty());
     assert_eq!((store.station_count(), store.places()), (2, 3));
     assert_eq!(store.span_rows, spans - 2);
@@ -130,7 +132,7 @@ fn a_station_that_is_forgotten_and_reports_at_once_has_no_past() {
     // After a gap: its span is over, and has no row yet.
     commit(&mut store, 400_000);
     assert_eq!((store.spans.len(), store.span_rows), (1, 0));
-    let mut again = ordered(&store, BEGAN_MS + 401_000, &[What::Forget { station: one }]);
+    let mut again = ordered(&store, BEGAN_MS + 401_000, &[What::Forget { station: one, if_said: None }]);
     let elsewhere = tempfile::tempdir().unwrap();
     let new = batch(&open(elsewhere.path()), Form::Journal, BEGAN_MS + 401_000, &[(1, true)]);
     again.changes = new.changes;

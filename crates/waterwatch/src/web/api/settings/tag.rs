@@ -24,13 +24,63 @@ impl<T: Serialize> IntoResponse for Tagged<T> {
 
 /// What must be said until now for a change to be made; `None`: whatever is.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::web::api) struct IfMatch(pub(super) Option<Box<[SaidTag]>>);
+pub(in crate::web::api) struct IfMatch(pub(in crate::web::api) Option<Box<[SaidTag]>>);
 
 impl FromRequestParts<Web> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _web: &Web) -> Result<IfMatch, Problem> {
         if_match(&parts.headers)
+    }
+}
+
+/// The same for those who put: they may ask as well that nothing is said there yet.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::web::api) enum OnlyIf {
+    /// One of these is the tag of what is said; `None`: whatever is said.
+    Said(Option<Box<[SaidTag]>>),
+    /// Nothing is said.
+    Nothing,
+}
+
+impl OnlyIf {
+    /// As the writer takes it.
+    pub(super) fn said(&self) -> Option<Box<[SaidTag]>> {
+        match self {
+            OnlyIf::Said(tags) => tags.clone(),
+            OnlyIf::Nothing => Some([SaidTag::of(&[])].into()),
+        }
+    }
+
+    /// What is told of what became of it.
+    pub(super) fn told<T>(&self, done: Result<T, Problem>) -> Result<T, Problem> {
+        match (self, done) {
+            (OnlyIf::Nothing, Err(problem)) if problem.is(Kind::Changed) => {
+                let detail = "something is said there already: read it, and change that";
+                Err(Problem::new(Kind::Changed, detail).of_field("If-None-Match"))
+            }
+            (_, done) => done,
+        }
+    }
+}
+
+impl FromRequestParts<Web> for OnlyIf {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _web: &Web) -> Result<OnlyIf, Problem> {
+        only_if(&parts.headers)
+    }
+}
+
+fn only_if(headers: &HeaderMap) -> Result<OnlyIf, Problem> {
+    let said = if_match(headers)?;
+    let mut none = headers.get_all(header::IF_NONE_MATCH).iter();
+    let unfit = |detail| Problem::new(Kind::BadRequest, detail).of_field("If-None-Match");
+    match (none.next(), none.next(), said) {
+        (None, _, IfMatch(tags)) => Ok(OnlyIf::Said(tags)),
+        (Some(_), _, IfMatch(Some(_))) => Err(unfit("send this or If-Match, not both")),
+        (Some(any), None, IfMatch(None)) if any.as_bytes().trim_ascii() == b"*" => Ok(OnlyIf::Nothing),
+        _ => Err(unfit("it can only be *: put if nothing is said there; If-Match takes tags")),
     }
 }
 
@@ -43,6 +93,16 @@ pub(in crate::web::api) struct IfMatchParams {
     #[param(rename = "If-Match", value_type = String, required = false, pattern = r#"^"[0-9a-f]{32}"$"#,
         example = "\"e3b0c44298fc1c149afbf4c8996fb924\"")]
     if_match: Option<String>,
+}
+
+/// The other header, for the OpenAPI document.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what `OnlyIf` reads")]
+pub(in crate::web::api) struct IfNoneMatchParams {
+    /// `*`: put only if nothing is said there yet.
+    #[param(rename = "If-None-Match", value_type = String, required = false, pattern = r"^\*$", example = "*")]
+    if_none_match: Option<String>,
 }
 
 /// What the header says. Its length is bounded by that of a head.
@@ -113,6 +173,26 @@ mod tests {
             });
             let read = if_match(&headers).ok().map(|IfMatch(tags)| tags.map(Vec::from));
             assert_eq!(read, wanted, "{lines:?}");
+        }
+    }
+    #[test]
+    fn whoever_puts_may_ask_that_nothing_is_there() {
+        let ours = format!("\"{}\"", SaidTag::of(&[]));
+        let nothing = Some(OnlyIf::Nothing);
+        for (none, matches, wanted) in [
+            (&[][..], "*", Some(OnlyIf::Said(None))),
+            (&[" *"], "*", nothing),
+            (&["*"], &*ours, None),
+            (&["*", "*"], "*", None),
+            (&[&*ours], "*", None),
+            (&[""], "*", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_MATCH, matches.parse().unwrap());
+            none.iter().for_each(|line: &&str| {
+                headers.append(header::IF_NONE_MATCH, line.parse().unwrap());
+            });
+            assert_eq!(only_if(&headers).ok(), wanted, "{none:?} {matches}");
         }
     }
 }
