@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use rustix::process::{Resource, getrlimit};
+use waterwatch::config::Limits;
+use waterwatch::open_files;
 
 use super::statistics::Spread;
 use super::table::{MILLION, MINUTE, USUAL, thousand_connections, warm_up_stations};
@@ -18,10 +19,10 @@ use crate::process::Memory;
 use crate::protocol::Protocol;
 
 /// Files that are no connections of the load: ours and the server's.
-const FILES_RESERVED: u64 = 200;
+const FILES_RESERVED: u32 = 200;
 
 /// More connections than this find no port of their own on one address.
-const CONNECTIONS_MAX: u64 = 27_000;
+const CONNECTIONS_MAX: u32 = 27_000;
 
 /// How long a server may take to answer so many new connections.
 const ANSWER_WAIT: Duration = Duration::from_secs(60);
@@ -90,8 +91,10 @@ impl Bench {
 
     /// As many connections as the open files allow; each reports once.
     pub(super) fn idle(&mut self) -> anyhow::Result<Idle> {
-        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        let connections = u32::try_from(files.saturating_sub(FILES_RESERVED).min(CONNECTIONS_MAX))?;
+        // A share of the files is for those who speak HTTP, and the generator has as many.
+        let limits = open_files::within(&Limits::default());
+        let connections =
+            u32::try_from(limits.connections_max)?.saturating_sub(FILES_RESERVED).min(CONNECTIONS_MAX);
         let mut bytes_each = Vec::new();
         for repetition in 1..=self.pacing.repetitions {
             let folder = tempfile::tempdir_in(&self.folder)?;
