@@ -5,6 +5,7 @@
 //! test or a fuzzer without a server.
 
 pub mod alarm;
+pub mod calling;
 pub mod identity;
 pub mod report;
 pub mod settings;
