@@ -210,7 +210,7 @@ impl PointOverrides {
             // A well is paused over the winter.
             service_max_ms: match point {
                 Point::Comms => PAUSE_MAX_MS,
-                Point::Alarm1 | Point::Alarm2 | Point::Identity | Point::NewStations => {
+                Point::Alarm1 | Point::Alarm2 | Point::Identity | Point::NewStations | Point::OnCall => {
                     defaults.service_max_ms
                 }
             },

@@ -4,7 +4,9 @@
 
 mod alarm;
 mod check;
+mod check_config;
 mod events;
+mod oncall;
 mod order;
 mod station;
 mod token;
@@ -26,7 +28,9 @@ pub use self::alarm::{
     WhichAlarm,
 };
 pub use self::check::CheckOptions;
+pub use self::check_config::CheckConfigOptions;
 pub use self::events::EventsOptions;
+pub use self::oncall::{OncallCommand, OncallShowOptions};
 pub use self::order::{
     AlarmAckOptions, AlarmAsideOptions, AlarmBackOptions, AlarmNoteOptions, EndOptions, OrderOptions,
     ServerOptions, StationForgetOptions, StationPauseOptions, StationResumeOptions, StationRetireOptions,
@@ -80,6 +84,9 @@ pub enum Command {
     /// server is asked; while it is away it is waited for, and nothing is left out or shown twice.
     #[command(after_help = "Example: waterwatch events --follow --since 24h --source area/North")]
     Events(EventsOptions),
+    /// Show who has duty, now and ahead
+    #[command(subcommand)]
+    Oncall(OncallCommand),
     /// Say who may speak to the HTTP API
     #[command(subcommand)]
     Token(TokenCommand),
@@ -107,6 +114,12 @@ pub enum Command {
     /// with 0 if all is well, 1 for a warning, 2 if it is critical, 3 if that is not known.
     #[command(after_help = "Example: waterwatch check --backup \"/var/backups/waterwatch-*.sqlite\"")]
     Check(CheckOptions),
+    /// Say what is wrong with a configuration file, before the server is started with it
+    ///
+    /// All that is wrong is told at once, each with its line. It ends with 0 if the server would take the
+    /// file, whatever it warns of, and with 2 if not.
+    #[command(after_help = "Example: waterwatch check-config /etc/waterwatch/waterwatch.toml")]
+    CheckConfig(CheckConfigOptions),
     /// Print what completes these commands in a shell
     #[command(after_help = "Example: waterwatch completions bash > /etc/bash_completion.d/waterwatch")]
     Completions(CompletionsOptions),

@@ -4,10 +4,12 @@
 pub mod alarm;
 pub mod backup;
 pub mod check;
+pub mod check_config;
 pub mod completions;
 mod elsewhere;
 pub mod events;
 pub mod import;
+pub mod oncall;
 mod order;
 pub mod page;
 pub mod station;

@@ -1,7 +1,11 @@
 //! What `serve` is to do: options before variables before the file before
 //! the defaults, checked once and then only read.
 
+mod calling;
+pub mod check;
+mod fields;
 mod points;
+pub mod problem;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -13,6 +17,9 @@ use clap::Args;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use thiserror::Error;
+use waterwatch_core::calling::Plan;
 use waterwatch_core::settings::{Fleet, GRACE_S, PERIOD_S, SHARE_PERCENT, TOGETHER_S};
 
 use self::points::FilePoints;
@@ -71,6 +78,11 @@ struct File {
     points: FilePoints,
     #[serde(default)]
     limits: LimitOptions,
+    /// What `calling` reads.
+    #[serde(default, rename = "contacts")]
+    _contacts: IgnoredAny,
+    #[serde(default, rename = "rotas")]
+    _rotas: IgnoredAny,
 }
 
 #[derive(Debug, Deserialize)]
@@ -194,6 +206,8 @@ pub struct Listener {
 /// Everything that `serve` needs to know.
 #[derive(Debug)]
 pub struct Config {
+    /// The file that said so, if there is one.
+    pub file: Option<PathBuf>,
     /// The database.
     pub data: PathBuf,
     /// Where stations report to; at least one.
@@ -210,6 +224,8 @@ pub struct Config {
     pub fleet: Fleet,
     /// The limits.
     pub limits: Limits,
+    /// Who is called, and when.
+    pub plan: Plan,
 }
 
 impl Config {
@@ -219,8 +235,10 @@ impl Config {
     /// # Errors
     /// Says what is wrong and where: the file, line and column, or the option.
     pub fn load(options: ServeOptions) -> anyhow::Result<Config> {
-        let file = match &options.config {
-            Some(path) => read_file(path)?,
+        let path = options.config.clone();
+        let text = path.as_deref().map(read_text).transpose()?.unwrap_or_default();
+        let file = match &path {
+            Some(path) => parse(path, &text)?,
             None => File::default(),
         };
         if options.listen.is_empty() && !options.allow.is_empty() {
@@ -239,15 +257,22 @@ impl Config {
                 |address| Listener { address, transport: Transport::Plain, allow: options.allow.clone() };
             options.listen.into_iter().map(listener).collect()
         };
+        let time_zone = time_zone(options.time_zone.or(file.time_zone).as_deref())?;
+        let plan = match &path {
+            Some(path) => check::plan(path, &text, &time_zone)?,
+            None => Plan::default(),
+        };
         let config = Config {
             data: options.data.or(file.data).unwrap_or_else(|| PathBuf::from("data.sqlite")),
             listeners: if listeners.is_empty() { vec![Listener::default()] } else { listeners },
             http: options.http.or(file.http).unwrap_or_default(),
             backup: if options.backup.is_empty() { file.backup } else { options.backup },
-            time_zone: time_zone(options.time_zone.or(file.time_zone).as_deref())?,
+            time_zone,
+            file: path,
             log_format: options.log.log_format.or(file.log_format).unwrap_or_default(),
             fleet: file.points.with(&options.fleet.or(file.fleet).checked()?)?,
             limits: options.limits.or(file.limits).checked()?,
+            plan,
         };
         let limits = &config.limits;
         if limits.in_flight_bytes_max < 2 * limits.line_bytes_max {
@@ -281,11 +306,13 @@ impl Default for Listener {
     }
 }
 
-fn read_file(path: &Path) -> anyhow::Result<File> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read the file {}", path.display()))?;
+fn read_text(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read the file {}", path.display()))
+}
+
+fn parse(path: &Path, text: &str) -> anyhow::Result<File> {
     // The error's own words say line and column and show the place.
-    toml::from_str(&text).with_context(|| format!("in the file {}", path.display()))
+    toml::from_str(text).with_context(|| format!("in the file {}", path.display()))
 }
 
 fn socket_address(text: &str) -> Result<SocketAddr, String> {
@@ -304,6 +331,14 @@ pub fn time_zone(name: Option<&str>) -> anyhow::Result<TimeZone> {
         // One that cannot be found is said in the log, and is UTC.
         None => Ok(TimeZone::system()),
     }
+}
+
+/// A number that may not be so small or so large.
+#[derive(Debug, Error)]
+#[error("{says}")]
+struct OutOfRange {
+    key: &'static str,
+    says: String,
 }
 
 /// Declares each number once: as an option, a variable, a key of the file's
@@ -333,8 +368,9 @@ macro_rules! numbers {
                     let $name = self.$name.unwrap_or($default);
                     if !$range.contains(&$name) {
                         let range = $range;
-                        bail!("{} = {} is out of range: from {} to {}",
+                        let says = format!("{} = {} is out of range: from {} to {}",
                             stringify!($name), $name, range.start(), range.end());
+                        bail!(OutOfRange { key: stringify!($name), says });
                     }
                 )+
                 Ok($checked { $( $name, )+ })

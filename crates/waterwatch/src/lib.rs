@@ -21,6 +21,7 @@ pub mod log;
 pub mod metrics;
 mod mistakes;
 pub mod open_files;
+pub mod plan;
 pub mod pulse;
 pub mod refused;
 pub mod said_json;

@@ -15,11 +15,13 @@ fn main() -> ExitCode {
         Command::Alarm(command) => commands::alarm::run(&command),
         Command::Station(command) => commands::station::run(&command),
         Command::Events(options) => commands::events::run(&options),
+        Command::Oncall(command) => commands::oncall::run(&command),
         Command::Token(command) => commands::token::run(&command),
         Command::Simulate(options) => fleet::run(options),
         Command::Backup(options) => commands::backup::run(&options),
         Command::Import(options) => commands::import::run(&options),
         Command::Check(options) => return commands::check::run(&options),
+        Command::CheckConfig(options) => commands::check_config::run(&options),
         Command::Completions(options) => commands::completions::run(&options),
     };
     failure::exit_code(done)

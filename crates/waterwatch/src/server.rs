@@ -20,13 +20,14 @@ use crate::failure::Failure;
 use crate::health::Health;
 use crate::intake::{self, Intake};
 use crate::metrics::{Metrics, Sources};
+use crate::plan::CurrentPlan;
 use crate::pulse::Pulse;
 use crate::store::Store;
 use crate::store::lock::DataLock;
 use crate::store::readers::Readers;
 use crate::store::sqlite::SqliteStore;
 use crate::web::{Feed, Parts, Web};
-use crate::writer::Onlookers;
+use crate::writer::{Onlookers, Rules};
 use crate::{endpoint, lane, live, log, open_files, tokens, web, writer};
 
 /// How long connections may take to be answered once the server stops.
@@ -80,7 +81,9 @@ async fn run<S: Store + Send + 'static>(
     let config = Config { limits: open_files::within(&config.limits), ..config };
     let stopping = CancellationToken::new();
     let accepting = Arc::new(AtomicBool::new(false));
+    let plan = CurrentPlan::of(&config);
     let signals = tokio::spawn(Signals::listen()?.obey(stopping.clone(), Arc::clone(&accepting)));
+    let reloads = tokio::spawn(reload(plan.clone(), signal(SignalKind::hangup())?));
     if config.time_zone.is_unknown() {
         tracing::warn!("this machine's time zone cannot be found, so last_date is in UTC; set time_zone");
     }
@@ -134,13 +137,12 @@ async fn run<S: Store + Send + 'static>(
     };
     let metrics = Arc::new(Metrics::new(&config.limits, sources));
     let writer = {
-        let (limits, stopping) = (config.limits.clone(), stopping.clone());
+        let stopping = stopping.clone();
+        let rules = Rules { limits: config.limits.clone(), settled, plan: plan.clone() };
         let hang_up = move || hang_up.send_replace(());
         let counts = metrics.recording.clone();
         let onlookers = Onlookers { health: Arc::clone(&health), publisher, counts };
-        Part::start("writer", move || {
-            writer::run(submissions, store, &limits, settled, &hang_up, &stopping, onlookers)
-        })?
+        Part::start("writer", move || writer::run(submissions, store, rules, &hang_up, &stopping, onlookers))?
     };
     let mut listeners = JoinSet::new();
     let http_address = http.as_ref().map(|bound| bound.address);
@@ -166,6 +168,7 @@ async fn run<S: Store + Send + 'static>(
             readers: Readers::open(&config.data, READERS_MAX)?,
             tokens: known,
             configured: config.fleet.says(),
+            plan: plan.clone(),
             metrics: Arc::clone(&metrics),
             limits: config.limits.clone(),
             stopping: stopping.clone(),
@@ -243,6 +246,7 @@ async fn run<S: Store + Send + 'static>(
         Ok(())
     });
     signals.abort();
+    reloads.abort();
     done.and(failed).and(shown.map_err(anyhow::Error::from))
 }
 
@@ -310,6 +314,24 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// Has the plan of calling read again at each SIGHUP. If anything is wrong with the file,
+/// what held goes on to hold; all but the plan holds from the next start.
+async fn reload(plan: CurrentPlan, mut hang_ups: Signal) {
+    while hang_ups.recv().await.is_some() {
+        let plan = plan.clone();
+        // The file may be on a disk that takes its time.
+        match tokio::task::spawn_blocking(move || plan.reload()).await {
+            Ok(Ok(plan)) => tracing::info!(
+                contacts = plan.contacts.len(),
+                rotas = plan.rotas.len(),
+                "contacts and rotas were read again; all else of the file holds from the next start"
+            ),
+            Ok(Err(error)) => tracing::error!("nothing was changed by the reload: {error:#}"),
+            Err(panic) => tracing::error!(%panic, "nothing was changed by the reload"),
         }
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod alarm;
 pub mod csv;
+pub mod duty;
 pub mod event;
 pub mod span;
 pub mod station;

@@ -45,6 +45,7 @@ use crate::health::Health;
 use crate::lane::{Lane, Operators};
 use crate::live::{Live, View};
 use crate::metrics::Metrics;
+use crate::plan::CurrentPlan;
 use crate::store::Tokens;
 use crate::store::readers::Readers;
 
@@ -80,6 +81,8 @@ pub struct Parts {
     pub tokens: Tokens,
     /// What the configuration says for the fleet.
     pub configured: ScopeSays,
+    /// Who is called, and when.
+    pub plan: CurrentPlan,
     /// What is counted, here and elsewhere.
     pub metrics: Arc<Metrics>,
     /// Every limit.

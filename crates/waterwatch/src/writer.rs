@@ -10,6 +10,7 @@ pub mod draft;
 mod dues;
 mod expected;
 mod forgetting;
+mod gaps;
 mod identity;
 mod judgement;
 mod life;
@@ -40,7 +41,19 @@ use crate::health::Health;
 use crate::lane::{Submission, Submissions, Taken, Verdict};
 use crate::live::Publisher;
 use crate::metrics::Recording;
+use crate::plan::CurrentPlan;
 use crate::store::{Settled, Store};
+
+/// What it goes by.
+#[derive(Debug)]
+pub struct Rules {
+    /// Every limit.
+    pub limits: Limits,
+    /// How stations and points are judged.
+    pub settled: Settled,
+    /// Who has duty.
+    pub plan: CurrentPlan,
+}
 
 /// Who is told how it goes, and never waited for.
 #[derive(Debug, Default)]
@@ -64,21 +77,23 @@ pub struct Onlookers {
 pub fn run<S: Store>(
     mut submissions: Submissions,
     store: S,
-    limits: &Limits,
-    settled: Settled,
+    rules: Rules,
     hang_up: impl Fn(),
     stopping: &CancellationToken,
     onlookers: Onlookers,
 ) -> anyhow::Result<()> {
     let Onlookers { health, publisher, counts } = onlookers;
+    let Rules { limits, settled, plan } = rules;
+    let batch_reports_max = limits.batch_reports_max;
     let mut recorder =
-        Recorder::start(store, settled, SystemClock, limits.clone(), hang_up, stopping.clone(), publisher)
+        Recorder::start(store, settled, SystemClock, limits, hang_up, stopping.clone(), publisher)
             .with_health(health)
-            .counting(counts);
+            .counting(counts)
+            .on_call(plan);
     recorder.watch.listen_to(submissions.refused());
     loop {
         let due = Some(recorder.due());
-        let (requests, taken) = match submissions.take(limits.batch_reports_max, recorder.company(), due) {
+        let (requests, taken) = match submissions.take(batch_reports_max, recorder.company(), due) {
             Taken::Batch(requests, taken) => (requests, taken),
             Taken::Nothing => (Vec::new(), Vec::new()),
             Taken::End => break,

@@ -49,6 +49,9 @@ pub enum Point {
     Identity,
     /// That more stations are new than may be: derived from their ids.
     NewStations,
+    /// That nobody has duty in a rota, or will not have soon: derived from the
+    /// configuration.
+    OnCall,
 }
 
 named!(Point {
@@ -57,6 +60,7 @@ named!(Point {
     Comms => "comms",
     Identity => "identity",
     NewStations => "new_stations",
+    OnCall => "on_call",
 });
 
 impl Point {
@@ -67,7 +71,7 @@ impl Point {
     pub const OF_AREA: &'static [Point] = &[Point::Comms];
 
     /// What waterwatch itself has.
-    pub const OF_SERVER: &'static [Point] = &[Point::Comms, Point::NewStations];
+    pub const OF_SERVER: &'static [Point] = &[Point::Comms, Point::NewStations, Point::OnCall];
 
     /// What a source has, in their order.
     #[must_use]
@@ -84,7 +88,7 @@ impl Point {
     pub fn is_contact(self) -> bool {
         match self {
             Point::Alarm1 | Point::Alarm2 => true,
-            Point::Comms | Point::Identity | Point::NewStations => false,
+            Point::Comms | Point::Identity | Point::NewStations | Point::OnCall => false,
         }
     }
 
@@ -92,7 +96,7 @@ impl Point {
     #[must_use]
     pub fn default_priority(self) -> Priority {
         match self {
-            Point::Alarm1 | Point::Alarm2 | Point::Comms => Priority::High,
+            Point::Alarm1 | Point::Alarm2 | Point::Comms | Point::OnCall => Priority::High,
             Point::Identity | Point::NewStations => Priority::Medium,
         }
     }

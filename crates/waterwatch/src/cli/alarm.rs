@@ -109,7 +109,7 @@ pub struct AlarmHistoryOptions {
     /// Only of this station (or area/NAME, or server)
     #[arg(long, visible_alias = "station", value_name = "SOURCE", value_parser = source)]
     pub source: Option<AlarmSource>,
-    /// Only of this point: alarm1, alarm2, comms or identity of stations, comms of areas, comms or new_stations of the server
+    /// Only of this point: alarm1, alarm2, comms or identity of stations, comms of areas, comms, new_stations or on_call of the server
     #[arg(long, value_name = "POINT", value_parser = words::point(), hide_possible_values = true)]
     pub point: Option<Point>,
     /// From then on: 2026-11-24, "2026-11-24 02:10", 2026-11-24T01:10:00Z, or how long ago: 2h, 3d
@@ -149,7 +149,7 @@ pub struct WhichAlarm {
     /// Whose: a station's id, area/NAME, or server
     #[arg(value_parser = source)]
     pub source: AlarmSource,
-    /// Which of its alarms: alarm1, alarm2, comms or identity of a station, comms of an area, comms or new_stations of the server
+    /// Which of its alarms: alarm1, alarm2, comms or identity of a station, comms of an area, comms, new_stations or on_call of the server
     #[arg(value_parser = words::point(), hide_possible_values = true)]
     pub point: Point,
 }

@@ -18,7 +18,7 @@ pub struct EventsOptions {
     /// Only of this station (or area/NAME, or server)
     #[arg(long, visible_alias = "station", value_name = "SOURCE", value_parser = source)]
     pub source: Option<AlarmSource>,
-    /// Only of this point: alarm1, alarm2, comms or identity of stations, comms of areas, comms or new_stations of the server
+    /// Only of this point: alarm1, alarm2, comms or identity of stations, comms of areas, comms, new_stations or on_call of the server
     #[arg(long, value_name = "POINT", value_parser = words::point(), hide_possible_values = true)]
     pub point: Option<Point>,
     /// Only of this kind, such as raised or acknowledged; several with commas, or repeated

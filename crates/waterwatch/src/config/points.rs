@@ -15,7 +15,7 @@ use super::FleetNumbers;
 const TEXT_CHARS_MAX: usize = 500;
 
 /// `[points.alarm1]`, `[points.alarm2]`, `[points.comms]`, `[points.identity]`,
-/// `[points.new_stations]`.
+/// `[points.new_stations]`, `[points.on_call]`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FilePoints {
@@ -29,6 +29,8 @@ pub(super) struct FilePoints {
     identity: FilePoint,
     #[serde(default)]
     new_stations: FilePoint,
+    #[serde(default)]
+    on_call: FilePoint,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -71,16 +73,17 @@ impl FilePoints {
             off_delay_s: Some(numbers.off_delay_s),
             ..PointOverrides::default()
         };
-        let FilePoints { alarm1, alarm2, comms, identity, new_stations } = self;
+        let FilePoints { alarm1, alarm2, comms, identity, new_stations, on_call } = self;
         let (alarm1, alarm1_texts) = alarm1.checked(Point::Alarm1)?;
         let (alarm2, alarm2_texts) = alarm2.checked(Point::Alarm2)?;
         let (comms, comms_texts) = comms.checked(Point::Comms)?;
         let (identity, identity_texts) = identity.checked(Point::Identity)?;
         let (new_stations, new_stations_texts) = new_stations.checked(Point::NewStations)?;
+        let (on_call, on_call_texts) = on_call.checked(Point::OnCall)?;
         let overrides = StationOverrides {
             period_s: Some(numbers.period_s),
             grace_s: Some(numbers.grace_s),
-            points: [alarm1.or(&contacts), alarm2.or(&contacts), comms, identity, new_stations],
+            points: [alarm1.or(&contacts), alarm2.or(&contacts), comms, identity, new_stations, on_call],
         };
         let window_ms = i64::from(numbers.silent_together_s) * 1_000;
         let together = FleetTogether {
@@ -89,7 +92,14 @@ impl FilePoints {
         };
         Ok(Fleet {
             overrides,
-            texts: [alarm1_texts, alarm2_texts, comms_texts, identity_texts, new_stations_texts],
+            texts: [
+                alarm1_texts,
+                alarm2_texts,
+                comms_texts,
+                identity_texts,
+                new_stations_texts,
+                on_call_texts,
+            ],
             together,
         })
     }

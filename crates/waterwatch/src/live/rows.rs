@@ -109,7 +109,7 @@ impl Flags {
                         .with(Flags::SILENT, alarm.contact)
                         .with(Flags::PAUSED, alarm.hidden.service.is_some());
                 }
-                Point::Identity | Point::NewStations => {}
+                Point::Identity | Point::NewStations | Point::OnCall => {}
             }
         }
         let worse = u16::from(State::Normal.rank() - worst);

@@ -83,7 +83,7 @@ pub fn reported(contact: &LastContact, point: Point) -> Option<bool> {
     match point {
         Point::Alarm1 => Some(contact.alarm1),
         Point::Alarm2 => Some(contact.alarm2),
-        Point::Comms | Point::Identity | Point::NewStations => None,
+        Point::Comms | Point::Identity | Point::NewStations | Point::OnCall => None,
     }
 }
 

@@ -280,7 +280,7 @@ impl Reader {
                     || exists("SELECT 1 FROM station_settings WHERE area = ?1 LIMIT 1", &[name])?
             }
             AlarmSource::Area(_) => false,
-            AlarmSource::Server => point.is_none_or(|of| of == Point::NewStations),
+            AlarmSource::Server => point.is_none_or(|of| matches!(of, Point::NewStations | Point::OnCall)),
         };
         if is_configured || self.kind != Kind::Ours {
             return Ok(is_configured);

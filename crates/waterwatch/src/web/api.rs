@@ -4,6 +4,7 @@
 mod alarm_commands;
 mod alarms;
 mod events;
+mod oncall;
 mod order;
 mod refused;
 mod reports;
@@ -68,6 +69,7 @@ pub(super) fn routes(web: &Web) -> OpenApiRouter<Web> {
         (Of::VIEWER, routes!(refused::refused)),
         (Of::VIEWER, routes!(events::events)),
         (Of::VIEWER, routes!(stream::stream)),
+        (Of::VIEWER, routes!(oncall::oncall)),
         (Of::ADMIN, routes!(tokens::list, tokens::add)),
         (Of::ADMIN, routes!(tokens::revoke)),
         (Of::VIEWER, routes!(openapi)),

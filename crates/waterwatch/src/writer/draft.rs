@@ -148,6 +148,7 @@ impl Draft {
         let verdicts = submissions.map(|(reports, origin)| self.hear_all(&ground, reports, origin)).collect();
         self.tell_heard_again(store, watch);
         self.count_new(store, watch);
+        self.tell_of_gaps(store, watch);
         self.fall_due(store, watch);
         self.remark_visits(store);
         Decided { obeyed, verdicts }
@@ -380,6 +381,14 @@ impl Draft {
         };
         let subject = self.subject(AlarmSource::Server, Point::NewStations, Origin::default(), None);
         let subject = Subject { reason: reason.map(Into::into), ..subject };
+        self.step(store, watch.settings(), &subject, Input::Contact(contact));
+    }
+
+    /// Whether nobody has duty in a rota, or will not have soon; or no longer.
+    fn tell_of_gaps<S: Store>(&mut self, store: &S, watch: &Watch) {
+        let Some((contact, reason)) = watch.gaps().change() else { return };
+        let subject = self.subject(AlarmSource::Server, Point::OnCall, Origin::default(), None);
+        let subject = Subject { reason: reason.map(|reason| reason.to_owned().into()), ..subject };
         self.step(store, watch.settings(), &subject, Input::Contact(contact));
     }
 

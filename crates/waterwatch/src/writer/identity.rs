@@ -72,7 +72,7 @@ pub(super) fn is_contact_on<S: Store>(store: &S, watch: &Watch, (source, point):
     match point {
         Point::Alarm1 => station.alarm1 || holds(0),
         Point::Alarm2 => station.alarm2 || holds(1),
-        Point::Comms | Point::NewStations => true,
+        Point::Comms | Point::NewStations | Point::OnCall => true,
         Point::Identity => contest.is_some_and(Contest::is_contested),
     }
 }

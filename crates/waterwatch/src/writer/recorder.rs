@@ -24,6 +24,7 @@ use crate::health::Health;
 use crate::lane::{Awaited, Verdict};
 use crate::live::Publisher;
 use crate::metrics::{Recording, Stands};
+use crate::plan::CurrentPlan;
 use crate::store::{Settled, Store, StoreError};
 
 /// How long the writer waits for reports at a time.
@@ -106,6 +107,13 @@ impl<S: Store, C: Clock, H: Fn()> Recorder<S, C, H> {
     #[must_use]
     pub(super) fn with_health(self, health: Arc<Health>) -> Recorder<S, C, H> {
         Recorder { health, ..self }
+    }
+
+    /// The same; somebody must have duty in these rotas.
+    #[must_use]
+    pub(super) fn on_call(mut self, plan: CurrentPlan) -> Recorder<S, C, H> {
+        self.watch = self.watch.on_call(plan, &self.store);
+        self
     }
 
     /// The same; what it does is counted there.

@@ -2,6 +2,7 @@
 
 mod commands;
 mod expected;
+mod gaps;
 mod identity;
 mod new_stations;
 mod sending;
@@ -178,6 +179,13 @@ struct Outcome {
     store: Arc<Mutex<Durable>>,
 }
 
+impl Rules {
+    /// These limits, and nothing else.
+    fn of(limits: &Limits) -> Rules {
+        Rules { limits: limits.clone(), settled: Settled::default(), plan: CurrentPlan::default() }
+    }
+}
+
 /// Runs the writer over these submissions, each sent after the verdict on
 /// the one before.
 fn run_over(faults: &[Fault], limits: &Limits, submissions: &[&[&str]]) -> Outcome {
@@ -194,7 +202,7 @@ fn run_on(store: FaultyStore, limits: &Limits, submissions: &[&[&str]]) -> Outco
             let hang_ups = Cell::new(0);
             let hang_up = || hang_ups.set(hang_ups.get() + 1);
             let (stopping, onlookers) = (CancellationToken::new(), Onlookers::default());
-            let ended = run(receiver, store, limits, Settled::default(), hang_up, &stopping, onlookers);
+            let ended = run(receiver, store, Rules::of(limits), hang_up, &stopping, onlookers);
             (ended, hang_ups.get())
         });
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -19,11 +19,13 @@ use waterwatch_core::{Settings, StationId, StationSettings};
 use self::blind::{Blind, Note};
 use super::dues::Dues;
 use super::expected::Expected;
+use super::gaps::Gaps;
 use super::new_stations::NewStations;
 use super::sending::Sending;
 use super::settling::{FOLLOWED_MAX, ToFollow};
 use super::silent::Silent;
 use super::standing::Standing;
+use crate::plan::CurrentPlan;
 use crate::refused::Refused;
 use crate::store::sweep::Marks;
 use crate::store::{AlarmKey, AllowFrom, Slot, Store};
@@ -70,6 +72,8 @@ pub struct Watch {
     alive_ms: Option<i64>,
     /// How many stations were heard for the first time of late.
     new_stations: NewStations,
+    /// Times in which nobody has duty.
+    gaps: Gaps,
     /// Stations that were never heard, and until when they are expected.
     pub(super) expected: Expected,
     /// From where stations may report that say so.
@@ -148,6 +152,7 @@ impl Watch {
             notes,
             alive_ms: None,
             new_stations: NewStations::start(store.station_count(), now.steady_ms),
+            gaps: Gaps::default(),
             expected: Expected::default(),
             allow_from: AllowFrom::default(),
             to_follow: ToFollow::default(),
@@ -164,6 +169,14 @@ impl Watch {
     #[must_use]
     pub fn with_new_stations_max(mut self, per_hour_max: usize) -> Watch {
         self.new_stations.per_hour_max = per_hour_max;
+        self
+    }
+
+    /// The same, with rotas in which somebody must have duty.
+    #[must_use]
+    pub fn on_call<S: Store>(mut self, plan: CurrentPlan, store: &S) -> Watch {
+        self.gaps = Gaps::of(plan);
+        self.gaps.recorded(store);
         self
     }
 
@@ -208,6 +221,11 @@ impl Watch {
     /// How many stations were heard for the first time of late.
     pub(super) fn new_stations(&self) -> &NewStations {
         &self.new_stations
+    }
+
+    /// Times in which nobody has duty.
+    pub(super) fn gaps(&self) -> &Gaps {
+        &self.gaps
     }
 
     /// How stations and points are judged.
@@ -288,6 +306,7 @@ impl Watch {
         }
         self.sequence = store.sequence();
         self.new_stations.recorded(store, 0);
+        self.gaps.recorded(store);
         self.expected.read(&self.settings, store);
         self.to_follow.read(store);
         self.dues = Dues::default();
@@ -323,6 +342,7 @@ impl Watch {
     pub fn turn(&mut self, now: Now, unstored: bool, sequence: i64) {
         let before = std::mem::replace(&mut self.turn, now);
         self.new_stations.turn(now.steady_ms);
+        self.gaps.turn(now.wall_ms);
         self.sending.turn(now.steady_ms);
         self.standing.turn();
         self.handed_out.clear();
@@ -380,6 +400,7 @@ impl Watch {
             || !self.overdue.is_empty()
             || self.is_alive_due()
             || self.new_stations.is_over(0)
+            || self.gaps.change().is_some()
             || self.sending.is_due()
             || self.is_settling()
             || !self.to_find.is_empty()

@@ -176,6 +176,8 @@ fn help_is_what_it_was() {
         "station retire",
         "station forget",
         "events",
+        "oncall",
+        "oncall show",
         "token",
         "token add",
         "token list",
@@ -184,6 +186,7 @@ fn help_is_what_it_was() {
         "backup",
         "import",
         "check",
+        "check-config",
         "completions",
     ] {
         let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();

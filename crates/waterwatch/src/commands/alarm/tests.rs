@@ -505,7 +505,7 @@ fn picture() -> Picture {
         match (contact, point) {
             (Some(contact), Point::Alarm1) => contact.alarm1 = alarm.contact,
             (Some(contact), Point::Alarm2) => contact.alarm2 = alarm.contact,
-            (_, Point::Comms | Point::Identity | Point::NewStations) | (None, _) => {}
+            (_, Point::Comms | Point::Identity | Point::NewStations | Point::OnCall) | (None, _) => {}
         }
     }
     let server = ServerRows { alive_until_ms: Some(BEGIN_MS + 30 * MINUTE_MS), ..ServerRows::default() };

@@ -220,12 +220,14 @@ impl<'a> Teller<'a> {
             (AlarmSource::Server, Point::NewStations, false) => {
                 "within the last hour no more stations were new than may be".to_owned()
             }
+            (AlarmSource::Server, Point::OnCall, true) => "nobody has duty, or will not have soon".to_owned(),
+            (AlarmSource::Server, Point::OnCall, false) => "somebody has duty, and will have".to_owned(),
             (AlarmSource::Station(_), Point::Identity, true) => "several devices report as it".to_owned(),
             (AlarmSource::Station(_), Point::Identity, false) => "one device alone was heard".to_owned(),
-            (AlarmSource::Station(_), Point::Comms | Point::NewStations, true) => {
+            (AlarmSource::Station(_), Point::Comms | Point::NewStations | Point::OnCall, true) => {
                 "nothing was heard of the station".to_owned()
             }
-            (AlarmSource::Station(_), Point::Comms | Point::NewStations, false) => {
+            (AlarmSource::Station(_), Point::Comms | Point::NewStations | Point::OnCall, false) => {
                 "the station was heard".to_owned()
             }
             (AlarmSource::Area(_) | AlarmSource::Server, _, true) => "it went on".to_owned(),

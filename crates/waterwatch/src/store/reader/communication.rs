@@ -137,7 +137,11 @@ impl Quality {
         match (source, point, comms) {
             (AlarmSource::Station(_), _, None | Some(Comms::New)) => Quality::Never,
             (AlarmSource::Station(_), Point::Alarm1 | Point::Alarm2, Some(comms)) => comms.quality(),
-            (AlarmSource::Station(_), Point::Comms | Point::Identity | Point::NewStations, Some(_))
+            (
+                AlarmSource::Station(_),
+                Point::Comms | Point::Identity | Point::NewStations | Point::OnCall,
+                Some(_),
+            )
             | (AlarmSource::Area(_) | AlarmSource::Server, _, _) => own,
         }
     }

@@ -357,7 +357,7 @@ impl LastContact {
         match point {
             Point::Alarm1 => self.alarm1,
             Point::Alarm2 => self.alarm2,
-            Point::Comms | Point::Identity | Point::NewStations => false,
+            Point::Comms | Point::Identity | Point::NewStations | Point::OnCall => false,
         }
     }
 

@@ -14,6 +14,7 @@ use crate::config::Limits;
 use crate::health::Health;
 use crate::live::Publisher;
 use crate::metrics::{Metrics, Sources};
+use crate::plan::CurrentPlan;
 use crate::pulse::Pulse;
 use crate::store::lock::DataLock;
 use crate::store::readers::Readers;
@@ -65,6 +66,7 @@ fn around() -> Around {
         readers,
         tokens,
         configured: Fleet::default().says(),
+        plan: CurrentPlan::default(),
         metrics,
         limits,
         stopping: CancellationToken::new(),

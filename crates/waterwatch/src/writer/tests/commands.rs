@@ -8,7 +8,6 @@ use super::*;
 use crate::command::{Command, Done, NotDone, Outcome, What};
 use crate::station_says::StationSays;
 use crate::store::AlarmKey;
-use crate::store::Settled;
 use crate::writer::clock::Clock;
 use crate::writer::simulation::disk::Fault;
 
@@ -237,7 +236,7 @@ fn of_a_writer_that_ends_by_a_failure_nothing_is_known() {
     };
     let writer = thread::spawn(move || {
         let (stopping, onlookers) = (CancellationToken::new(), Onlookers::default());
-        run(receiver, store, &limits(), Settled::default(), || {}, &stopping, onlookers)
+        run(receiver, store, Rules::of(&limits()), || {}, &stopping, onlookers)
     });
     // Nobody reports, and nothing else wakes the writer for half a second.
     let began = Instant::now();

@@ -61,6 +61,13 @@ impl Turns {
         Turns::start_at(self.recorder.store, self.settled, limits, self.clock.now())
     }
 
+    /// The same at another moment, with rotas in which somebody must have duty.
+    pub(super) fn on_call(self, plan: CurrentPlan, now: Now) -> Turns {
+        let Turns { recorder, settled, limits, .. } = self;
+        let turns = Turns::start_at(recorder.store, settled, limits, now);
+        Turns { recorder: turns.recorder.on_call(plan), ..turns }
+    }
+
     /// The same, with a limit on the stations that are known.
     pub(super) fn with_stations_max(self, stations_max: usize) -> Turns {
         let limits = Limits { stations_max, ..self.limits };

@@ -14,6 +14,7 @@ impl Watch {
         self.told(self.tells_blind());
         self.sequence = batch.sequence;
         self.new_stations.recorded(store, batch.vacated());
+        self.gaps.recorded(store);
         self.sending.recorded(batch);
         if batch.is_alive {
             self.alive_ms = Some(self.turn.steady_ms);
