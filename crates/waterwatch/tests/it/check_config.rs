@@ -66,3 +66,18 @@ fn warnings_do_not_keep_a_file_from_being_taken() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(stdout(&output).contains("waterwatch.toml:10:11: warning: the contact ben is in no rota"));
 }
+
+#[test]
+fn the_examples_of_the_documentation_are_taken() {
+    for (name, text) in [
+        ("README.md", include_str!("../../../../README.md")),
+        ("docs/oncall.md", include_str!("../../../../docs/oncall.md")),
+    ] {
+        let (_, rest) = text.split_once("```toml\n").unwrap();
+        let (example, _) = rest.split_once("```").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("waterwatch.toml"), example).unwrap();
+        let output = run(&["check-config", "waterwatch.toml"], folder.path());
+        assert_eq!(output.status.code(), Some(0), "{name}: {}{}", stdout(&output), stderr(&output));
+    }
+}
