@@ -12,10 +12,12 @@ mod station;
 mod token;
 mod words;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::config::ServeOptions;
 use crate::log::LogOptions;
@@ -56,6 +58,45 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// What is said by the command line, and by the variables where that says nothing.
+    ///
+    /// Whoever says which database they mean means that one, or its server, and not one
+    /// that a variable names.
+    ///
+    /// # Errors
+    /// If it cannot be meant.
+    pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+        let words: Vec<OsString> = words.into_iter().collect();
+        let matches = Cli::command().try_get_matches_from(&words)?;
+        let matches = match is_of_another_server(&matches) {
+            true => without_server(Cli::command()).try_get_matches_from(&words)?,
+            false => matches,
+        };
+        Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut Cli::command()))
+    }
+}
+
+/// Whether the database is named here, and a server by a variable alone.
+fn is_of_another_server(matches: &ArgMatches) -> bool {
+    let mut command = matches;
+    while let Some((_, inner)) = command.subcommand() {
+        command = inner;
+    }
+    let is_from =
+        |arg: &str, source| command.try_contains_id(arg).is_ok() && command.value_source(arg) == Some(source);
+    is_from("data", ValueSource::CommandLine) && is_from("server", ValueSource::EnvVariable)
+}
+
+/// The same where no variable says which server, and with which token.
+fn without_server(command: clap::Command) -> clap::Command {
+    let alone = |arg: clap::Arg| match arg.get_id().as_str() {
+        "server" | "token_file" => arg.env(None::<&'static str>),
+        _ => arg,
+    };
+    command.mut_args(alone).mut_subcommands(without_server)
 }
 
 /// What waterwatch does.

@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use waterwatch::cli::{Cli, Command};
 use waterwatch::{client, commands, failure, fleet, server};
 
 fn main() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| wrong_usage(&error));
+    let cli = Cli::read(std::env::args_os()).unwrap_or_else(|error| wrong_usage(&error));
     let done = match cli.command {
         Command::Serve(options) => server::serve(*options),
         Command::Client(options) => client::run(options),

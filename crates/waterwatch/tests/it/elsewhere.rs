@@ -196,3 +196,38 @@ fn what_is_not_there_is_told_from_elsewhere_too() {
     });
     assert_eq!(output.status.code(), Some(1));
 }
+
+#[test]
+fn whoever_names_a_database_means_no_server_that_a_variable_names() {
+    let folders = [TempDir::new().unwrap(), TempDir::new().unwrap()];
+    let [here, there] = [folders[0].path(), folders[1].path()];
+    let [server, other] = [here, there].map(|folder| Server::start(folder, &[]));
+    let apis = [&server, &other].map(Server::api);
+    for server in [&server, &other] {
+        assert_eq!(server.say(b"7 1 0\n"), "OK\n");
+    }
+    let run = |line: &str| {
+        waterwatch()
+            .args(line.split(' '))
+            .env("WATERWATCH_SERVER_URL", format!("http://{}", apis[1].address))
+            .env("WATERWATCH_TOKEN_FILE", there.join("data.sqlite.token"))
+            .current_dir(here)
+            .output()
+            .unwrap()
+    };
+    let ok = |line: &str| {
+        let output = run(line);
+        assert!(output.status.success(), "{line}: {}", stderr(&output));
+        stdout(&output)
+    };
+    ok("alarm ack 7 alarm1 --data data.sqlite");
+    let states = || [0, 1].map(|of| apis[of].get("/api/v1/alarms/7/alarm1").ok()["state"].clone());
+    assert_eq!(states(), ["acknowledged", "unacknowledged"]);
+    assert!(ok("alarm list --data data.sqlite").contains("ACKED"));
+    assert!(ok("alarm list").contains("UNACK"));
+    let nothing = run("alarm list --data none.sqlite");
+    assert!(stderr(&nothing).contains("there is no database"), "{}", stderr(&nothing));
+    // Who names both means the server.
+    let both = format!("alarm list --data data.sqlite --server http://{}", apis[1].address);
+    assert!(ok(&both).contains("UNACK"));
+}
