@@ -8,6 +8,7 @@ use waterwatch_core::StationId;
 use waterwatch_core::alarm::{Alarm, AlarmSource, Event, Kind as EventKind, Point, Priority};
 
 use super::entries::{Entry, Names, UnreadableEntry, split};
+use super::of_many::OfMany;
 use super::{KnownAlarm, LastContact, Raises, ReadError, Reader, ServerRows, Suppressed, Which, of_station};
 use crate::store::alarm_rows::{self, HAPPENED_BEFORE, Source};
 use crate::store::alarms::AlarmKey;
@@ -202,14 +203,14 @@ impl Reader {
                 }
             };
             // What is said of many stations at once is said of each.
-            let of_many = match id {
-                Some(id) => self.of_many_with(moment, id, after, before)?,
-                None => Vec::new(),
+            let OfMany { found, looked_until } = match id {
+                Some(id) => self.of_many_with(moment, id, (after, before), order)?,
+                None => OfMany::default(),
             };
-            let is_of_source = if of_many.is_empty() {
+            let is_of_source = if found.is_empty() {
                 " AND source = :source".to_owned()
             } else {
-                let of_many: Vec<String> = of_many.iter().map(i64::to_string).collect();
+                let of_many: Vec<String> = found.iter().map(i64::to_string).collect();
                 format!(" AND (source = :source OR sequence IN ({}))", of_many.join(", "))
             };
             ask(":source", source.as_ref().map(|source| source as &dyn ToSql), &is_of_source);
@@ -250,7 +251,7 @@ impl Reader {
             let mut entries: Vec<Entry> = Vec::new();
             let bytes_max = asked.bytes_max.unwrap_or(usize::MAX);
             // Where a part ended that has too much for a page.
-            let mut full: Vec<i64> = Vec::new();
+            let mut full: Vec<i64> = looked_until.into_iter().collect();
             for (conditions, later) in asked_for {
                 let mut names: Vec<_> = names.iter().copied().chain(later).collect();
                 let mut query = conditions;
@@ -270,7 +271,10 @@ impl Reader {
                 entries.extend(part);
             }
             // Beyond it the other part may have entries, and this one has more before.
-            let bound = if order == "ASC" { full.into_iter().min() } else { full.into_iter().max() };
+            let first_of = |ends: Vec<i64>| {
+                if order == "ASC" { ends.into_iter().min() } else { ends.into_iter().max() }
+            };
+            let bound = first_of(full);
             if let Some(bound) = bound {
                 let is_beyond = |sequence| if order == "ASC" { sequence > bound } else { sequence < bound };
                 entries.retain(|entry| !is_beyond(entry.sequence()));
@@ -280,9 +284,13 @@ impl Reader {
             if order == "DESC" {
                 entries.reverse();
             }
-            let is_cut = bound.is_some() || entries.len() > *entries_max;
+            let has_more = entries.len() > *entries_max;
             entries.truncate(*entries_max);
-            let last = if is_cut { entries.last().map(Entry::sequence) } else { looked_at };
+            let last = match has_more {
+                true => entries.last().map(Entry::sequence),
+                false => first_of(bound.into_iter().chain(looked_at).collect()),
+            };
+            let is_cut = has_more || bound.is_some();
             let next =
                 last.map(|last| if order == "ASC" { Window::After(last) } else { Window::Before(last) });
             if order == "DESC" {

@@ -320,6 +320,47 @@ fn pages_go_both_ways_and_lose_nothing() {
     assert_eq!(sequences(&reader, &before), (vec![17, 18, 19], Some(Window::Before(17))));
 }
 
+/// However much was said of many stations at once, what names one of them is found.
+#[test]
+fn pages_of_a_station_have_all_that_is_said_of_it_among_very_many() {
+    let (folder, connection) = database("INSERT INTO station_settings (station_id) VALUES (5), (6)");
+    let [seldom, often] = [&[5, 6][..], &[6]].map(|numbers| {
+        let ids: Vec<StationId> = numbers.iter().copied().map(id).collect();
+        station_list::encode(&ids)
+    });
+    connection
+        .execute(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000)
+             INSERT INTO alarm_event (sequence, event_time, received_at, source, point, kind, from_state, to_state,
+                 stations, listener_id, peer)
+             SELECT i, i, i, CASE i % 2 WHEN 1 THEN 5 ELSE 'area/North' END, 'comms', 'stands_for', 'normal', 'normal',
+                 CASE WHEN i % 2 = 1 THEN NULL WHEN i % 3000 = 0 THEN ?1 ELSE ?2 END, 0, x''
+             FROM n WHERE i % 2 = 0 OR i % 5000 = 1",
+            params![seldom, often],
+        )
+        .unwrap();
+    let reader = reader(&folder);
+    let walk = |number: i64, window| {
+        let mut asked = Asked { source: Some(of(number)), entries_max: 4_000, window, ..Asked::default() };
+        let (mut all, mut pages) = (Vec::new(), 0);
+        loop {
+            let (page, next) = sequences(&reader, &asked);
+            all.extend(page);
+            pages += 1;
+            let Some(next) = next else { break };
+            asked.window = next;
+        }
+        all.sort_unstable();
+        (all, pages)
+    };
+    let of_five: Vec<i64> = (1..=25_000).filter(|i| i % 3_000 == 0 || i % 5_000 == 1).collect();
+    let of_six: Vec<i64> = (2..=25_000).step_by(2).collect();
+    for window in [Window::Newest, Window::After(0)] {
+        assert_eq!(walk(5, window), (of_five.clone(), 2), "{window:?}");
+        assert_eq!(walk(6, window), (of_six.clone(), 13), "{window:?}");
+    }
+}
+
 /// However few fit, a page looks at so many entries and says where to go on.
 #[test]
 fn a_search_that_finds_nothing_ends_and_can_be_continued() {
