@@ -54,6 +54,8 @@ pub(super) enum Named {
 /// An alarm as it stands, as far as it concerns whoever acknowledges.
 #[derive(Debug, Deserialize)]
 struct Open {
+    // It must be there, if only as null: whatever else answers does not say that none is open.
+    #[serde(deserialize_with = "Option::deserialize")]
     occurrence: Option<i64>,
 }
 
@@ -202,4 +204,18 @@ pub(super) fn end_of(options: &EndOptions) -> Result<Timestamp, Failure> {
 /// `until 2026-11-24 18:00`
 pub(super) fn until(end: Timestamp) -> String {
     format!("until {}", Clock::system().minute(end.as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_alarm_does_not_say_that_none_is_open() {
+        let open =
+            |answer: &str| serde_json::from_str::<Open>(answer).map(|Open { occurrence }| occurrence).ok();
+        assert_eq!(open(r#"{"occurrence": 7, "state": "unacknowledged"}"#), Some(Some(7)));
+        assert_eq!(open(r#"{"occurrence": null}"#), Some(None));
+        assert_eq!(open("{}"), None);
+    }
 }
