@@ -191,16 +191,22 @@ pub(super) fn point_asked(name: &str) -> Result<Point, Problem> {
     Point::from_name(name).ok_or_else(|| Problem::unfit("point", format!("a point is one of {}", names())))
 }
 
-/// Whether CSV is wanted rather than JSON: whichever is named first.
+/// Whether CSV is wanted rather than JSON: whichever is named first, but for what is
+/// named as not acceptable (RFC 9110, section 12.4.2).
 fn wants_csv(headers: &HeaderMap) -> bool {
     let said = headers.get_all(header::ACCEPT).iter().filter_map(|said| said.to_str().ok());
-    let essences = said.flat_map(|said| said.split(',')).filter_map(|range| range.split(';').next());
-    let known = |essence: &str| match essence.trim().to_ascii_lowercase().as_str() {
-        "text/csv" => Some(true),
-        "application/json" | "application/*" | "*/*" => Some(false),
-        _ => None,
+    let known = |range: &str| {
+        let (essence, weight) = range.split_once(';').unwrap_or((range, ""));
+        let weight = weight.trim().to_ascii_lowercase();
+        let is_refused = weight.strip_prefix("q=").is_some_and(|weight| weight.parse() == Ok(0.0));
+        match essence.trim().to_ascii_lowercase().as_str() {
+            _ if is_refused => None,
+            "text/csv" => Some(true),
+            "application/json" | "application/*" | "*/*" => Some(false),
+            _ => None,
+        }
     };
-    essences.into_iter().find_map(known).unwrap_or(false)
+    said.flat_map(|said| said.split(',')).find_map(known).unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -216,6 +222,9 @@ mod tests {
         };
         assert!(wants("text/csv") && wants("text/plain, TEXT/CSV;q=0.9, */*"));
         assert!(!wants("application/json, text/csv") && !wants("*/*") && !wants("text/plain"));
+        assert!(
+            !wants("text/csv;q=0, */*") && !wants("text/csv; Q=0.000") && wants("*/*;q=0, text/csv;q=0.1")
+        );
         assert!(!wants_csv(&HeaderMap::new()));
     }
 }
