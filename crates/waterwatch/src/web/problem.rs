@@ -125,6 +125,13 @@ impl Problem {
         Problem { field: Some(field.into()), ..self }
     }
 
+    /// The same about one of many things in a request: its field is there.
+    #[must_use]
+    pub fn within(self, place: &str) -> Problem {
+        let field = self.field.map(|field| format!("{place}.{field}").into());
+        Problem { field, ..self }
+    }
+
     /// A field that says what cannot be meant.
     pub fn unfit(field: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Problem {
         Problem::new(Kind::Unfit, detail).of_field(field)

@@ -95,9 +95,10 @@ struct AcknowledgedOne {
 /// Acknowledge up to 100 occurrences
 ///
 /// Each by itself, as if asked one by one, and all that are acknowledged at the same moment: the answer has a
-/// result for each.
+/// result for each. 503: none of them is, for certain.
 #[utoipa::path(post, path = "/alarms/acknowledge", tag = "alarms", request_body = AcknowledgeManyOrder,
-    responses((status = 200, body = AcknowledgedMany)))]
+    responses((status = 200, body = AcknowledgedMany),
+        (status = 503, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn acknowledge_many(
     State(web): State<Web>,
     caller: Caller,
@@ -107,26 +108,29 @@ pub(super) async fn acknowledge_many(
         let allowed = format!("it must have 1 to {COMMANDS_A_REQUEST_MAX} entries");
         return Err(Problem::unfit("occurrences", allowed));
     }
-    let named = order.occurrences.iter().enumerate().map(|(place, seen)| {
-        let alarm = alarm_of(place, seen)?;
+    let named = order.occurrences.iter().map(|seen| {
+        let alarm = alarm_of(seen)?;
         Ok(What::Acknowledge { alarm, occurrence: seen.occurrence })
     });
     let named: Vec<Result<What, Problem>> = named.collect();
     let wanted = named.iter().flatten().cloned().collect();
     let mut obeyed = ask_all(&web, &caller, order.on_behalf_of.as_deref(), wanted).await?;
-    let results = named.into_iter().map(|named| {
+    let results = named.into_iter().enumerate().map(|(place, named)| {
         match named.and_then(|_| obeyed.next().unwrap_or_else(|| Err(not_known()))) {
             Ok(done) => AcknowledgedOne { done: Some(done.into()), problem: None },
-            Err(problem) => AcknowledgedOne { done: None, problem: Some(problem) },
+            Err(problem) => {
+                let problem = problem.within(&format!("occurrences[{place}]"));
+                AcknowledgedOne { done: None, problem: Some(problem) }
+            }
         }
     });
     Ok(Answer(AcknowledgedMany { results: results.collect() }))
 }
 
-fn alarm_of(place: usize, seen: &Seen) -> Result<AlarmKey, Problem> {
-    let not_found = |field: &str| {
+fn alarm_of(seen: &Seen) -> Result<AlarmKey, Problem> {
+    let not_found = |field: &'static str| {
         let detail = "there is no such alarm; a source is a station's id, area:NAME or server";
-        Problem::new(Kind::NotFound, detail).of_field(format!("occurrences[{place}].{field}"))
+        Problem::new(Kind::NotFound, detail).of_field(field)
     };
     let source = source_of(&seen.source).ok_or_else(|| not_found("source"))?;
     let point = Point::from_name(&seen.point).filter(|point| Point::of(&source).contains(point));

@@ -127,7 +127,8 @@ pub(super) async fn ask(
 }
 
 /// The same for several things, of which each is done or not by itself: what became of
-/// each, in their order.
+/// each, in their order. They are recorded together, so what keeps the server from it
+/// keeps it from all of them: then none was done, or it is not known of any.
 pub(super) async fn ask_all(
     web: &Web,
     caller: &Caller,
@@ -137,7 +138,14 @@ pub(super) async fn ask_all(
     let by = by(&caller.0.name, on_behalf_of)?;
     let deadline = Instant::now() + DECIDED_WITHIN;
     let commands = wanted.into_iter().map(|what| Command { what, by: by.clone(), deadline });
-    Ok(web.operators.ask_all(commands.collect()).await.into_iter().map(of_outcome))
+    let outcomes = web.operators.ask_all(commands.collect()).await;
+    let is_undecided = |outcome: &Outcome| matches!(outcome, Outcome::NotDone(_) | Outcome::Unknown);
+    match outcomes.first() {
+        Some(first) if is_undecided(first) && outcomes.iter().all(|outcome| outcome == first) => {
+            Err(of_outcome(first.clone()).err().unwrap_or_else(not_known))
+        }
+        _ => Ok(outcomes.into_iter().map(of_outcome)),
+    }
 }
 
 fn of_outcome(outcome: Outcome) -> Result<Done, Problem> {

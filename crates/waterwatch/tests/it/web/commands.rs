@@ -81,6 +81,7 @@ fn many_occurrences_are_acknowledged_at_once_with_a_result_for_each() {
     let statuses: Vec<Option<i64>> =
         (1..4).map(|place| results[place]["problem"]["status"].as_i64()).collect();
     assert_eq!(statuses, [Some(409), Some(404), Some(404)], "{results}");
+    assert_eq!(results[1]["problem"]["field"], "occurrences[1].occurrence");
     assert_eq!(results[3]["problem"]["field"], "occurrences[3].point");
     for count in [0, 101] {
         let body = json!({"occurrences": vec![one("7", "alarm1", occurrence); count]});
@@ -307,6 +308,12 @@ fn on_a_full_disk_nothing_is_done_by_half() {
     assert!(refused.problem(503).contains("send them again"), "{}", refused.body);
     let not_done = api.post("/api/v1/alarms/7/alarm1/acknowledge", &acknowledge);
     assert!(not_done.problem(503).contains("nothing has changed"), "{}", not_done.body);
+    // Whoever looks at the status alone must not take many for done.
+    let many = json!({"occurrences": [
+        {"source": "7", "point": "alarm1", "occurrence": occurrence}, {"source": "7", "point": "alarm2", "occurrence": 1},
+    ]});
+    let none_done = api.post("/api/v1/alarms/acknowledge", &many);
+    assert!(none_done.problem(503).contains("nothing has changed"), "{}", none_done.body);
     let ready = api.with_token(None).get("/readyz");
     assert!(ready.problem(503).contains("nothing can be stored"), "{}", ready.body);
     assert_eq!(api.with_token(None).get("/healthz").status, 200);
