@@ -280,8 +280,17 @@ mod tests {
             Rejected::NotOutOfService,
             Rejected::NotPaused,
             Rejected::SaidOtherwise,
+            Rejected::NoSuchOccurrence { named: Some(7) },
+            Rejected::NoSuchOccurrence { named: None },
+            Rejected::StationsMax { station: StationId::MAX, stations_max: 1_000_000 },
+            Rejected::AreasMax { areas_max: 10_000 },
+            Rejected::TokenSecretTaken,
+            Rejected::TokensMax { tokens_max: 1_000 },
+            Rejected::TokensEverMax { tokens_max: 10_000 },
+            Rejected::Missing("a note"),
         ];
-        let not_done = [NotDone::TooLate, NotDone::NotStored, NotDone::Busy, NotDone::Stopping];
+        let not_done =
+            [NotDone::TooLate, NotDone::NotRead, NotDone::NotStored, NotDone::Busy, NotDone::Stopping];
         let problems = kinds.into_iter();
         let problems = problems.chain(rejected.map(Problem::from)).chain(not_done.map(Problem::from));
         let lines = problems.map(|problem| serde_json::to_string(&problem).unwrap());
