@@ -15,6 +15,10 @@ use waterwatch_core::{Origin, StationId};
 /// ordinary day.
 const LINES_MAX: usize = 256;
 
+/// Reports of one request, or of one piece that a gateway sent, that are kept there: the
+/// others are refused alike, and must not push out what others sent.
+const LINES_TOGETHER_MAX: usize = 16;
+
 /// Bytes of a line that are kept: enough to recognise it.
 const LINE_BYTES_KEPT: usize = 80;
 
@@ -78,34 +82,40 @@ impl Refused {
     /// Keeps that a line was refused, of this station if it could be told.
     pub fn note(&self, station: Option<StationId>, line: &[u8], origin: Origin, refusal: Refusal) {
         let text = line[..line.len().min(LINE_BYTES_KEPT)].escape_ascii().to_string();
-        self.keep(station, (text, None), origin, refusal);
+        self.keep_line((text, None), origin, &refusal);
+        if let Some(id) = station {
+            self.keep_station(id, origin, refusal);
+        }
     }
 
     /// Keeps which of the reports that came together were refused, by whichever door. Each
     /// was whole: which station it was of says what is wrong.
     pub fn note_reports(&self, verdict: &[(usize, Refusal)], origin: Origin, token: Option<&str>) {
-        for (_, refusal) in verdict {
+        for (place, (_, refusal)) in verdict.iter().enumerate() {
             let station = refusal.station_id();
-            let text = station.map_or(String::new(), |id| id.to_string());
-            self.keep(station, (text, token.map(Into::into)), origin, *refusal);
+            if place < LINES_TOGETHER_MAX {
+                let text = station.map_or(String::new(), |id| id.to_string());
+                self.keep_line((text, token.map(Into::into)), origin, refusal);
+            }
+            if let Some(id) = station {
+                self.keep_station(id, origin, *refusal);
+            }
         }
     }
 
-    fn keep(
-        &self,
-        station: Option<StationId>,
-        (text, token): (String, Option<Box<str>>),
-        origin: Origin,
-        refusal: Refusal,
-    ) {
+    fn keep_line(&self, (text, token): (String, Option<Box<str>>), origin: Origin, refusal: &Refusal) {
         let at_ms = Timestamp::now().as_millisecond();
-        let after_sequence = self.sequence.load(Ordering::Relaxed);
         let mut kept = self.kept();
         if kept.lines.len() == LINES_MAX {
             kept.lines.pop_front();
         }
         kept.lines.push_back(RefusedLine { at_ms, origin, token, code: refusal.code(), text });
-        let Some(id) = station else { return };
+    }
+
+    fn keep_station(&self, id: StationId, origin: Origin, refusal: Refusal) {
+        let at_ms = Timestamp::now().as_millisecond();
+        let after_sequence = self.sequence.load(Ordering::Relaxed);
+        let mut kept = self.kept();
         if kept.lately.len() == STATIONS_MAX && !kept.lately.contains_key(&id) {
             kept.before = std::mem::take(&mut kept.lately);
         }
@@ -177,5 +187,18 @@ mod tests {
         assert!(kept.lately.contains_key(&id(19_999)) && kept.before.len() == STATIONS_MAX);
         assert!(kept.lines.iter().all(|line| line.text.len() <= 4 * LINE_BYTES_KEPT));
         assert!(kept.lines[0].text.starts_with("\\xff"));
+    }
+
+    #[test]
+    fn many_reports_of_one_request_push_out_nobody_elses() {
+        let refused = Refused::default();
+        refused.note(None, b"123;0;1", Origin::default(), Refusal::Empty);
+        let verdict: Vec<_> = (0..1_000).map(|of| (0, Refusal::NotAllowed { station_id: id(of) })).collect();
+        refused.note_reports(&verdict, Origin::default(), Some("gateway"));
+        let lines = refused.lines();
+        assert_eq!(lines.len(), 1 + LINES_TOGETHER_MAX);
+        assert_eq!((&*lines[0].text, &*lines[1].text), ("123;0;1", "0"));
+        // What it means for each station is kept all the same.
+        assert!((0..1_000).all(|of| refused.since(id(of), 0).is_some()));
     }
 }

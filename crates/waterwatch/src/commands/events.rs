@@ -97,7 +97,7 @@ pub(super) fn complain(entries: &[UnreadableEntry]) {
 
 /// As many entries as were asked for, if there are so many: one page looks at no more
 /// than it may.
-fn whole_page(reader: &Reader, mut asked: Asked) -> anyhow::Result<Page> {
+pub(super) fn whole_page(reader: &Reader, mut asked: Asked) -> anyhow::Result<Page> {
     let mut whole = Page::default();
     loop {
         let page = reader.events(&asked)?;
@@ -113,7 +113,7 @@ fn whole_page(reader: &Reader, mut asked: Asked) -> anyhow::Result<Page> {
                 whole.unreadable.splice(..0, page.unreadable);
             }
         }
-        whole.next = page.next;
+        (whole.next, whole.is_cut) = (page.next, page.is_cut);
         match page.next {
             Some(next) if asked.entries_max > 0 => asked.window = next,
             _ => return Ok(whole),

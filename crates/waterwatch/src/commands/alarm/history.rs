@@ -9,7 +9,7 @@ use waterwatch_core::alarm::{Event, State};
 use super::output;
 use crate::cli::AlarmHistoryOptions;
 use crate::commands::elsewhere::{Elsewhere, Query, Rows, event, written};
-use crate::commands::events::complain;
+use crate::commands::events::{complain, whole_page};
 use crate::commands::page::json;
 use crate::commands::page::table::{self, Paint, numbers, words};
 use crate::commands::printed;
@@ -52,7 +52,7 @@ pub(super) fn run(options: &AlarmHistoryOptions) -> Result<(), Failure> {
             Some(source) if !reader.knows(source, None)? => Some(source),
             _ => None,
         };
-        Ok((reader.events(&asked)?, unknown))
+        Ok((whole_page(&reader, asked)?, unknown))
     };
     let (page, unknown) = read().map_err(Failure::of_database)?;
     if let Some(source) = unknown {
