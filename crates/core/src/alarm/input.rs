@@ -131,6 +131,9 @@ pub enum Rejected {
         /// Which point.
         point: Point,
     },
+    /// Nothing of its point is judged, so there is nothing to put aside.
+    #[error("its point is disabled: it is not judged")]
+    PointDisabled,
     /// Its station is no more.
     #[error("its station is retired")]
     StationRetired,

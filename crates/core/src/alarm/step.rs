@@ -65,6 +65,9 @@ impl Step<'_, '_> {
             self.closes(Kind::Disabled, Entry::default());
             return Ok(());
         }
+        if !self.settings.enabled && matches!(input, Input::Shelve(_) | Input::TakeOutOfService(_)) {
+            return Err(Rejected::PointDisabled);
+        }
         match input {
             Input::Contact(on) => self.contact(on),
             Input::Time => self.time(),

@@ -183,6 +183,7 @@ impl From<Rejected> for Problem {
             | Rejected::NotVisited
             | Rejected::AlreadyRetired { .. }
             | Rejected::StationRetired
+            | Rejected::PointDisabled
             | Rejected::StationNamed { .. }
             | Rejected::StationsMax { .. }
             | Rejected::TokenSecretTaken
@@ -264,6 +265,7 @@ mod tests {
             Rejected::AlreadyRetired { by: by.clone(), at_ms },
             Rejected::NoSuchAlarm { of: AlarmSource::Area("North".into()), point: Point::Alarm1 },
             Rejected::StationRetired,
+            Rejected::PointDisabled,
             Rejected::NoSuchStation { station: StationId::MAX },
             Rejected::StationNamed { station: StationId::MAX },
             Rejected::Missing("a name"),

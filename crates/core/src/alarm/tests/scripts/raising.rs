@@ -193,6 +193,8 @@ fn a_point_that_is_disabled_is_closed_and_raises_nothing() {
          02:11 time passes     | disabled; normal
          02:12 contact on      | nothing; normal
          02:13 contact off     | nothing; normal
+         02:13 Ann shelves until 02:40: pump away | refused: its point is disabled: it is not judged
+         02:13 Ann takes out of service until 02:40: pump away | refused: its point is disabled: it is not judged
          given enabled
          02:14 contact on      | raised; unacknowledged #2
          02:15 Ann shelves until 02:30: pump away  | shelved by Ann until 02:30 (pump away); shelved
