@@ -20,6 +20,10 @@ const NOTICED_WITHIN_MS: i64 = 1_000;
 /// of a run: longer than any trouble with the disk.
 const SETTLED_WITHIN_MS: i64 = 48 * 3_600_000;
 
+/// How long a trouble of the disk may be that the server takes for deafness and that kept
+/// no report out: its own small works had no room, and nothing else was asked of it.
+const OWN_TROUBLE_MS: i64 = 10_000;
+
 /// What may be uncertain about how long the server heard, for either side.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Slack {
@@ -215,6 +219,12 @@ impl Truth {
         }
         if event.kind == Kind::SettingsChanged {
             return;
+        }
+        if let (Kind::Blind, Some("nothing could be stored"), Some(until_ms)) =
+            (event.kind, event.reason.as_deref(), event.until_ms)
+        {
+            let lasted_ms = until_ms - event.event_time_ms;
+            self.now.slack.late_ms += if lasted_ms <= OWN_TROUBLE_MS { lasted_ms } else { 0 };
         }
         let Some(point) = event.point else {
             self.lives.fold(event);
