@@ -12,6 +12,7 @@ use super::together::{Faults, Found, Ground};
 use super::words::{Contests, Words};
 use crate::command::{Command, Done, Outcome, What, comms_of};
 use crate::store::{AlarmKey, Batch, NewSays, Store};
+use crate::writer::watch::Watch;
 
 /// How late a silence may be noticed.
 const NOTICED_WITHIN_MS: i64 = 1_000;
@@ -19,10 +20,6 @@ const NOTICED_WITHIN_MS: i64 = 1_000;
 /// How long what was said may take until all that follows is recorded, at the end
 /// of a run: longer than any trouble with the disk.
 const SETTLED_WITHIN_MS: i64 = 48 * 3_600_000;
-
-/// How long a trouble of the disk may be that the server takes for deafness and that kept
-/// no report out: its own small works had no room, and nothing else was asked of it.
-const OWN_TROUBLE_MS: i64 = 10_000;
 
 /// What may be uncertain about how long the server heard, for either side.
 #[derive(Clone, Copy, Debug, Default)]
@@ -220,11 +217,10 @@ impl Truth {
         if event.kind == Kind::SettingsChanged {
             return;
         }
-        if let (Kind::Blind, Some("nothing could be stored"), Some(until_ms)) =
-            (event.kind, event.reason.as_deref(), event.until_ms)
-        {
-            let lasted_ms = until_ms - event.event_time_ms;
-            self.now.slack.late_ms += if lasted_ms <= OWN_TROUBLE_MS { lasted_ms } else { 0 };
+        if event.kind == Kind::Blind && event.reason.as_deref() == Some("nothing could be stored") {
+            // The server counts to the turn after the commit that succeeded in the end: whoever
+            // reported in between is given that as well.
+            self.now.slack.late_ms += Watch::TURN_MS;
         }
         let Some(point) = event.point else {
             self.lives.fold(event);
