@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use super::ids::{ChannelId, ContactId, RotaId};
 use super::on_call::{OnCall, TakeOver};
 use super::policy::{Callee, Policy, Step, Subject};
-use super::rota::Rota;
+use super::rota::{Rota, Shift};
 use super::wall::{first_moment, shown};
 use crate::alarm::Priority;
 use crate::alarm::words::named;
@@ -153,6 +153,15 @@ impl Plan {
     /// The rota with this name, with those who took over in it out of all of them.
     pub fn on_call<'a>(&'a self, rota: &str, take_overs: &'a [TakeOver]) -> Option<OnCall<'a>> {
         self.rotas.get(rota).map(|duty| OnCall::new(&duty.rota, take_overs))
+    }
+
+    /// That nobody has duty in a rota within a gap of it, and who stands in.
+    #[must_use]
+    pub fn gap_in_words(&self, (id, duty): (&RotaId, &Duty), gap: &Shift, now_ms: i64) -> String {
+        let when = gap.in_words(duty.rota.zone(), now_ms);
+        let fallback = self.contacts.get(&duty.fallback);
+        let fallback = fallback.map_or(duty.fallback.as_str(), |contact| &contact.name);
+        format!("nobody has duty in the rota {id} {when}: {fallback} stands in")
     }
 
     /// Who is called by a step that is taken now, nobody twice.

@@ -44,12 +44,7 @@ pub(super) fn warn(plan: &Plan, file: &DeTable<'_>, now: Timestamp, problems: &P
     for (id, duty) in &plan.rotas {
         let on_call = OnCall::new(&duty.rota, &[]);
         if let Some(gap) = on_call.gap_within(now_ms, now_ms + GAPS_WITHIN_MS) {
-            let says = format!(
-                "nobody has duty in the rota {id} {}: {} stands in",
-                gap.in_words(duty.rota.zone(), now_ms),
-                duty.fallback
-            );
-            problems.warning(place("rotas", id.as_str()), says);
+            problems.warning(place("rotas", id.as_str()), plan.gap_in_words((id, duty), &gap, now_ms));
         }
     }
 }

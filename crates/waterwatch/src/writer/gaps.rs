@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use waterwatch_core::alarm::{AlarmSource, Point};
-use waterwatch_core::calling::{Duty, OnCall, Plan, RotaId, Shift};
+use waterwatch_core::calling::{Duty, OnCall, Plan, RotaId};
 
 use crate::plan::CurrentPlan;
 use crate::store::Store;
@@ -65,7 +65,7 @@ fn first(plan: &Plan, now_ms: i64) -> Option<String> {
     let gap = |(id, duty): (&RotaId, &Duty)| {
         let until_ms = now_ms.saturating_add(duty.warn_before_ms);
         let gap = OnCall::new(&duty.rota, &[]).gap_within(now_ms, until_ms)?;
-        Some((gap.from_ms, in_words(plan, (id, duty), &gap, now_ms)))
+        Some((gap.from_ms, plan.gap_in_words((id, duty), &gap, now_ms)))
     };
     let mut gaps: Vec<(i64, String)> = plan.rotas.iter().filter_map(gap).collect();
     gaps.sort_unstable();
@@ -76,10 +76,4 @@ fn first(plan: &Plan, now_ms: i64) -> Option<String> {
         1 => format!("{first}; and there is a gap in 1 other rota"),
         others => format!("{first}; and there are gaps in {others} other rotas"),
     })
-}
-
-fn in_words(plan: &Plan, (id, duty): (&RotaId, &Duty), gap: &Shift, now_ms: i64) -> String {
-    let when = gap.in_words(duty.rota.zone(), now_ms);
-    let fallback = plan.contacts.get(&duty.fallback).map_or(duty.fallback.as_str(), |contact| &contact.name);
-    format!("nobody has duty in the rota {id} {when}: {fallback} stands in")
 }
